@@ -8,6 +8,7 @@
  * asked again. */
 #include "command/status.h"
 #include "command/top_frame.h"
+#include "command/top_screen.h"
 #include "config/decode.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include "command/top_frame.h"
 
 #include "base/log.h"
+#include "base/vec.h"
 #include "config/decode.h"
 
 #include <inttypes.h>
@@ -130,6 +131,114 @@ static void put_failures(struct frame *f)
     json_each(extension, json_at(f->now, "extensions")) put_failure(f, NULL, extension);
 }
 
+/* A worker that does not run is why not all is well. */
+static bool is_down(const struct json_node *worker)
+{
+    return is_text(worker, "state", "waiting") || is_text(worker, "state", "ended");
+}
+
+static void put_dead_workers(struct frame *f)
+{
+    json_each(worker, json_at(f->now, "workers"))
+    {
+        if (!is_down(worker))
+            continue;
+        buf_printf(f->out, "%cworker %.0f does not run: ", TOP_FAILING, number_at(worker, "number"));
+        put_text(f->out, worker, "state");
+        buf_printf(f->out, ", started again %.0f times\n", number_at(worker, "restarts"));
+    }
+}
+
+/* ---- who has failed ---- */
+
+#define ERRORS_SHOWN 8u
+
+struct past_error {
+    const struct json_node *pipeline, *node, *member, *error;
+    double time;
+};
+
+struct past_errors {
+    VEC(struct past_error) v;
+};
+
+/* A component is in each pipeline that has it, a shared receiver in several. */
+static bool is_gathered(const struct past_errors *all, const struct past_error *p)
+{
+    for (size_t i = 0; i < all->v.n; i++) {
+        const struct past_error *o = &all->v.v[i];
+
+        if (o->time == p->time && bytes_equal(json_text_at(o->node, "kind"), json_text_at(p->node, "kind")) &&
+            bytes_equal(json_text_at(o->node, "id"), json_text_at(p->node, "id")) &&
+            bytes_equal(json_text_at(o->error, "reason"), json_text_at(p->error, "reason")) &&
+            bytes_equal(json_text_at(o->member, "endpoint"), json_text_at(p->member, "endpoint")))
+            return true;
+    }
+    return false;
+}
+
+/* Of a node, or of a member of it: those that it does not fail with now. */
+static void gather_errors(struct past_errors *all, struct past_error p, const struct json_node *of)
+{
+    json_each(error, json_at(of, "errors"))
+    {
+        p.error = error;
+        p.time = number_at(error, "time");
+        if ((is_text(of, "state", "ok") || !bytes_equal(json_text_at(of, "reason"), json_text_at(error, "reason"))) &&
+            !is_gathered(all, &p))
+            *vec_push(&all->v) = p;
+    }
+}
+
+static int by_time(const void *a, const void *b)
+{
+    double x = ((const struct past_error *)a)->time, y = ((const struct past_error *)b)->time;
+
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void put_past_error(struct frame *f, const struct past_error *p)
+{
+    double ago = number_at(f->now, "service.time") - p->time;
+
+    buf_putc(f->out, ' ');
+    put_text(f->out, p->pipeline, "id");
+    buf_puts(f->out, ": ");
+    put_text(f->out, p->node, "kind");
+    buf_putc(f->out, ' ');
+    put_text(f->out, p->node, "id");
+    if (p->member != NULL)
+        buf_putc(f->out, ' ');
+    put_text(f->out, p->member, "endpoint");
+    buf_puts(f->out, " failed ");
+    put_ago(f->out, ago > 0 ? ago : 0);
+    buf_printf(f->out, " ago (%.0fx): ", number_at(p->error, "times"));
+    put_text(f->out, p->error, "reason");
+    buf_putc(f->out, '\n');
+}
+
+static void put_past_errors(struct frame *f)
+{
+    struct past_errors all = { 0 };
+
+    json_each(pipeline, json_at(f->now, "pipelines")) json_each(node, json_at(pipeline, "nodes"))
+    {
+        struct past_error p = { .pipeline = pipeline, .node = node };
+
+        gather_errors(&all, p, node);
+        json_each(member, json_at(node, "members"))
+        {
+            p.member = member;
+            gather_errors(&all, p, member);
+        }
+    }
+    if (all.v.n > 1)
+        qsort(all.v.v, all.v.n, sizeof(*all.v.v), by_time);
+    for (size_t i = 0; i < all.v.n && i < ERRORS_SHOWN; i++)
+        put_past_error(f, &all.v.v[i]);
+    vec_free(&all.v);
+}
+
 /* ---- ledgers ---- */
 
 static void put_rate(struct frame *f, const struct json_node *now, const struct json_node *before, const char *path)
@@ -193,6 +302,29 @@ static void put_ledger(struct frame *f, const char *indent, const struct json_no
     buf_putc(f->out, '\n');
 }
 
+/* Of an exporter that has several peers: each of them. */
+static void put_members(struct frame *f, const struct json_node *node)
+{
+    json_each(member, json_at(node, "members"))
+    {
+        bool well = is_text(member, "state", "ok");
+
+        buf_putc(f->out, well ? ' ' : TOP_FAILING);
+        buf_puts(f->out, "    ");
+        put_text(f->out, member, "endpoint");
+        buf_putc(f->out, ' ');
+        put_text(f->out, member, "member");
+        put_queue(f, member);
+        if (!well) {
+            buf_puts(f->out, "  ");
+            put_text(f->out, member, "state");
+            buf_puts(f->out, ": ");
+            put_text(f->out, member, "reason");
+        }
+        buf_putc(f->out, '\n');
+    }
+}
+
 static void put_pipelines(struct frame *f)
 {
     size_t i = 0, k;
@@ -211,7 +343,50 @@ static void put_pipelines(struct frame *f)
 
             if (json_at(node, "ledger") != NULL)
                 put_ledger(f, "   ", node, twin);
+            put_members(f, node);
         }
+    }
+}
+
+/* ---- workers ---- */
+
+static void put_worker(struct frame *f, const struct json_node *now, const struct json_node *before)
+{
+    double used = number_at(now, "cpu_seconds") - number_at(before, "cpu_seconds");
+    size_t from = f->out->len;
+
+    buf_printf(f->out, "%c%-6.0f ", is_down(now) ? TOP_FAILING : ' ', number_at(now, "number"));
+    put_text(f->out, now, "state");
+    while (f->out->len - from < 19)
+        buf_putc(f->out, ' ');
+    buf_printf(f->out, " %9.0f %11.0f %12.1f", number_at(now, "pid"), number_at(now, "connections"),
+               number_at(now, "resident_bytes") / MIB);
+    if (f->seconds > 0 && before != NULL && used >= 0)
+        buf_printf(f->out, " %8.1f", 100 * used / f->seconds);
+    else
+        buf_printf(f->out, " %8s", "-");
+    buf_printf(f->out, " %9.0f\n", number_at(now, "restarts"));
+}
+
+static void put_workers(struct frame *f)
+{
+    const struct json_node *workers = json_at(f->now, "workers");
+    const struct json_node *before = json_at(f->before, "workers");
+    const struct json_node *old;
+
+    if (workers == NULL)
+        return;
+    buf_printf(f->out, " \n%c%-6s %-11s %9s %11s %12s %8s %9s\n", TOP_HEADING, "WORKER", "STATE", "PID", "CONNECTIONS",
+               "MiB RESIDENT", "CPU %", "RESTARTS");
+    json_each(worker, workers)
+    {
+        old = NULL;
+        json_each(b, before)
+        {
+            if (number_at(b, "number") == number_at(worker, "number"))
+                old = b;
+        }
+        put_worker(f, worker, old);
     }
 }
 
@@ -291,55 +466,10 @@ void top_frame_put(struct buf *out, const struct json_node *now, const struct js
     put_head(&f);
     put_reload(&f);
     put_failures(&f);
+    put_dead_workers(&f);
+    put_past_errors(&f);
     put_pipelines(&f);
+    put_workers(&f);
     put_senders(&f);
     put_log(&f);
-}
-
-/* ---- the screen ---- */
-
-/* How many bytes of UTF-8 are at most so many characters. */
-static size_t cut_text(struct bytes text, size_t columns)
-{
-    size_t at = 0;
-
-    while (at < text.len) {
-        if ((text.data[at] & 0xc0) != 0x80 && columns-- == 0)
-            break;
-        at++;
-    }
-    return at;
-}
-
-static void put_row(struct buf *out, struct bytes line, size_t columns)
-{
-    char mark = line.len > 0 ? (char)line.data[0] : ' ';
-    struct bytes text = line.len > 0 ? bytes_skip(line, 1) : line;
-
-    if (columns == 0) {
-        buf_put(out, text);
-        buf_putc(out, '\n');
-        return;
-    }
-    buf_puts(out, mark == TOP_HEADING ? "\033[1m" : mark == TOP_FAILING ? "\033[31m" : "");
-    buf_append(out, text.data, cut_text(text, columns));
-    buf_puts(out, "\033[0m\033[K");
-}
-
-void top_screen_put(struct buf *out, struct bytes lines, size_t columns, size_t rows)
-{
-    size_t row = 0;
-
-    while (lines.len > 0 && (columns == 0 || row < rows)) {
-        const uint8_t *end = memchr(lines.data, '\n', lines.len);
-        size_t n = end != NULL ? (size_t)(end - lines.data) : lines.len;
-
-        if (columns != 0 && row > 0)
-            buf_puts(out, "\r\n");
-        put_row(out, bytes_of(lines.data, n), columns);
-        lines = bytes_skip(lines, end != NULL ? n + 1 : n);
-        row++;
-    }
-    if (columns != 0)
-        buf_puts(out, "\033[J");
 }

@@ -13,7 +13,4 @@
 /* Append the lines. `before`: the look before of the same process, or NULL: then there are no rates. */
 void top_frame_put(struct buf *out, const struct json_node *now, const struct json_node *before);
 
-/* Append those of `lines` that a screen has room for, cut to its width, with ANSI codes; 0 columns: all, without. */
-void top_screen_put(struct buf *out, struct bytes lines, size_t columns, size_t rows);
-
 #endif

@@ -18,6 +18,7 @@ import time
 
 import pytest
 from harness.limits import OTELCD, PATIENCE
+from harness.otlp_peer import GrpcPeer
 from test_page import CALM, CONFIG, JSON, base, configured, send_logs, send_spans, status
 
 
@@ -81,6 +82,21 @@ def test_top_once_shows_rates_and_who_fails(otelcd):
     assert re.search(r"^  otlp_grpc .*queue 1 of 1000 requests, oldest ", ran.stdout, re.M), ran.stdout
     assert "what to do: start what should listen there" in ran.stdout
     assert re.search(r"^otlp  127.0.0.1  http/json  2 requests, 0 refused", ran.stdout, re.M), ran.stdout
+
+
+def test_top_shows_what_an_exporter_failed_with_that_works_again(otelcd):
+    answers = [("UNAVAILABLE", "<b>\x1b[2Jx", None)] * 2
+    with contextlib.closing(GrpcPeer(lambda call: answers.pop() if answers else None)) as peer:
+        text = CONFIG.replace("127.0.0.1:1", peer.endpoint).replace("retry_on_failure: {", "retry_on_failure: {initial_interval: 10ms, ")
+        d = otelcd(configured(text=text))
+        send_logs(d, 9)
+        d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 1)
+        ran = otelcd_says("top", "--once", "--interval", "100ms", "--endpoint", base(d))
+        assert ran.returncode == 0 and "\033" not in ran.stdout
+        assert re.search(r"^logs: exporter otlp_grpc failed \S+ ago \(2x\): .*<b>.*x", ran.stdout, re.M), ran.stdout
+        d.expect_warning("otlp_grpc")
+        d.close_clients()
+        assert d.stop() == 0
 
 
 class Terminal:

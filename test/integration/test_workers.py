@@ -95,6 +95,9 @@ def test_the_page_and_the_status_show_each_worker_and_sums_of_all(otelcd):
     assert "<h2>Workers</h2>" in page and str(s["workers"][1]["pid"]) in page
     text = d.http("GET", "/api/v1/status?format=text", address=d.scrape_address())[2].decode()
     assert re.search(r"^worker 2 \(pid \d+\) is running: 2 connections", text, re.M), text
+    top = subprocess.run([OTELCD, "top", "--once", "--interval", "100ms", "--endpoint", d.scrape_address()], capture_output=True, text=True, timeout=PATIENCE)
+    pid = s["workers"][1]["pid"]
+    assert top.returncode == 0 and re.search(rf"^2 +running +{pid} +2 +[\d.]+ +[\d.]+ +0$", top.stdout, re.M), top
 
 
 def test_each_worker_has_its_part_of_the_memory(otelcd):
