@@ -86,6 +86,7 @@ static void judge_ping(struct http2 *h)
         least = PING_WITHOUT_STREAM;
     if (!first && since < least && ++h->strikes > STRIKES_MAX) {
         h->io->shared->stats.ping_strikes++;
+        h->io->counted = true;
         http2_session_kill(&h->session, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings",
                            "it pings more often than keepalive.enforcement_policy allows");
     }

@@ -53,7 +53,7 @@ void conn_io_close(struct conn_io *io)
 
 void conn_io_late(struct conn_io *io)
 {
-    io->late = true;
+    io->counted = true;
     io->shared->stats.timeouts++;
 }
 
@@ -69,7 +69,7 @@ void conn_io_complain(struct conn_io *io, const char *reason)
 {
     struct server_shared *shared = io->shared;
 
-    if (!io->late)
+    if (!io->counted)
         shared->stats.protocol_errors++;
     conn_io_tell_broken(io, "protocol", reason);
     if (complaint_due(&shared->bad_peers, &shared->loop->clock))

@@ -36,14 +36,13 @@ struct conn_io {
     uint8_t network[HTTP_NETWORK]; /* the peer's, peer_network() */
     uint64_t kept;                 /* bytes that the connection itself is charged with */
     bool mismatch_told;
-    bool late; /* a deadline of its has passed, and is counted as that */
+    bool counted; /* why it ends has been counted: a deadline has passed, or it has pinged too often */
 };
 
 /* Moving a deadline to later costs nothing: the timer then fires early and looks again. */
 void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after); /* ns from now; 0 = never */
 void conn_io_close(struct conn_io *io);                                            /* no deadline fires any more */
-/* Count a peer's breach of the protocol (unless it is `late`, which is counted already), and log it if it is time to.
- */
+/* Count a peer's breach of the protocol (unless it is `counted` already), and log it if it is time to. */
 void conn_io_complain(struct conn_io *io, const char *reason);
 /* The service hears of a connection that ends without a request. */
 void conn_io_tell_broken(struct conn_io *io, const char *reason, const char *why);
