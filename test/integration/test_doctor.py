@@ -13,13 +13,14 @@ import threading
 import time
 
 import pytest
-from harness import ailments, more_ailments  # noqa: F401
+from harness import ailments, more_ailments, rare_ailments  # noqa: F401
 from harness.authority import Authority
 from harness.disk import SmallDisk
 from harness.limits import OTELCD, PATIENCE, ROOT, free_port
 from harness.otlp import Metrics, logs, traces
 from harness.targets import Target
 from test_auth import basic, hashed
+from test_doctor_told import TOLD
 
 
 class World:
@@ -44,6 +45,11 @@ class World:
 
     def small_disk(self, size):
         return SmallDisk(self.folder / "disk", size)
+
+    def look_from_inside(self, d, namespace):
+        """The doctor sees the file systems ("--mount") or the limits ("--user") that this otelcd has."""
+        user = [] if os.getuid() == 0 and namespace != "--user" else ["--user", "--preserve-credentials"]
+        d.looked_at = ["nsenter", "--target", str(d.process.pid), *user, *([namespace] if namespace != "--user" else [])]
 
     def descriptors(self, d):
         return len(list(pathlib.Path(f"/proc/{d.process.pid}/fd").iterdir()))
@@ -79,9 +85,9 @@ def status(d):
     return json.loads(d.http("GET", "/api/v1/status", address=d.scrape_address())[2])
 
 
-def doctor(*args, env=None):
+def doctor(*args, env=None, under=()):
     return subprocess.run(
-        [OTELCD, "doctor", "--interval", "50ms", *map(str, args)],
+        [*under, OTELCD, "doctor", "--interval", "50ms", *map(str, args)],
         capture_output=True, text=True, timeout=2 * PATIENCE, env={**os.environ, **(env or {})},
     )
 
@@ -92,7 +98,7 @@ def files(d):
 
 def examine(d, *args):
     """(exit code, findings) of a running otelcd."""
-    ran = doctor(*files(d), "--endpoint", d.scrape_address(), "--format", "json", *args)
+    ran = doctor(*files(d), "--endpoint", d.scrape_address(), "--format", "json", *args, under=getattr(d, "looked_at", ()))
     assert ran.returncode in (0, 1) and ran.stderr == "", ran
     return ran.returncode, json.loads(ran.stdout)["findings"]
 
@@ -127,26 +133,78 @@ def test_what_is_wrong_is_named_first(otelcd, tmp_path, case):
     assert next(steps, None) is None
 
 
-def test_each_row_of_the_troubleshooting_table_that_a_running_otelcd_shows_has_a_case():
-    """Of a reason in a row, or of a row without one, the kind that the doctor gives it."""
-    kinds = {c.kind for c in ailments.CASES}
-    elsewhere = {
-        "dropped_overwritten",  # receivers refuse a metric with two kinds of data
-        "dropped_shutdown",  # otelcd has ended, or the graph that had it
-        "refused_memory_budget",  # of a pipeline: no receiver that is built in says so; sender_memory_budget is it
-        "refused_storage_failed",  # a disk that fails otherwise than by being full; the texts are those of storage_full
-        "refused_no_space", "refused_write_failed",  # told as exporter_fails: a_file_cannot_be_written
-    }  # fmt: skip
-    text = (ROOT / "docs/troubleshooting.md").read_text()
-    named = set()
-    for line in text.splitlines():
-        for column, reasons in re.findall(r'`(dropped|refused)\{reason="(\w+)"\}`((?:,? (?:or |and )?`"\w+"`)*)', line) and [
-            (m[1], [m[2], *re.findall(r'"(\w+)"', m[3])])
-            for m in re.finditer(r'`(dropped|refused)\{reason="(\w+)"\}`((?:,? (?:or |and )?`"\w+"`)*)', line)
-        ]:
-            named |= {f"{column}_{r}" for r in reasons}
-    assert len(named) > 40
-    assert named - kinds - elsewhere == set()
+# Of a row of docs/troubleshooting.md that has no reason of a ledger: how it begins, and the cases that provoke it.
+ROWS = {
+    "nothing is received, no counter moves": ["nobody_sends"],
+    "nothing is received, `otelcd_receiver_broken_connections{reason=\"tls\"}`": ["a_sender_speaks_tls_to_a_plain_port"],
+    "`otelcd_tls_failed_handshakes` grows": ["a_sender_speaks_plain_text_to_a_tls_port"],
+    "`otelcd_receiver_rejected_requests{reason=\"unauthenticated\"}`": ["credentials_are_wrong"],
+    "`otelcd_receiver_rejected_requests{reason=\"authentication_busy\"}`": ["somebody_guesses_passwords"],
+    "an exporter's queue grows, `Cannot get a token`": ["the_token_endpoint_gives_no_token"],
+    "`up` of a target is 0": ["a_target_cannot_be_scraped"],
+    "a target is not there at all": ["rules_drop_every_target", "a_target_cannot_be_made"],
+    "`Unable to refresh target groups`": ["a_source_of_targets_cannot_be_asked"],
+    "`otelcd_scraper_missed` grows": ["the_pipeline_does_not_answer_for_a_scrape"],
+    "`otelcd_receiver_rejected_requests` grows": ["a_signal_has_no_pipeline", "a_request_is_too_large"],
+    "`otelcd_receiver_rejected_requests{reason=\"memory_budget\"}`": ["one_address_leaves_many_requests_unfinished"],
+    "`otelcd_exporter_held_items` stays high": ["nothing_listens_where_an_exporter_sends_to"],
+    "`otelcd_pipeline_held_items` stays high": ["a_batch_waits_to_be_full"],
+    "metrics of `span_metrics` are missing": ["spans_have_no_service_name"],
+    "`otelcd_processor_tail_sampling_early_decisions` grows": ["there_are_more_traces_than_may_be"],
+    "`otelcd_pipeline_held_items` of a pipeline with `tail_sampling`": ["traces_wait_for_their_decision"],
+    "`otelcd_exporter_held_items` of an `otlp` exporter grows": ["grpc_is_spoken_to_the_port_of_http", "http_is_spoken_to_the_port_of_grpc"],
+    "`otelcd_exporter_otlp_request_limit_bytes`": ["a_peer_takes_smaller_requests_only"],
+    "`otelcd_exporter_wal_read_failures` grows": ["queue_unread"],
+    "of two exporters in a pipeline": ["one_exporter_refuses_and_the_other_gets_it_twice"],
+    "SIGHUP changed nothing": ["a_reload_was_turned_down"],
+    "delivered grows, and what is looked for is at another time": ["the_clock_of_a_sender_is_ahead", "the_data_of_a_sender_is_old"],
+    "each item is there twice": ["two_exporters_have_one_peer", "two_pipelines_do_the_same", "a_prometheus_scrapes_what_it_is_sent"],
+    "an exporter works, and `otelcd_tls_peer_certificate_expiry`": ["the_certificate_of_a_peer_expires_soon"],
+    "delivered grows, Prometheus shows nothing": ["nobody_scrapes", "series_expire_before_they_are_scraped"],
+    # nothing is wrong, and nothing stops
+    "resident memory rises for ten minutes": [],
+    "after SIGHUP a component still works with what it read": [],
+}
+REASONS = re.compile(r'`(dropped|refused)\{reason="(\w+)"\}`((?:,? (?:or |and )?`"\w+"`)*)')
+
+
+def test_each_row_of_the_troubleshooting_table_has_a_case():
+    """Of a reason in a row, the kind that the doctor gives it."""
+    kinds, names = {c.kind for c in ailments.CASES} | set(TOLD), {c.name for c in ailments.CASES} | set(TOLD)
+    rows = [line.split(" | ")[0][2:] for line in (ROOT / "docs/troubleshooting.md").read_text().splitlines() if re.match(r"\| (?!---|what you)", line)]
+    used, told = set(), 0
+    for row in rows:
+        reasons = [f"{m[1]}_{r}" for m in REASONS.finditer(row) for r in (m[2], *re.findall(r'"(\w+)"', m[3]))]
+        begins = [b for b in ROWS if row.startswith(b)]
+        assert reasons or begins, row
+        assert set(reasons) <= kinds and all(set(ROWS[b]) <= names for b in begins), row
+        used |= set(begins)
+        told += len(reasons)
+    assert used == set(ROWS) and told > 40 and len(rows) > 50
+
+
+def test_each_reason_that_has_an_advice_has_a_case():
+    """The rows of the advice by reason (src/page/advice.c), and the lines of the log that have one of their own."""
+    kinds = {c.kind for c in ailments.CASES} | set(TOLD)
+    text = (ROOT / "src/page/advice.c").read_text()
+    tables = {"refused": "refused", "dropped": "dropped", "rejected": "sender", "broken": "sender"}
+    wanted = set()
+    for table, prefix in tables.items():
+        rows = re.search(rf"static const struct advice {table}\[\] = {{(.*?)\n}};", text, re.S)[1]
+        wanted |= {f"{prefix}_{reason}" for reason in re.findall(r'^    {{ "(\w+)"'.replace("{{", "{"), rows, re.M)}
+    lines = (ROOT / "src/command/doctor/rule_log.c").read_text()
+    wanted |= set(re.findall(r'^    { "[^"]+", "(\w+)"', lines, re.M))
+    wanted = {"sender_speaks_tls" if k == "sender_tls" else k for k in wanted}
+    assert len(wanted) > 90
+    assert wanted - kinds == set()
+
+
+def test_each_option_that_an_advice_names_is_there():
+    keys = {k.replace(".", "::") for k in subprocess.run([OTELCD, "completion", "keys"], capture_output=True, text=True, check=True).stdout.split()}
+    text = (ROOT / "src/page/advice.c").read_text()
+    options = set(re.findall(r'"([a-z_:]+)",\s+(?:true|false) }', text)) - {""}
+    assert len(options) > 25
+    assert {o for o in options if not any(f"::{o.removesuffix('::enabled')}::" in f"{k}::" for k in keys)} == set()
 
 
 def test_a_healthy_otelcd_has_nothing_wrong(otelcd):

@@ -209,14 +209,26 @@ static bool add_inotify(void *arg, long pid)
     return true;
 }
 
-struct descriptors machine_inotify(void)
+/* A number in a file of /proc; UINT64_MAX: there is none. */
+static uint64_t read_limit(const char *path)
 {
-    struct descriptors d = { 0 };
+    uint64_t limit = UINT64_MAX;
     char text[64];
 
+    if (read_start(path, text, sizeof(text)) > 0)
+        sscanf(text, "%" SCNu64, &limit);
+    return limit;
+}
+
+/* The machine has a limit, and so may the user namespace that we are in. */
+struct descriptors machine_inotify(void)
+{
+    uint64_t machine = read_limit("/proc/sys/fs/inotify/max_user_instances");
+    uint64_t ours = read_limit("/proc/sys/user/max_inotify_instances");
+    struct descriptors d = { .limit = machine < ours ? machine : ours };
+
     each_process(add_inotify, &d.open);
-    if (read_start("/proc/sys/fs/inotify/max_user_instances", text, sizeof(text)) <= 0 ||
-        sscanf(text, "%" SCNu64, &d.limit) != 1)
+    if (d.limit == UINT64_MAX)
         d.limit = 0;
     return d;
 }

@@ -133,7 +133,7 @@ static struct seen_line *reason_line(struct evidence *e, const struct reason *r,
 
 static const char *line_advice(struct evidence *e, const struct seen_line *line)
 {
-    static const char *const keys[] = { "advice", "because", "remedy" };
+    static const char *const keys[] = { "advice", "remedy" };
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (line_field(e, line, keys[i])[0] != '\0')
@@ -187,7 +187,10 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
     f->means = r->advice != NULL ? r->advice->means : "what is in the way says so itself";
     if (all)
         f->means = arena_printf(&e->arena, "%s: all that came in", f->means);
-    f->todo = told[0] != '\0' ? told : r->advice != NULL ? r->advice->todo : "look at the log";
+    f->todo = told[0] != '\0'                             ? told
+              : r->advice != NULL                         ? r->advice->todo
+              : line_field(e, line, "because")[0] != '\0' ? line_field(e, line, "because")
+                                                          : "look at the log";
     if (pipeline != NULL)
         place_in(e, f, pipeline, r->advice, r->name);
     else if (r->advice != NULL && r->advice->option != NULL)

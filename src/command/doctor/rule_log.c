@@ -21,9 +21,7 @@ static const struct known_line known[] = {
     { "Cannot get a token", "no_token", WEIGHT_FAILING, "The token endpoint gives no token, and nothing is sent",
       "mend token_url, client_id, client_secret or scopes" },
     { "A file of the configuration is not watched", "not_watched", WEIGHT_ODD,
-      "A change of that file is not seen by itself",
-      "raise fs.inotify.max_user_instances and max_user_watches; "
-      "SIGHUP works all the same" },
+      "A change of that file is not seen by itself", "let otelcd's user read it; SIGHUP works all the same" },
     { "A TLS certificate has expired", "certificate_expired", WEIGHT_SENDER + 5,
       "Peers do not take the certificate any more", "renew it: the file is read again by itself" },
     { "A TLS certificate expires soon", "certificate_expires", WEIGHT_RISK + 80,

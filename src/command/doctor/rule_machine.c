@@ -86,7 +86,7 @@ static void look_at_descriptors(struct evidence *e)
                 "new connections have to wait until another closes",
                 "raise the limit: LimitNOFILE= of the unit, ulimit -n, or --ulimit nofile of the container");
     tell_scarce(e, "inotify", "inotify of this machine", "instances", &watches,
-                "a reload, or new certificates, may not be seen by themselves",
+                "a change of a file that is watched is seen up to a minute later",
                 "sysctl fs.inotify.max_user_instances=1024");
 }
 

@@ -52,8 +52,13 @@ static struct seen_line *line_of(struct evidence *e, const char *id, enum advice
         return find_line(e, "A client speaks TLS to this plain-text port", id, NULL, NULL);
     if (strcmp(reason, "protocol") == 0)
         return find_line(e, "A client broke the HTTP protocol", id, NULL, NULL);
-    return find_line(e, strcmp(reason, "accept") == 0 ? "Cannot accept connections" : "File descriptors are scarce",
-                     NULL, NULL, NULL);
+    if (strcmp(reason, "pings") == 0)
+        return find_line(e, "A client broke the HTTP protocol", id, "reason",
+                         "it pings more often than keepalive.enforcement_policy allows");
+    if (strcmp(reason, "timeout") == 0)
+        return NULL;
+    line = strcmp(reason, "accept") == 0 ? find_line(e, "Cannot accept connections", NULL, NULL, NULL) : NULL;
+    return line != NULL ? line : find_line(e, "File descriptors are scarce", NULL, NULL, NULL);
 }
 
 /* A sender that goes away, or is slow, does so by itself and comes again. */

@@ -89,7 +89,7 @@ def answering(status, body=b"", headers=None):
 
 
 @contextlib.contextmanager
-def saying(text):
+def saying(text, port=0):
     """The address of a listener that says this to whoever comes."""
 
     def serve(connection):
@@ -104,9 +104,10 @@ def saying(text):
             while True:
                 threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         threading.Thread(target=accept, args=(listener,), daemon=True).start()
         yield "127.0.0.1:%d" % listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)  # who waits for the next one would keep it open
 
 
 @contextlib.contextmanager

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`otelcd doctor` on what a test cannot bring an otelcd to, or not in seconds: a server says what the page would say then."""
+
+import contextlib
+import http.server
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+from harness.limits import OTELCD, PATIENCE
+
+
+def ledger(received=0, delivered=0, held=0, refused=None, dropped=None):
+    refused, dropped = refused or {}, dropped or {}
+    return {
+        "received": received, "delivered": delivered, "held": held, "refused": sum(refused.values()), "dropped": sum(dropped.values()),
+        "refused_by": refused, "dropped_by": dropped,
+    }  # fmt: skip
+
+
+def node(kind, id, **more):
+    return {"kind": kind, "id": id, "role": kind, "state": "ok", **more}
+
+
+def page(pipeline=None, exporters=None, log=(), metrics=(), receiver="otlp"):
+    """(status, metrics) of an otelcd of one pipeline, through which ten items came."""
+    exporters = exporters or [node("exporter", "otlp_http", ledger=ledger(10, 10))]
+    status = {
+        "service": {"version": "1", "phase": "running", "pid": 0, "up_seconds": 60},
+        "well": True,
+        "pipelines": [{"id": "traces", "signal": "traces", "ledger": pipeline or ledger(10, 10), "nodes": [node("receiver", receiver), *exporters]}],
+        "receivers": [], "extensions": [], "scrapes": [], "warnings": [],
+        "log": [{"level": level, "text": text} for level, text in log],
+    }  # fmt: skip
+    good = {"name": "otelcd_config_last_reload_successful", "labels": {}, "value": 1}
+    accepted = {"name": "otelcol_receiver_accepted_spans", "labels": {"receiver": receiver, "transport": "http"}, "value": 10}
+    return status, {"metrics": [good, accepted, *({"name": n, "labels": labels, "value": v} for n, labels, v in metrics)]}
+
+
+def line(message, **fields):
+    return ("warn", f"{message} {json.dumps(fields)}")
+
+
+def of(kind, id):
+    return {"otelcol.component.kind": kind, "otelcol.component.id": id}
+
+
+# kind of the first finding, what it has to say, and what the page says then.
+TOLD = {
+    # twenty seconds pass before a body is too slow
+    "sender_too_slow": ("find that sender", page(
+        metrics=[("otelcd_receiver_rejected_requests", {"receiver": "otlp", "transport": "http", "reason": "too_slow"}, 3)],
+        log=[line("Request rejected", reason="too_slow", client="192.0.2.7", **of("receiver", "otlp"))])),
+    # no receiver that is built in says so of a pipeline
+    "refused_memory_budget": ("memory_budget_mib", page(ledger(10, 7, refused={"memory_budget": 3}))),
+    "refused_write_failed": ("rights of its folder", page(
+        ledger(10, 7, refused={"write_failed": 3}), [node("exporter", "file", ledger=ledger(10, 7, refused={"write_failed": 3}))],
+        [line("Writing failed, senders are told to retry", error="input/output error", **of("exporter", "file"))])),
+    # receivers refuse a metric that has two kinds of data
+    "dropped_overwritten": ("mend the sender", page(ledger(10, 7, dropped={"overwritten": 3}))),
+    # who waits for that has seen otelcd end
+    "dropped_shutdown": ("queue on disk", page(
+        ledger(10, 7, dropped={"shutdown": 3}), [node("exporter", "otlp_http", ledger=ledger(10, 7, dropped={"shutdown": 3}))])),
+    "refused_shutdown": ("was stopping", page(ledger(10, 7, refused={"shutdown": 3}))),
+    # a disk that cannot be read
+    "queue_unread": ("goes on by itself", page(
+        metrics=[("otelcd_exporter_wal_read_failures", {"exporter": "otlp_http"}, 2)],
+        log=[line("Cannot read the queue on disk. Will try again.", directory="/q", error="input/output error", **of("exporter", "otlp_http"))])),
+    # a quarter of an hour after the refusals that it comes from
+    "sent_twice": ("for the exporter that refuses", None),
+    # passwords that were wrong anywhere else than at a receiver
+    "passwords_wrong": ("somebody guesses", page(metrics=[("otelcd_basicauth_questions", {"authenticator": "basicauth", "result": "wrong"}, 4)])),
+    "scrapes_refused": ("fewer scrapers", page(log=[line("Scrape refused: too many run already")])),
+    "queue_unwritten": ("make room", page(log=[line("Cannot write the queue on disk", error="input/output error")])),
+    "queue_damaged": ("otelcd wal verify", page(log=[("error", "Damaged records in the log are skipped {\"directory\": \"/q\"}")])),
+    "file_unwritten": ("make room", page(log=[line("Writing failed, senders are told to retry", error="input/output error", **of("exporter", "file"))])),
+    # a file of the configuration that was there at the start
+    "not_watched": ("SIGHUP works", page(log=[line("A file of the configuration is not watched", path="/a.yaml", error="permission denied")])),
+    "batch_lost": ("behind it", page(log=[line("Sender failed", error="x", **of("processor", "batch"))])),
+    "defect": ("report it", page(log=[("error", "The ledger does not sum: this is a defect of otelcd {}")])),
+    "error": ("it is all wrong", page(log=[("error", "A line that no rule knows {\"error\": \"it is all wrong\"}")])),
+    "not_ready": ("wait", None),
+}
+
+
+def sent_twice():
+    status, metrics = page(
+        ledger(10, 10),
+        [node("exporter", "otlp_http", ledger=ledger(14, 10, refused={"unreachable": 4})), node("exporter", "nop", ledger=ledger(14, 14))],
+    )
+    status["service"]["up_seconds"] = 100_000  # what was refused is long ago
+    return status, metrics
+
+
+def not_ready():
+    status, metrics = page()
+    status["service"]["phase"] = "starting"
+    return status, metrics
+
+
+LATER = {"sent_twice": sent_twice, "not_ready": not_ready}
+
+
+@contextlib.contextmanager
+def telling(status, metrics):
+    answers = {"/api/v1/status": status, "/api/v1/metrics": metrics}
+
+    def now():
+        status["service"]["time"] = time.time()
+        for said in status["log"]:
+            said["time"] = time.time() - 5
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            now()
+            body = json.dumps(answers[self.path]).encode() if self.path in answers else b""
+            self.send_response(200 if body else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def examine(status, metrics):
+    with telling(status, metrics) as address:
+        ran = subprocess.run(
+            [OTELCD, "doctor", "--interval", "1ms", "--endpoint", address, "--format", "json"],
+            capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+    assert ran.returncode in (0, 1) and ran.stderr == "", ran
+    return json.loads(ran.stdout)["findings"]
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_what_the_page_says_is_named_first(kind):
+    says, told = TOLD[kind]
+    found = examine(*(told or LATER[kind]()))
+    assert found and found[0]["kind"] == kind and says in json.dumps(found[0]), found
+
+
+def test_a_page_on_which_all_is_well_has_no_finding():
+    assert examine(*page()) == []
