@@ -43,11 +43,15 @@ static void tell_later(struct ack *ack, const char *reason, const char *why, con
 /* What the parts would take of the budget, if that has no room for them; else 0. */
 static uint64_t cut_batch(struct balancer *b, struct batch *batch)
 {
+    uint64_t need;
+
     while (b->parts.n < b->on_ring.n)
         *vec_push(&b->parts) = NULL;
     routing_key_begin(&b->key);
-    return scatter_batch(&b->scatter, batch, b->on_ring.n, routing_key_choose, &b->key,
+    need = scatter_batch(&b->scatter, batch, b->on_ring.n, routing_key_choose, &b->key,
                          host_budget(b->node.host, b->node.signal), b->parts.v);
+    routing_key_end(&b->key);
+    return need;
 }
 
 /* Each part repeats the resources of its items. */

@@ -125,7 +125,8 @@ static int create(struct node *node, const void *config, struct error *err)
                                    .signal = node->signal,
                                    .attributes = &c->routing_attributes,
                                    .ring = &b->ring,
-                                   .random = &node->host->loop->random };
+                                   .random = &node->host->loop->random,
+                                   .budget = node->host->budget };
     splitter_init(&b->carrying, turn, KEPT_PARTS);
     splitter_init(&b->waiting, turn, KEPT_PARTS);
     b->carrying.carries = true;

@@ -69,7 +69,8 @@ const struct option load_balancing_options[] = {
                "attributes."),
     OPT_STRINGS(struct load_balancing_config, routing_attributes, "[]",
                 "With routing_key attributes: their names, looked for in the resource, the scope, the item; also "
-                "span.kind and span.name of spans, log.severity and log.body of log records."),
+                "span.kind and span.name of spans, log.severity and log.body of log records. The spans that a trace has in one "
+                "scope go together, where the first of them goes."),
     OPT_GROUP(struct load_balancing_config, protocol, struct protocol_config, protocol_options, GROUP_PLAIN,
               "How members are spoken to."),
     OPT_GROUP(struct load_balancing_config, resolver, struct resolver_config, resolver_options, GROUP_PLAIN,

@@ -4,7 +4,8 @@
  * again while it stays the same.
  *
  * Attributes are looked for in the resource, then in the scope, then in the item itself; the text is name=value| of
- * each, or name=| of one that nothing has. */
+ * each, or name=| of one that nothing has. Of logs and metrics those come first that the resource has, then those of
+ * the scope. The spans that a trace has in one scope go together, where the first of them goes. */
 #include "exporter/load_balancing/routing_key.h"
 
 #include "exporter/load_balancing/identity.h"
@@ -55,8 +56,17 @@ void routing_key_begin(struct routing_key *k)
     k->has_trace_id = false;
 }
 
+void routing_key_end(struct routing_key *k)
+{
+    if (k->traces.slots != NULL)
+        table_free(&k->traces);
+    arena_reset(&k->memory);
+}
+
 void routing_key_free(struct routing_key *k)
 {
+    routing_key_end(k);
+    arena_free(&k->memory);
     buf_free(&k->text);
     vec_free(&k->known);
 }
@@ -182,8 +192,7 @@ static void look_up(struct routing_key *k, struct bytes message, uint32_t number
     }
 }
 
-/* True when it is the resource's. */
-static bool put_attribute(struct routing_key *k, size_t at, const struct scatter_item *item)
+static void put_attribute(struct routing_key *k, size_t at, const struct scatter_item *item)
 {
     const char *name = wanted_of(k)->v[at];
     const struct known_attribute *a = &k->known.v[at];
@@ -195,20 +204,99 @@ static bool put_attribute(struct routing_key *k, size_t at, const struct scatter
         (!put_pseudo(k, name, item->item) && find_attribute(item->item, attributes_of_item(k, item), key, &value)))
         any_value_put(&k->text, value);
     buf_putc(&k->text, '|');
-    return a->in_resource;
+}
+
+enum tier { TIER_RESOURCE, TIER_SCOPE, TIER_ITEM, TIERS };
+
+/* Of traces all are in the order in which they were written. */
+static enum tier tier_of(const struct routing_key *k, const struct known_attribute *a)
+{
+    if (k->signal == SIGNAL_TRACES || a->in_resource)
+        return TIER_RESOURCE;
+    return a->in_scope ? TIER_SCOPE : TIER_ITEM;
+}
+
+static void put_attributes(struct routing_key *k, const struct scatter_item *item)
+{
+    size_t n = wanted_of(k)->n;
+
+    k->text.len = 0;
+    k->by_resource = true;
+    for (int tier = TIER_RESOURCE; tier < TIERS; tier++)
+        for (size_t i = 0; i < n; i++)
+            if ((int)tier_of(k, &k->known.v[i]) == tier)
+                put_attribute(k, i, item);
+    for (size_t i = 0; i < n; i++)
+        k->by_resource &= k->known.v[i].in_resource;
+}
+
+/* ---- traces whose spans go together ---- */
+
+struct trace_key {
+    uint64_t scopes; /* the how manyth scope */
+    uint8_t id[16];
+};
+
+struct trace_owner {
+    struct trace_key key;
+    uint16_t owner;
+};
+
+static uint64_t trace_hash(const void *entry)
+{
+    const struct trace_key *key = entry; /* the first of a trace_owner */
+
+    return bytes_hash(bytes_of(key, sizeof(*key)));
+}
+
+static bool trace_is(const void *entry, const void *key)
+{
+    return memcmp(entry, key, sizeof(struct trace_key)) == 0;
+}
+
+static struct trace_key trace_key_of(const struct routing_key *k, const struct scatter_item *item)
+{
+    struct trace_key key = { .scopes = item->scopes };
+    struct bytes id = trace_id_of(k, item->item);
+
+    if (id.len == sizeof(key.id))
+        memcpy(key.id, id.data, sizeof(key.id));
+    return key;
+}
+
+static const struct trace_owner *find_known(const struct routing_key *k, const struct trace_key *key)
+{
+    return k->traces.slots != NULL ? table_find(&k->traces, trace_hash(key), trace_is, key) : NULL;
+}
+
+static void keep_trace(struct routing_key *k, const struct trace_key *key, uint16_t owner)
+{
+    struct trace_owner *t = arena_alloc(&k->memory, sizeof(*t));
+
+    *t = (struct trace_owner){ *key, owner };
+    if (k->traces.slots == NULL)
+        table_init(&k->traces, trace_hash, k->budget);
+    (void)table_insert(&k->traces, t, trace_hash(t)); /* where it is too crowded the next span chooses for itself */
 }
 
 static uint16_t find_attributes(struct routing_key *k, const struct scatter_item *item)
 {
+    struct trace_key key = { 0 };
+    const struct trace_owner *known;
+
     if (k->attributes_of == item->resources && k->by_resource)
         return k->owner;
+    if (k->signal == SIGNAL_TRACES) {
+        key = trace_key_of(k, item);
+        known = find_known(k, &key);
+        if (known != NULL)
+            return known->owner;
+    }
     k->attributes_of = item->resources;
-    k->by_resource = true;
-    k->text.len = 0;
-    for (size_t i = 0; i < wanted_of(k)->n; i++)
-        if (!put_attribute(k, i, item))
-            k->by_resource = false;
+    put_attributes(k, item);
     k->owner = find_text(k);
+    if (k->signal == SIGNAL_TRACES && !k->by_resource)
+        keep_trace(k, &key, k->owner);
     return k->owner;
 }
 

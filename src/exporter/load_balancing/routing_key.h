@@ -4,7 +4,9 @@
 #ifndef EXPORTER_LOAD_BALANCING_ROUTING_KEY_H
 #define EXPORTER_LOAD_BALANCING_ROUTING_KEY_H
 
+#include "base/arena.h"
 #include "base/random.h"
+#include "base/table.h"
 #include "config/option.h"
 #include "exporter/load_balancing/ring.h"
 #include "exporter/load_balancing/scatter.h"
@@ -36,12 +38,15 @@ struct routing_key {
     const struct strings *attributes; /* ROUTE_ATTRIBUTES */
     const struct ring *ring;
     struct random *random;
+    struct budget *budget; /* ROUTE_SERVICE, ROUTE_ATTRIBUTES of traces: is charged while a batch is walked through */
     struct buf text;
     /* Of what was looked at last, by the numbers of struct scatter_item; 0: of nothing. */
     uint64_t resources, scopes, data_messages, attributes_of;
     struct bytes resource;
     VEC(struct known_attribute) known; /* for each of the names */
     bool by_resource;                  /* ROUTE_ATTRIBUTES: the resource has all of them */
+    struct table traces;               /* of this batch, whose first span of a scope has chosen for all of it there */
+    struct arena memory;               /* theirs */
     uint16_t owner;
     uint64_t resource_identity, scope_identity, metric_identity;
     uint8_t trace_id[16];
@@ -49,6 +54,7 @@ struct routing_key {
 };
 
 void routing_key_begin(struct routing_key *k); /* another batch, or another ring */
+void routing_key_end(struct routing_key *k);   /* the batch was walked through: what is remembered of it goes */
 void routing_key_free(struct routing_key *k);
 
 /* A scatter_choose of struct routing_key: the owner's index on the ring, which is not empty. SCATTER_DROP: data points

@@ -86,10 +86,12 @@ static const char *route(const char *routing_key, const struct strings *attribut
                                 .signal = signal,
                                 .attributes = attributes,
                                 .ring = &ring,
-                                .random = &rig.loop.random };
+                                .random = &rig.loop.random,
+                                .budget = &rig.budget };
     owners.len = 0;
     routing_key_begin(&key);
     scatter_batch(&scatter, b, 1, choose, &key, &rig.budget, &out);
+    routing_key_end(&key);
     if (out != NULL)
         batch_unref(out);
     batch_unref(b);
@@ -196,14 +198,57 @@ START_TEST(attributes_are_looked_for_from_the_resource_to_the_item)
     const struct strings all = { names, 5 };
 
     ck_assert_str_eq(
-        route("attributes", &all, SIGNAL_TRACES,
-              "{'resourceSpans':[{" RESOURCE(
-                  ATTRIBUTE("a", "1")) ",'scopeSpans':[{'scope':{'name':'s','attributes':"
-                                       "[" ATTRIBUTE("b", "2") "]},'spans':[{'name':'GET','kind':3,'"
-                                                               "attributes':[{'key':'c','value':{'intValue'"
-                                                               ":3}}," ATTRIBUTE("a", "x") "]},{'name':'"
-                                                                                           "PUT'}]}]}]}"),
+        route(
+            "attributes", &all, SIGNAL_TRACES,
+            "{'resourceSpans':[{" RESOURCE(ATTRIBUTE(
+                "a", "1")) ",'scopeSpans':[{'scope':{'name':'s','attributes':"
+                           "[" ATTRIBUTE(
+                               "b",
+                               "2") "]},'spans':[{'traceId':'01010101010101010101010101010101','name':'GET','kind':3,'"
+                                    "attributes':[{'key':'c','value':{'intValue'"
+                                    ":3}}," ATTRIBUTE("a", "x") "]},{'name':'"
+                                                                "PUT'}]}]}]}"),
         OWNERS("a=1|span.kind=Client|b=2|span.name=GET|c=3|", "a=1|span.kind=Unspecified|b=2|span.name=PUT|c=|"));
+}
+END_TEST
+
+#define IN_TRACE(id, name) "{'traceId':'010101010101010101010101010101" id "','name':'" name "'}"
+
+START_TEST(spans_that_a_trace_has_in_one_scope_go_where_the_first_of_them_goes)
+{
+    static const char *names[] = { "span.name", "a" };
+    const struct strings all = { names, 2 };
+
+    ck_assert_str_eq(
+        route(
+            "attributes", &all, SIGNAL_TRACES,
+            "{'resourceSpans':[{'scopeSpans':[{'spans':[" IN_TRACE("01", "x") "," IN_TRACE("02", "y") "," IN_TRACE(
+                "01",
+                "z") "]},{'scope':{'attributes':[" ATTRIBUTE("a", "2") "]},'spans':[" IN_TRACE("02",
+                                                                                               "v") "]}]},"
+                                                                                                    "{'scopeSpans':[{'"
+                                                                                                    "spans':[" IN_TRACE(
+                                                                                                        "01",
+                                                                                                        "w") "]}]}]}"),
+        OWNERS("span.name=x|a=|", "span.name=y|a=|", "span.name=x|a=|", "span.name=v|a=2|", "span.name=w|a=|"));
+}
+END_TEST
+
+START_TEST(of_logs_what_the_resource_has_stands_before_what_the_scope_has)
+{
+    static const char *names[] = { "log.body", "in_scope", "in_resource", "in_record" };
+    const struct strings all = { names, 4 };
+
+    ck_assert_str_eq(
+        route("attributes", &all, SIGNAL_LOGS,
+              "{'resourceLogs':[{" RESOURCE(ATTRIBUTE(
+                  "in_resource",
+                  "1")) ",'scopeLogs':[{'scope':{'attributes':[" ATTRIBUTE("in_scope",
+                                                                           "2") "]},'logRecords':[{'body':{'"
+                                                                                "stringValue':'x'},'attributes':"
+                                                                                "[" ATTRIBUTE("in_record",
+                                                                                              "3") "]},{}]}]}]}"),
+        OWNERS("in_resource=1|in_scope=2|log.body=x|in_record=3|", "in_resource=1|in_scope=2|log.body=|in_record=|"));
 }
 END_TEST
 
@@ -278,6 +323,8 @@ int main(void)
     tcase_add_test(t, a_service_is_a_name_and_a_value_for_spans_and_a_value_for_the_rest);
     tcase_add_test(t, data_points_of_no_service_go_nowhere);
     tcase_add_test(t, attributes_are_looked_for_from_the_resource_to_the_item);
+    tcase_add_test(t, spans_that_a_trace_has_in_one_scope_go_where_the_first_of_them_goes);
+    tcase_add_test(t, of_logs_what_the_resource_has_stands_before_what_the_scope_has);
     tcase_add_test(t, a_log_has_severity_and_body_to_be_routed_by);
     tcase_add_test(t, a_resource_is_known_by_the_hash_that_go_has_of_it);
     tcase_add_test(t, metrics_are_known_by_name_and_streams_by_all_that_they_are);
