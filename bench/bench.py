@@ -755,7 +755,7 @@ def main():
             bench.vmagent(ours)
         Shared(bench, cpu_seconds, stop).rows(chosen, NOP, cases(), LOAD)
         Hop(bench, load, cpu_seconds, stop).rows(chosen)
-        Kafka(bench, load, cpu_seconds, stop).rows(chosen)
+        Kafka(bench, load, cpu_seconds, stop, SERVER_CORE).rows(chosen)
         Scrape(bench, SERVER_CORE, cpu_seconds, stop, stalls).rows(chosen)
         file = payload.write(bench.folder / "watched", payload.traces(1000))
         Watched(bench, load, cpu_seconds, stop, stalls).rows(chosen, NOP, file, otlp.TRACES.rpc)
