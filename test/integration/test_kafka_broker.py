@@ -7,6 +7,7 @@ import json
 import signal
 import time
 
+import grpc
 import pytest
 from harness import otlp
 from harness.limits import PATIENCE
@@ -14,7 +15,7 @@ from harness.otlp_peer import PEERS
 from test_auth_client import TokenServer
 
 kafka = pytest.importorskip("harness.kafka")
-from harness.kafka_broker import Broker  # noqa: E402
+from harness.kafka_broker import Broker, Disk  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("kafka_broker")
 TROUBLE = ["The brokers cannot be used", "The brokers do not give records", "librdkafka warns", "Offsets could not be committed",
@@ -40,6 +41,21 @@ def broker(tmp_path_factory, certificates):
     b = Broker(tmp_path_factory.mktemp("broker"), pem=certificates[0])
     yield b
     b.close()
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory):
+    """A broker to be killed, and its small disk; no disk where this machine lets nobody have one."""
+    folder = tmp_path_factory.mktemp("mortal")
+    try:
+        disk = Disk(folder / "data", 40)
+    except pytest.skip.Exception:
+        disk = None
+    b = Broker(folder, under=disk.under if disk else ())
+    yield b, disk
+    b.close()
+    if disk:
+        disk.close()
 
 
 @pytest.fixture
@@ -103,23 +119,58 @@ def test_what_one_otelcd_writes_another_reads(broker, peer, otelcd, compression)
     wait_bodies(g, p, 200)
 
 
-def test_a_broker_that_is_killed_costs_no_acknowledged_item(tmp_path, peer, otelcd):
-    b, p = Broker(tmp_path), peer()
-    try:
-        topic = b.topic("killed")
-        a = otelcd(agent(b.address, topic, producer={"required_acks": "all"}), allow=TROUBLE)
-        g = otelcd(gateway(b.address, topic, p), allow=TROUBLE)
-        for i in range(10):
-            a.export(numbered(20 * i, 20))
-        wait_bodies(g, p, 200)
-        b.kill()
-        for i in range(10, 30):
-            a.export(numbered(20 * i, 20))
-        b.start()
-        wait_bodies(g, p, 600)
-        a.wait_metrics(lambda _: a.ledger("exporter", "kafka", "logs")["delivered"] == 600)
-    finally:
-        b.close()
+def test_a_broker_that_is_killed_costs_no_acknowledged_item(mortal, peer, otelcd):
+    (b, _), p = mortal, peer()
+    topic = b.topic("killed")
+    a = otelcd(agent(b.address, topic, producer={"required_acks": "all"}), allow=TROUBLE)
+    g = otelcd(gateway(b.address, topic, p), allow=TROUBLE)
+    for i in range(10):
+        a.export(numbered(20 * i, 20))
+    wait_bodies(g, p, 200)
+    b.kill()
+    for i in range(10, 30):
+        a.export(numbered(20 * i, 20))
+    b.start()
+    wait_bodies(g, p, 600)
+    a.wait_metrics(lambda _: a.ledger("exporter", "kafka", "logs")["delivered"] == 600)
+
+
+def test_of_a_broker_whose_disk_is_full_what_was_acknowledged_arrives(mortal, peer, otelcd):
+    (b, disk), p = mortal, peer()
+    if disk is None:
+        pytest.skip("this machine lets nobody have a disk of his own")
+    topic, options = b.topic("full", 1), {"producer": {"required_acks": "all"}, "timeout": "3s"}
+    a = otelcd(agent(b.address, topic, **{**options, "sending_queue": {"enabled": False}, "retry_on_failure": {"enabled": False}}), allow=TROUBLE)
+    q = otelcd(agent(b.address, topic, **options), allow=TROUBLE)
+    taken, refused = fill(b, a)
+    assert len(taken) > 10 and refused and "No space left on device" in (b.folder / "broker.log").read_text()
+    for i in range(1000, 1010):
+        q.export(numbered(i, 1))
+    a.wait_metrics(lambda _: a.ledger("exporter", "kafka", "logs")["held"] == 0)
+    assert a.ledger("exporter", "kafka", "logs")["delivered"] == len(taken) and q.ledger("exporter", "kafka", "logs")["held"] == 10
+    disk.resize(200)
+    b.start()
+    q.wait_metrics(lambda _: q.ledger("exporter", "kafka", "logs")["delivered"] == 10)
+    g = otelcd(gateway(b.address, topic, p), allow=TROUBLE)
+    wanted = taken | {str(i) for i in range(1000, 1010)}
+    g.wait_metrics(lambda _: {body.rstrip("x") for body in bodies(p)} >= wanted)
+
+
+def fill(broker, d):
+    """Sends until the broker has died of it: the numbers of what was acknowledged, and of what was not."""
+    taken, refused = set(), set()
+    for i in range(1000):
+        request = numbered(i, 1)
+        request.resource_logs[0].scope_logs[0].log_records[0].body.string_value += "x" * 900_000
+        try:
+            d.export(request)
+            taken.add(str(i))
+        except grpc.RpcError as e:
+            assert e.code() == grpc.StatusCode.UNAVAILABLE, e
+            refused.add(str(i))
+            if broker.process.poll() is not None:
+                return taken, refused
+    raise AssertionError("the disk has room for a gigabyte")
 
 
 def test_a_topic_that_takes_less_than_is_configured_gets_smaller_records(broker, peer, otelcd):

@@ -2,6 +2,7 @@
 """A real Kafka broker, from Maven's jars in build/peers/kafka: one node, on free ports, with its data in a folder."""
 
 import fcntl
+import os
 import shutil
 import signal
 import subprocess
@@ -56,12 +57,37 @@ def jars():
     return f"{folder}/lib/*"
 
 
+class Disk:
+    """A disk of so many MB, that those see who are started under disk.under; it can be made larger. Skipped aloud where that
+    is not allowed."""
+
+    def __init__(self, folder, size):
+        self.folder = folder
+        folder.mkdir()
+        user = [] if os.getuid() == 0 else ["--user", "--map-root-user"]
+        mount = 'mount -t tmpfs -o size="$1"m tmpfs "$2" && echo ready && exec cat'
+        command = ["unshare", *user, "--mount", "--propagation", "private", "sh", "-c", mount, "sh", str(size), str(folder)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            pytest.skip("this machine lets nobody have a disk of his own")
+        inside = ["--user", "--preserve-credentials"] if user else []
+        self.under = ["nsenter", "--target", str(self.process.pid), *inside, "--mount"]
+
+    def resize(self, size):
+        subprocess.run([*self.under, "mount", "-o", f"remount,size={size}m", self.folder], check=True)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 class Broker:
     """broker.address takes plain text; broker.sasl PLAIN and SCRAM of user otel with otelpw, and tokens
     without a signature; broker.tls, with certificates."""
 
-    def __init__(self, folder, settings="", pem=None):
-        self.folder, self.process = folder, None
+    def __init__(self, folder, settings="", pem=None, under=()):
+        self.folder, self.process, self.under = folder, None, list(under)
         self.classpath = jars()
         ports = {name: free_port() for name in ("plain", "sasl", "tls", "controller")}
         self.address, self.sasl, self.tls = (f"127.0.0.1:{ports[n]}" for n in ("plain", "sasl", "tls"))
@@ -75,14 +101,14 @@ class Broker:
         self.start()
 
     def run(self, name, *arguments):
-        command = ["java", *JAVA, "-cp", self.classpath, name, *map(str, arguments)]
+        command = [*self.under, "java", *JAVA, "-cp", self.classpath, name, *map(str, arguments)]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
 
     def start(self):
         self.log = open(self.folder / "broker.log", "ab")
-        command = ["java", *JAVA, "-cp", self.classpath, "kafka.Kafka", str(self.folder / "server.properties")]
+        command = [*self.under, "java", *JAVA, "-cp", self.classpath, "kafka.Kafka", str(self.folder / "server.properties")]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
         self.wait_ready()
 
@@ -100,8 +126,11 @@ class Broker:
             assert time.monotonic() < deadline and self.process.poll() is None, (self.folder / "broker.log").read_text()[-4000:]
 
     def topic(self, name, partitions=3, **settings):
-        more = [part for k, v in settings.items() for part in ("--config", f"{k.replace('_', '.')}={v}")]
-        self.run("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.address, "--create", "--topic", name, "--partitions", partitions, *more)
+        from confluent_kafka import admin
+
+        topic = admin.NewTopic(name, partitions, 1, config={k.replace("_", "."): str(v) for k, v in settings.items()})
+        client = admin.AdminClient({"bootstrap.servers": self.address})
+        client.create_topics([topic])[name].result(PATIENCE)
         return name
 
     def kill(self):
