@@ -151,6 +151,8 @@ void targets_remember(struct write_intake *w, const struct write_labels *l, stru
 struct bytes targets_find(struct write_intake *w, const struct write_labels *l);
 /* May that series be? It is counted as one from now on. */
 bool series_admit(struct write_intake *w, const struct digest *series, const struct write_labels *l);
+/* Some of those for which nothing has come for long go; with each request. */
+void series_expire(struct write_intake *w);
 
 /* write_reading.c: so much of what may be is used. False: it is too much, and the request is refused soon. */
 bool room_take(struct write_reading *r, size_t n);

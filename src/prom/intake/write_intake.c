@@ -15,10 +15,11 @@
 
 #define FAMILIES_MOST 20000u
 #define TARGETS_MOST 10000u
-#define TEXTS_SHARE 16u              /* this part of the budget may be taken by those of a kind */
-#define SERIES_AGE 600u              /* s */
-#define SERIES_LOOK (SERIES_AGE / 4) /* one that is in use is looked at so often */
-#define EXPIRED_AT_ONCE 4u           /* with each series that is asked for */
+#define TEXTS_SHARE 16u               /* this part of the budget may be taken by those of a kind */
+#define SERIES_AGE 600u               /* s */
+#define SERIES_LOOK (SERIES_AGE / 10) /* one that is in use is looked at so often */
+#define EXPIRED_AT_ONCE 4u            /* with each series that is new */
+#define EXPIRED_WITH_REQUEST 1000u
 #define EXPIRED_NOW_AND_THEN 20000u
 #define RENDER_AT 0.4 /* of the limit: below that nobody looks at who grows */
 
@@ -352,6 +353,11 @@ bool series_admit(struct write_intake *w, const struct digest *series, const str
     expire_series(w, now, EXPIRED_AT_ONCE);
     set_others(w);
     return make_series(w, series, l, now);
+}
+
+void series_expire(struct write_intake *w)
+{
+    expire_series(w, now_s(w), EXPIRED_WITH_REQUEST);
 }
 
 /* ---- life ---- */

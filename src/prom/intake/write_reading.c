@@ -239,6 +239,7 @@ enum write_step write_reading_step(struct write_reading *r)
 void write_reading_end(struct write_reading *r, struct write_result *result)
 {
     *result = r->result;
+    series_expire(r->w);
     if (r->points.n > 0)
         result->batch = assembly_make_end(&r->making, SIGNAL_METRICS, r->points.n, clock_mono(r->w->clock));
 }
