@@ -22,10 +22,36 @@ static void make_targets(const struct kube_store *stores, enum kubernetes_role r
     v.namespaces = &stores[KUBERNETES_ROLES];
     v.replicasets = &stores[KUBERNETES_ROLES + 1];
     v.jobs = &stores[KUBERNETES_ROLES + 2];
-    kubernetes_targets_make(&v, &g);
+    list_each (struct kube_object, o, &stores[role].objects, link)
+        kubernetes_targets_add(&v, o->root, &g);
     targets_check(&found);
     target_group_free(&g);
     target_list_free(&found);
+}
+
+static bool take_page(struct kube_store *s, struct bytes text, const struct json_tree_rules *rules, struct error *err)
+{
+    struct kube_page page = { 0 };
+    bool good = kube_page_read(text, rules, &page, err);
+    struct error refused;
+
+    while (kube_page_take(&page, s, &refused))
+        ;
+    if (page.taken == page.items.n && page.size != 0)
+        abort();
+    if (refused.code != 0)
+        *err = refused;
+    kube_page_free(&page);
+    return good && refused.code == 0;
+}
+
+static bool take_event(struct kube_store *s, struct bytes text, const struct json_tree_rules *rules, struct error *err)
+{
+    struct kube_event e;
+
+    if (!kube_event_read(text, rules, &e, err))
+        return false;
+    return kube_event_take(&e, s, err);
 }
 
 static void take_line(struct kube_store *stores, struct bytes line)
@@ -37,18 +63,14 @@ static void take_line(struct kube_store *stores, struct bytes line)
     /* Exactly as many bytes as there are, so that a reader who goes on is seen. */
     uint8_t *copy = mem_alloc(line.len);
     struct bytes text = bytes_of(copy, line.len - 1);
-    struct kube_page page = { 0 };
     struct error err = { 0 };
-    struct kube_event e;
     char why[40];
 
     memcpy(copy, line.data + 1, line.len - 1);
-    if (!(isupper(line.data[0]) ? kube_event_read(text, &rules, s, &e, &err)
-                                : kube_page_read(text, &rules, s, &page, &err)) &&
+    if (!(isupper(line.data[0]) ? take_event(s, text, &rules, &err) : take_page(s, text, &rules, &err)) &&
         err.text[0] == '\0')
         abort();
     kube_status_read(text, why, sizeof(why));
-    buf_free(&page.next);
     free(copy);
 }
 
@@ -74,8 +96,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     for (int i = 0; i < KUBERNETES_ROLES; i++)
         make_targets(stores, (enum kubernetes_role)i);
     for (size_t i = 0; i < STORES; i++) {
+        size_t gone = 0;
+
         kube_store_begin(&stores[i]);
-        (void)kube_store_end(&stores[i]);
+        while (kube_store_sweep(&stores[i], &gone))
+            ;
         kube_store_free(&stores[i]);
     }
     if (budget.used != 0)

@@ -2,7 +2,8 @@
 /* The object at the top is walked here, so that each item of a list becomes a tree in memory of its own. A line of a
  * watch is looked through first, for its type may stand behind its object.
  *
- * Half an answer has what is in front of the cut; the listing is not over then, and nothing is missed yet. */
+ * Half an answer has what is in front of the cut; the listing is not over then, and nothing is missed yet. Small texts
+ * may ask for much memory (each number of a list is a node), so what a page keeps is bounded. */
 #include "kube/kube_answer.h"
 
 #include <stdlib.h>
@@ -49,25 +50,26 @@ static void tell_fault(const struct json_scan *s, struct bytes text, struct erro
 
 /* ---- a page ---- */
 
-static bool read_item(struct json_scan *s, const struct json_tree_rules *rules, struct kube_store *store,
-                      struct kube_page *page, struct error *err)
+static bool read_item(struct json_scan *s, const struct json_tree_rules *rules, struct kube_page *page,
+                      struct error *err)
 {
-    struct arena memory = { 0 };
-    struct json_node *root = json_tree_read(s, &memory, rules);
-    enum kube_put put;
+    struct kube_item item = { 0 };
 
-    if (root == NULL) {
-        arena_free(&memory);
-        return false;
+    item.root = json_tree_read(s, &item.memory, rules);
+    page->size += item.memory.total;
+    if (item.root != NULL && page->size <= KUBE_PAGE_MOST) {
+        *vec_push(&page->items) = item;
+        return true;
     }
-    page->n++;
-    put = kube_store_put(store, root, &memory, err);
-    page->changed |= put == KUBE_CHANGED;
-    return put != KUBE_REFUSED;
+    if (item.root != NULL)
+        error_set(err, UV_EMSGSIZE, "the objects of a page take more than %u MiB", (unsigned)(KUBE_PAGE_MOST >> 20));
+    page->size -= item.memory.total;
+    arena_free(&item.memory);
+    return false;
 }
 
-static bool read_items(struct json_scan *s, const struct json_tree_rules *rules, struct kube_store *store,
-                       struct kube_page *page, struct error *err)
+static bool read_items(struct json_scan *s, const struct json_tree_rules *rules, struct kube_page *page,
+                       struct error *err)
 {
     bool first = true;
 
@@ -76,7 +78,7 @@ static bool read_items(struct json_scan *s, const struct json_tree_rules *rules,
     if (!json_expect(s, '[', "a list of objects"))
         return false;
     while (json_peek(s) != ']') {
-        if ((!first && !json_expect(s, ',', "a comma")) || !read_item(s, rules, store, page, err))
+        if ((!first && !json_expect(s, ',', "a comma")) || !read_item(s, rules, page, err))
             return false;
         first = false;
     }
@@ -94,27 +96,25 @@ static bool read_metadata(struct json_scan *s, struct kube_page *page)
 
         if (!copy_text(json_text_at(n, "resourceVersion"), page->version))
             page->version[0] = '\0';
+        page->next.len = 0;
         buf_put(&page->next, next);
     }
     arena_free(&a);
     return n != NULL;
 }
 
-bool kube_page_read(struct bytes text, const struct json_tree_rules *rules, struct kube_store *store,
-                    struct kube_page *page, struct error *err)
+bool kube_page_read(struct bytes text, const struct json_tree_rules *rules, struct kube_page *page, struct error *err)
 {
     struct json_scan s = { .p = text.data, .end = bytes_end(text) };
     bool good = true, first = true, listed = false;
     struct bytes key;
 
-    page->next.len = 0;
-    page->n = 0;
     error_clear(err);
     while (good && next_member(&s, first, &key)) {
         first = false;
         if (bytes_is(key, "items")) {
             listed = true;
-            good = read_items(&s, rules, store, page, err);
+            good = read_items(&s, rules, page, err);
         } else {
             good = bytes_is(key, "metadata") ? read_metadata(&s, page) : json_skip(&s);
         }
@@ -128,14 +128,33 @@ bool kube_page_read(struct bytes text, const struct json_tree_rules *rules, stru
     return err->code == 0;
 }
 
+bool kube_page_take(struct kube_page *page, struct kube_store *store, struct error *err)
+{
+    struct kube_item *item;
+    enum kube_put put;
+
+    error_clear(err);
+    if (page->taken == page->items.n)
+        return false;
+    item = &page->items.v[page->taken++];
+    page->size -= item->memory.total;
+    put = kube_store_put(store, item->root, &item->memory, err);
+    page->changed |= put == KUBE_CHANGED;
+    return put != KUBE_REFUSED;
+}
+
+void kube_page_free(struct kube_page *page)
+{
+    for (size_t i = page->taken; i < page->items.n; i++)
+        arena_free(&page->items.v[i].memory);
+    vec_free(&page->items);
+    buf_free(&page->next);
+    *page = (struct kube_page){ 0 };
+}
+
 /* ---- an event ---- */
 
-struct parts {
-    enum { EVENT_OTHER, EVENT_PUT, EVENT_DELETED, EVENT_BOOKMARK, EVENT_ERROR } type;
-    struct bytes object;
-};
-
-static bool read_type(struct json_scan *s, struct parts *p)
+static bool read_type(struct json_scan *s, enum kube_event_type *out)
 {
     struct bytes type;
 
@@ -145,15 +164,15 @@ static bool read_type(struct json_scan *s, struct parts *p)
     }
     if (!json_string(s, &type))
         return false;
-    p->type = bytes_is(type, "ADDED") || bytes_is(type, "MODIFIED") ? EVENT_PUT
-              : bytes_is(type, "DELETED")                           ? EVENT_DELETED
-              : bytes_is(type, "BOOKMARK")                          ? EVENT_BOOKMARK
-              : bytes_is(type, "ERROR")                             ? EVENT_ERROR
-                                                                    : EVENT_OTHER;
+    *out = bytes_is(type, "ADDED") || bytes_is(type, "MODIFIED") ? EVENT_PUT
+           : bytes_is(type, "DELETED")                           ? EVENT_DELETED
+           : bytes_is(type, "BOOKMARK")                          ? EVENT_BOOKMARK
+           : bytes_is(type, "ERROR")                             ? EVENT_ERROR
+                                                                 : EVENT_OTHER;
     return true;
 }
 
-static bool split_event(struct bytes line, struct parts *p, struct error *err)
+static bool split_event(struct bytes line, enum kube_event_type *type, struct bytes *object, struct error *err)
 {
     struct json_scan s = { .p = line.data, .end = bytes_end(line) };
     bool good = true, first = true;
@@ -162,12 +181,12 @@ static bool split_event(struct bytes line, struct parts *p, struct error *err)
     while (good && next_member(&s, first, &key)) {
         first = false;
         if (bytes_is(key, "type")) {
-            good = read_type(&s, p);
+            good = read_type(&s, type);
         } else if (bytes_is(key, "object")) {
             const uint8_t *start = (json_space(&s), s.p);
 
             good = json_skip(&s);
-            p->object = bytes_of(start, (size_t)(s.p - start));
+            *object = bytes_of(start, (size_t)(s.p - start));
         } else {
             good = json_skip(&s);
         }
@@ -175,7 +194,7 @@ static bool split_event(struct bytes line, struct parts *p, struct error *err)
     good = good && s.fault == NULL;
     if (!good)
         tell_fault(&s, line, err);
-    else if (p->object.len == 0)
+    else if (object->len == 0)
         error_set(err, UV_EINVAL, "an event has no object");
     buf_free(&s.scratch);
     return err->code == 0;
@@ -196,37 +215,43 @@ static void read_error(struct bytes object, struct kube_event *e, struct error *
     arena_free(&a);
 }
 
-bool kube_event_read(struct bytes line, const struct json_tree_rules *rules, struct kube_store *store,
-                     struct kube_event *e, struct error *err)
+bool kube_event_read(struct bytes line, const struct json_tree_rules *rules, struct kube_event *e, struct error *err)
 {
-    struct arena memory = { 0 };
-    struct parts parts = { 0 };
-    struct json_node *root;
+    struct bytes object = { 0 };
 
     *e = (struct kube_event){ 0 };
     error_clear(err);
-    if (!split_event(line, &parts, err))
+    if (!split_event(line, &e->type, &object, err))
         return false;
-    if (parts.type == EVENT_ERROR) {
-        read_error(parts.object, e, err);
+    if (e->type == EVENT_ERROR) {
+        read_error(object, e, err);
         return true;
     }
-    root = json_tree_parse(parts.object, &memory, rules, err);
-    if (root != NULL && !copy_text(json_text_at(root, "metadata.resourceVersion"), e->version))
+    e->item.root = json_tree_parse(object, &e->item.memory, rules, err);
+    if (e->item.root != NULL && !copy_text(json_text_at(e->item.root, "metadata.resourceVersion"), e->version))
         error_set(err, UV_EINVAL, "an object's resourceVersion is too long");
-    if (err->code != 0) {
-        arena_free(&memory);
-        return false;
-    }
-    if (parts.type == EVENT_PUT) {
-        enum kube_put put = kube_store_put(store, root, &memory, err);
+    if (err->code != 0)
+        kube_event_free(e);
+    return err->code == 0;
+}
+
+bool kube_event_take(struct kube_event *e, struct kube_store *store, struct error *err)
+{
+    error_clear(err);
+    if (e->type == EVENT_PUT) {
+        enum kube_put put = kube_store_put(store, e->item.root, &e->item.memory, err);
 
         e->changed = put == KUBE_CHANGED;
         return put != KUBE_REFUSED;
     }
-    e->changed = parts.type == EVENT_DELETED && kube_store_remove(store, root);
-    arena_free(&memory);
+    e->changed = e->type == EVENT_DELETED && kube_store_remove(store, e->item.root);
+    kube_event_free(e);
     return true;
+}
+
+void kube_event_free(struct kube_event *e)
+{
+    arena_free(&e->item.memory);
 }
 
 void kube_status_read(struct bytes text, char *out, size_t cap)

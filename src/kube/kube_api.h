@@ -18,6 +18,8 @@ struct kube_api {
     void *owner;
     struct client_authenticator *auth; /* NULL, or who says more, in its own time */
     struct kube_pace *pace;            /* NULL: as often as it takes */
+    unsigned *calls;                   /* NULL, or where those are counted that are under way with http */
+    uint64_t generation;               /* another number: perhaps another server, of which nothing is known */
 };
 
 #define KUBE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -10,16 +10,13 @@
 #include "codec/base64.h"
 #include "config/yaml.h"
 #include "net/http/proxy.h"
-#include "pipeline/node_tls.h"
+#include "pipeline/file_value.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FILE_MOST ((size_t)1 << 20)
-#define IDLE_MOST 4 /* connections without HTTP/2 */
 
 struct reader {
     struct kube_config *c;
@@ -234,7 +231,7 @@ int kube_config_read(struct kube_config *c, const char *path, const char *contex
     int rc;
 
     *c = (struct kube_config){ .server = "" };
-    rc = file_read(path, FILE_MOST, &text, err);
+    rc = file_read(path, KUBE_CONFIG_MOST, &text, err);
     if (rc == 0)
         rc = kube_config_parse(c, buf_bytes(&text), path, context, err);
     buf_wipe(&text);
@@ -260,73 +257,4 @@ char *kube_config_path(struct error *err)
 void kube_config_free(struct kube_config *c)
 {
     arena_free(&c->arena);
-}
-
-/* ---- the server ---- */
-
-static void put_who(void *owner, struct call_headers *h)
-{
-    const struct kube_file *f = owner;
-    struct buf value = { 0 }, pair = { 0 };
-
-    if (f->token.text[0] != '\0') {
-        buf_printf(&value, "Bearer %s", f->token.text);
-    } else if (f->config.username[0] != '\0') {
-        buf_printf(&pair, "%s:%s", f->config.username, f->config.password.text);
-        buf_puts(&value, "Basic ");
-        base64_encode(buf_bytes(&pair), true, &value);
-    }
-    if (value.len > 0)
-        call_headers_set(h, bytes_str("authorization"), buf_bytes(&value));
-    buf_wipe(&pair);
-    buf_wipe(&value);
-}
-
-static int open_client(struct kube_file *f, struct error *err)
-{
-    const struct kube_config *c = &f->config;
-    char agent[80];
-    struct http_client_options o = {
-        .url = c->server,
-        .user_agent = agent,
-        .idle_timeout = 300 * NS_PER_S,
-        .max_idle = IDLE_MOST,
-        .budget = f->api.node->host->budget,
-        .version = HTTP_VERSION_ALPN,
-        .keepalive_time = 30 * NS_PER_S,
-        .proxy_url = c->proxy_url[0] != '\0' ? c->proxy_url : NULL,
-    };
-    struct url u;
-
-    if (url_parse(&u, bytes_str(c->server), err) != 0)
-        return err->code;
-    while (u.target.len > 0 && u.target.data[u.target.len - 1] == '/')
-        u.target.len--;
-    f->prefix = bytes_dup(u.target);
-    f->api.prefix = f->prefix;
-    snprintf(agent, sizeof(agent), "otelcd/%s", f->api.node->host->version);
-    f->api.http = node_http_client(f->api.node, &o, &c->tls, u.secure, err);
-    return f->api.http != NULL ? 0 : err->code;
-}
-
-int kube_file_open(struct kube_file *f, const struct node *node, const char *path, const char *context,
-                   struct error *err)
-{
-    int rc;
-
-    *f = (struct kube_file){ .api = { .node = node, .prefix = "", .put_headers = put_who, .owner = f } };
-    rc = kube_config_read(&f->config, path, context, err);
-    if (rc == 0)
-        rc = file_value_open(&f->token, node->host->loop, &node->log, f->config.token.text, f->config.token_file, err);
-    return rc == 0 ? open_client(f, err) : rc;
-}
-
-void kube_file_close(struct kube_file *f)
-{
-    if (f->api.http != NULL)
-        http_client_close(f->api.http);
-    file_value_close(&f->token);
-    kube_config_free(&f->config);
-    free(f->prefix);
-    *f = (struct kube_file){ 0 };
 }

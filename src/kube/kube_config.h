@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "config/option.h"
 #include "config/tls_rows.h"
-#include "kube/kube_api.h"
+
+#define KUBE_CONFIG_MOST ((size_t)1 << 20) /* bytes */
 
 /* "" where nothing is said; in the arena. Paths are absolute, or as the file's own. */
 struct kube_config {
@@ -28,19 +29,5 @@ void kube_config_free(struct kube_config *c);
 
 /* Where kubectl has it: $KUBECONFIG, or ~/.kube/config. The caller's to free(); NULL and `err`. */
 char *kube_config_path(struct error *err);
-
-/* An API server that such a file leads to. */
-struct kube_file {
-    struct kube_api api;
-    struct kube_config config;
-    struct file_value token;
-    char *prefix;
-};
-
-/* The file is read once; files that it names, again when they change. A negative errno and `err`; kube_file_close() all
- * the same, after all that uses its api. */
-int kube_file_open(struct kube_file *f, const struct node *node, const char *path, const char *context,
-                   struct error *err);
-void kube_file_close(struct kube_file *f); /* also of one that is zeroed */
 
 #endif

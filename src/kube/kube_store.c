@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#define SWEEP 256u /* objects of a step */
+
 static uint64_t hash_key(struct bytes key)
 {
     return bytes_hash(key);
@@ -37,6 +39,8 @@ static void free_memory(struct kube_object *o)
 static void free_object(struct kube_store *s, struct kube_object *o)
 {
     budget_give(s->budget, o->charged);
+    if (s->walk == &o->link)
+        s->walk = o->link.next;
     list_remove(&o->link);
     s->n--;
     free_memory(o);
@@ -79,6 +83,21 @@ const struct kube_object *kube_store_get(const struct kube_store *s, struct byte
 
     arena_free(&scratch);
     return found;
+}
+
+void kube_store_walk(struct kube_store *s)
+{
+    s->walk = s->objects.next;
+}
+
+const struct kube_object *kube_store_next(struct kube_store *s)
+{
+    struct list *at = s->walk;
+
+    if (at == NULL || at == &s->objects)
+        return NULL;
+    s->walk = at->next;
+    return container_of(at, struct kube_object, link);
 }
 
 static bool is_same(const struct kube_object *known, const struct json_node *root)
@@ -224,16 +243,24 @@ bool kube_store_remove(struct kube_store *s, const struct json_node *root)
 void kube_store_begin(struct kube_store *s)
 {
     s->listing++;
+    s->sweep = NULL;
 }
 
-size_t kube_store_end(struct kube_store *s)
+bool kube_store_sweep(struct kube_store *s, size_t *gone)
 {
-    size_t n = 0;
+    if (s->sweep == NULL)
+        s->sweep = s->objects.next;
+    for (unsigned i = 0; i < SWEEP && s->sweep != &s->objects; i++) {
+        struct kube_object *o = container_of(s->sweep, struct kube_object, link);
 
-    list_each (struct kube_object, o, &s->objects, link)
+        s->sweep = s->sweep->next;
         if (o->listed != s->listing) {
             remove_object(s, o);
-            n++;
+            ++*gone;
         }
-    return n;
+    }
+    if (s->sweep != &s->objects)
+        return true;
+    s->sweep = NULL;
+    return false;
 }

@@ -37,6 +37,8 @@ struct kube_store {
     struct budget *budget;
     size_t n;
     uint64_t listing;
+    struct list *sweep; /* where kube_store_sweep() goes on */
+    struct list *walk;  /* and kube_store_next() */
 };
 
 void kube_store_init(struct kube_store *s, struct budget *budget);
@@ -46,6 +48,11 @@ const struct kube_object *kube_store_find(const struct kube_store *s, struct byt
 /* Of that namespace and that name. */
 const struct kube_object *kube_store_get(const struct kube_store *s, struct bytes ns, struct bytes name);
 
+/* A walk through all of them; what comes, or changes, between two steps is met (again) at its end. One at a time.
+ * NULL: that was all. */
+void kube_store_walk(struct kube_store *s);
+const struct kube_object *kube_store_next(struct kube_store *s);
+
 enum kube_put { KUBE_CHANGED, KUBE_SAME, KUBE_REFUSED };
 
 /* Takes the tree and its memory over. SAME: that version of it was there. REFUSED, with `err`: it has no name, or there
@@ -54,6 +61,8 @@ enum kube_put kube_store_put(struct kube_store *s, struct json_node *root, struc
 bool kube_store_remove(struct kube_store *s, const struct json_node *root); /* false: it was not there */
 
 void kube_store_begin(struct kube_store *s); /* a listing begins ... */
-size_t kube_store_end(struct kube_store *s); /* ... and has ended: what it did not have goes. How many those were */
+/* ... and has ended: what it did not have goes, in steps; `gone` grows by it. False: that was all. Nothing else changes
+ * the store between them. */
+bool kube_store_sweep(struct kube_store *s, size_t *gone);
 
 #endif

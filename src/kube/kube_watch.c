@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LISTING asks for page after page; with the last one, what was not listed goes, and the watch begins where the list
- * ended. WATCHING reads a stream of lines, each an object that came, changed or went, or a bookmark: the version from
- * which the next watch goes on. The server ends a watch after some minutes, and so do we; then comes the next.
+/* LISTING asks for page after page, each of which is gathered and then read (kube/kube_reading.h): READING. With the
+ * last one, what was not listed goes, and the watch begins where the list ended. WATCHING gets a stream of lines, each
+ * an object that came, changed or went, or a bookmark: the version from which the next watch goes on. A long line is
+ * read beside the loop, and the stream is paused meanwhile: what comes all the same waits. The server ends a watch
+ * after some minutes, and so do we; then comes the next.
  *
  * What can go wrong ends the call, and it is tried again after a rest that grows with each failure: a watch that broke
  * goes on from its last version, one whose version is too old for the server (410), or that said something that cannot
- * be read, begins with a list. A server that always says so, or ends each watch at once, is asked ever less often. Each
- * request waits for its turn where there is a pace (kube_pace.h). */
+ * be read, begins with a list. A server that always says so, or ends each watch at once, is asked ever less often. */
 #include "kube/kube_watch.h"
 
 #include "base/random.h"
-#include "kube/kube_answer.h"
-#include "net/http/url.h"
-#include "pipeline/authorized_call.h"
+#include "kube/kube_reading.h"
+#include "kube/kube_request.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -24,7 +24,8 @@
 #define MOST_PAGES KUBE_MAX_OBJECTS
 #define MOST_BYTES (16u << 20)  /* of a page */
 #define MOST_LINE (8u << 20)    /* of an event */
-#define MOST_STATUS (64u << 10) /* of an answer that is no watch */
+#define MOST_LATE (1u << 20)    /* that came while an event was read */
+#define MOST_STATUS (64u << 10) /* of an answer that says why not */
 #define ROOM 65536u             /* what is charged for at a time */
 #define LIST_TIMEOUT (60 * NS_PER_S)
 #define WATCH_SECONDS 300u /* to twice as many */
@@ -33,7 +34,7 @@
 #define FIRST_REST (500 * NS_PER_MS)
 #define LONGEST_REST (30 * NS_PER_S)
 
-enum watch_state { LISTING, WATCHING, RESTING, STATES };
+enum watch_state { LISTING, READING, WATCHING, RESTING, STATES };
 
 struct kube_watch {
     struct kube_watch_options o;
@@ -42,18 +43,19 @@ struct kube_watch {
     enum watch_state state;
     bool synced;
     bool relist; /* after the rest: a list, not a watch */
-    struct http_call call;
-    struct authorized_call authorized;
-    struct buf target; /* path and query of the call */
-    struct kube_page page;
+    struct kube_request request;
+    uint64_t generation; /* of the api, when the listing began */
+    struct kube_reading *reading;
+    struct buf next;       /* what the next page is asked with */
+    bool changed;          /* by the listing that is under way */
     unsigned pages, limit; /* that were read; objects of each */
     char version[KUBE_MAX_TEXT];
-    struct buf line;  /* of a watch, so far */
+    struct buf line;  /* of a watch, so far; of a list the page; of another answer its beginning */
+    struct buf late;  /* what came while a line is read */
     uint64_t charged; /* for the line */
-    uint64_t began;   /* mono ns: the call */
     unsigned failures;
-    bool failing;             /* that was told */
-    struct clock_timer timer; /* a rest, or a call that waits for its turn */
+    bool failing; /* that was told */
+    struct clock_timer timer;
     struct random random;
 };
 
@@ -65,7 +67,8 @@ static struct clock *clock_of(const struct kube_watch *w)
 static void enter_state(struct kube_watch *w, enum watch_state to)
 {
     static const uint8_t allowed[STATES] = {
-        [LISTING] = 1 << LISTING | 1 << WATCHING | 1 << RESTING,
+        [LISTING] = 1 << LISTING | 1 << READING | 1 << RESTING,
+        [READING] = 1 << LISTING | 1 << WATCHING | 1 << RESTING,
         [WATCHING] = 1 << RESTING,
         [RESTING] = 1 << LISTING | 1 << WATCHING,
     };
@@ -79,11 +82,17 @@ static void enter_state(struct kube_watch *w, enum watch_state to)
 static void begin_list(struct kube_watch *w);
 static void begin_watch(struct kube_watch *w);
 
+/* What is known is of another server, perhaps. */
+static bool is_out_of_date(const struct kube_watch *w)
+{
+    return w->generation != w->o.api->generation;
+}
+
 static void on_rested(struct clock_timer *t)
 {
     struct kube_watch *w = container_of(t, struct kube_watch, timer);
 
-    if (w->relist)
+    if (w->relist || is_out_of_date(w))
         begin_list(w);
     else
         begin_watch(w);
@@ -106,6 +115,11 @@ static void fail(struct kube_watch *w, const char *why)
     w->o.failed(w->o.owner, w->path, why);
 }
 
+static void ask_for_fewer(struct kube_watch *w)
+{
+    w->limit = w->limit > 4 ? w->limit / 4 : 1;
+}
+
 static void tell_works(struct kube_watch *w)
 {
     bool was = w->failing;
@@ -124,7 +138,7 @@ static void fail_answer(struct kube_watch *w, const struct http_response *a, str
         return;
     }
     if (a->status == 401 && w->o.api->auth != NULL)
-        (void)authenticator_refused(w->o.api->auth, &w->authorized.auth);
+        (void)authenticator_refused(w->o.api->auth, &w->request.authorized.auth);
     kube_status_read(body, said, sizeof(said));
     snprintf(why, sizeof(why), "the server answered with status %d%s%s", a->status, said[0] != '\0' ? ": " : "", said);
     fail(w, why);
@@ -132,165 +146,29 @@ static void fail_answer(struct kube_watch *w, const struct http_response *a, str
 
 /* ---- requests ---- */
 
-static void put_parameter(struct buf *out, const char *name, struct bytes value)
-{
-    if (value.len == 0)
-        return;
-    buf_printf(out, "&%s=", name);
-    url_put_escaped(out, value, "-._~");
-}
-
 static void begin_target(struct kube_watch *w, const char *query)
 {
-    w->target.len = 0;
-    buf_printf(&w->target, "%s%s?%s", w->o.api->prefix, w->path, query);
-    put_parameter(&w->target, "labelSelector", bytes_str(w->labels));
-    put_parameter(&w->target, "fieldSelector", bytes_str(w->fields));
+    kube_request_begin(&w->request, w->o.api, w->path, query);
+    kube_request_parameter(&w->request, "labelSelector", bytes_str(w->labels));
+    kube_request_parameter(&w->request, "fieldSelector", bytes_str(w->fields));
 }
 
-static void send_call(struct kube_watch *w)
+static void start_request(struct kube_watch *w)
 {
-    struct call_headers *h = &w->authorized.headers;
+    const char *what = !w->o.metadata_only    ? "application/json"
+                       : w->state == WATCHING ? METADATA_OF "PartialObjectMetadata" OR_ALL
+                                              : METADATA_OF "PartialObjectMetadataList" OR_ALL;
 
-    call_headers_reset(h);
-    call_headers_add(h, bytes_str("accept"),
-                     bytes_str(!w->o.metadata_only    ? "application/json"
-                               : w->state == WATCHING ? METADATA_OF "PartialObjectMetadata" OR_ALL
-                                                      : METADATA_OF "PartialObjectMetadataList" OR_ALL));
-    w->o.api->put_headers(w->o.api->owner, h);
-    w->call.method = "GET";
-    w->call.path = buf_cstr(&w->target);
-    w->call.repeatable = true;
-    w->began = clock_mono(clock_of(w));
-    authorized_call_start(&w->authorized, w->o.api->auth, NULL, w->o.api->node->host->loop, w->o.api->http, &w->call);
+    kube_request_start(&w->request, w->o.api, what);
 }
 
-static void on_turn(struct clock_timer *t)
-{
-    send_call(container_of(t, struct kube_watch, timer));
-}
-
-/* At once, or when it is its turn. */
-static void start_call(struct kube_watch *w)
-{
-    uint64_t wait = w->o.api->pace != NULL ? kube_pace_take(w->o.api->pace, clock_mono(clock_of(w))) : 0;
-
-    if (wait > 0)
-        clock_start(clock_of(w), &w->timer, wait, on_turn);
-    else
-        send_call(w);
-}
-
-/* ---- the list ---- */
-
-static void on_page(struct http_call *call, const struct http_response *a);
-
-static void ask_page(struct kube_watch *w)
-{
-    char query[40];
-
-    enter_state(w, LISTING);
-    snprintf(query, sizeof(query), "limit=%u", w->limit);
-    begin_target(w, query);
-    put_parameter(&w->target, "continue", buf_bytes(&w->page.next));
-    w->call = (struct http_call){ .timeout = LIST_TIMEOUT, .max_response = MOST_BYTES, .on_done = on_page };
-    start_call(w);
-}
-
-static void begin_list(struct kube_watch *w)
-{
-    w->relist = true;
-    w->pages = 0;
-    w->page.next.len = 0;
-    w->page.changed = false;
-    kube_store_begin(&w->store);
-    ask_page(w);
-}
-
-static void end_list(struct kube_watch *w)
-{
-    bool changed = w->page.changed || !w->synced;
-
-    memcpy(w->version, w->page.version, sizeof(w->version));
-    changed |= kube_store_end(&w->store) > 0;
-    w->synced = true;
-    w->relist = false;
-    begin_watch(w);
-    tell_works(w);
-    if (changed)
-        w->o.changed(w->o.owner);
-}
-
-static void on_page(struct http_call *call, const struct http_response *a)
-{
-    struct kube_watch *w = container_of(call, struct kube_watch, call);
-    struct error err;
-
-    if (a->failure == HTTP_ANSWERED && a->status == 410) { /* the list's version is gone between two pages */
-        w->failures++;
-        rest(w);
-    } else if (a->failure != HTTP_ANSWERED || a->status != 200) {
-        fail_answer(w, a, a->body);
-    } else if (a->cut) {
-        w->limit = w->limit > 4 ? w->limit / 4 : 1;
-        fail(w, "a page of the list has more than 16 MiB: it will be asked for fewer objects");
-    } else if (!kube_page_read(a->body, &w->o.rules, &w->store, &w->page, &err)) {
-        fail(w, err.text);
-    } else if (w->page.next.len == 0) {
-        end_list(w);
-    } else if (w->page.n == 0 || ++w->pages == MOST_PAGES) {
-        fail(w, "the list does not end");
-    } else {
-        ask_page(w);
-    }
-}
-
-/* ---- the watch ---- */
+/* ---- what comes ---- */
 
 static void release_line(struct kube_watch *w)
 {
     buf_free(&w->line);
     budget_give(w->o.budget, w->charged);
     w->charged = 0;
-}
-
-/* The call is over already, or goes. */
-static void fail_watch(struct kube_watch *w, const char *why)
-{
-    authorized_call_cancel(&w->authorized, &w->call);
-    release_line(w);
-    w->relist = true;
-    fail(w, why);
-}
-
-/* False: the watch is over. */
-static bool take_line(struct kube_watch *w, struct bytes line)
-{
-    struct kube_event e;
-    struct error err;
-    bool good;
-
-    if (line.len == 0 || (line.len == 1 && line.data[0] == '\r'))
-        return true;
-    good = kube_event_read(line, &w->o.rules, &w->store, &e, &err);
-    if (good && e.code == 410) {
-        authorized_call_cancel(&w->authorized, &w->call);
-        release_line(w);
-        w->relist = true;
-        w->failures++;
-        rest(w);
-        return false;
-    }
-    if (!good || e.code != 0) {
-        fail_watch(w, err.text);
-        return false;
-    }
-    if (e.version[0] != '\0')
-        memcpy(w->version, e.version, sizeof(w->version));
-    tell_works(w);
-    if (e.changed)
-        w->o.changed(w->o.owner);
-    return true;
 }
 
 static bool add_to_line(struct kube_watch *w, struct bytes data, size_t most)
@@ -304,25 +182,211 @@ static bool add_to_line(struct kube_watch *w, struct bytes data, size_t most)
     return true;
 }
 
-static void on_body(struct http_call *call, struct bytes data)
+/* What was charged for the line goes with it. */
+static uint64_t take_charge(struct kube_watch *w)
 {
-    struct kube_watch *w = container_of(call, struct kube_watch, call);
-    const uint8_t *end;
+    uint64_t charged = w->charged;
 
-    if (call->status != 200) { /* why not */
+    w->charged = 0;
+    return charged;
+}
+
+/* Why the server has not given what it was asked for. */
+static void fail_status(struct kube_watch *w, const struct http_response *a)
+{
+    struct buf body = w->line;
+
+    w->line = (struct buf){ 0 };
+    release_line(w);
+    fail_answer(w, a, a->failure == HTTP_ANSWERED ? buf_bytes(&body) : bytes_of(NULL, 0));
+    buf_free(&body);
+}
+
+/* What we have of it is too old for the server. */
+static void list_later(struct kube_watch *w)
+{
+    release_line(w);
+    w->relist = true;
+    w->failures++;
+    rest(w);
+}
+
+/* ---- the list ---- */
+
+static void on_list_body(struct http_call *call, struct bytes data)
+{
+    struct kube_watch *w = container_of(call, struct kube_watch, request.call);
+    bool large = w->line.len + data.len > MOST_BYTES;
+
+    if (call->status != 200) {
         (void)add_to_line(w, data, MOST_STATUS);
         return;
     }
+    if (add_to_line(w, data, MOST_BYTES))
+        return;
+    kube_request_cancel(&w->request);
+    release_line(w);
+    ask_for_fewer(w);
+    fail(w, large ? "a page of the list has more than 16 MiB: it will be asked for fewer objects"
+                  : "no room in the memory budget for a page of the list: it will be asked for fewer objects");
+}
+
+static void on_listed(struct http_call *call, const struct http_response *a)
+{
+    struct kube_watch *w = container_of(call, struct kube_watch, request.call);
+
+    kube_request_over(&w->request);
+    if (a->failure == HTTP_ANSWERED && a->status == 410) { /* the list's version is gone between two pages */
+        list_later(w);
+    } else if (a->failure != HTTP_ANSWERED || a->status != 200) {
+        fail_status(w, a);
+    } else {
+        enter_state(w, READING);
+        kube_reading_page(w->reading, &w->line, take_charge(w));
+    }
+}
+
+static void ask_page(struct kube_watch *w)
+{
+    char query[40];
+
+    enter_state(w, LISTING);
+    snprintf(query, sizeof(query), "limit=%u", w->limit);
+    begin_target(w, query);
+    kube_request_parameter(&w->request, "continue", buf_bytes(&w->next));
+    w->request.call = (struct http_call){
+        .timeout = LIST_TIMEOUT, .max_response = SIZE_MAX, .on_body = on_list_body, .on_done = on_listed
+    };
+    start_request(w);
+}
+
+static void begin_list(struct kube_watch *w)
+{
+    w->relist = true;
+    w->pages = 0;
+    w->next.len = 0;
+    w->version[0] = '\0';
+    w->changed = false;
+    w->generation = w->o.api->generation;
+    kube_store_begin(&w->store);
+    ask_page(w);
+}
+
+static void end_list(struct kube_watch *w)
+{
+    bool changed = w->changed || !w->synced;
+
+    w->synced = true;
+    w->relist = false;
+    begin_watch(w);
+    tell_works(w);
+    if (changed)
+        w->o.changed(w->o.owner);
+}
+
+static void on_page(void *owner, struct kube_page *page, const struct error *err)
+{
+    struct kube_watch *w = owner;
+
+    w->changed |= page->changed;
+    if (page->version[0] != '\0')
+        memcpy(w->version, page->version, sizeof(w->version));
+    w->next.len = 0;
+    buf_put(&w->next, buf_bytes(&page->next));
+    if (err->code == UV_EMSGSIZE)
+        ask_for_fewer(w);
+    if (err->code != 0)
+        fail(w, err->text);
+    else if (is_out_of_date(w))
+        begin_list(w);
+    else if (w->next.len == 0)
+        end_list(w);
+    else if (page->items.n == 0 || ++w->pages == MOST_PAGES)
+        fail(w, "the list does not end");
+    else
+        ask_page(w);
+}
+
+/* ---- the watch ---- */
+
+static void end_call(struct kube_watch *w)
+{
+    kube_request_cancel(&w->request);
+    kube_reading_stop(w->reading);
+    buf_free(&w->late);
+}
+
+static void fail_watch(struct kube_watch *w, const char *why)
+{
+    end_call(w);
+    release_line(w);
+    w->relist = true;
+    fail(w, why);
+}
+
+/* Of a line that was read. False: the watch is over. */
+static bool take_event(struct kube_watch *w, const struct kube_event *e, const struct error *err)
+{
+    if (err->code == 0 && e->code == 410) {
+        end_call(w);
+        list_later(w);
+        return false;
+    }
+    if (err->code != 0 || e->code != 0) {
+        fail_watch(w, err->text);
+        return false;
+    }
+    if (e->version[0] != '\0')
+        memcpy(w->version, e->version, sizeof(w->version));
+    tell_works(w);
+    if (e->changed)
+        w->o.changed(w->o.owner);
+    return true;
+}
+
+static bool take_line(struct kube_watch *w, struct bytes line)
+{
+    struct kube_event e;
+    struct error err;
+
+    if (line.len == 0 || (line.len == 1 && line.data[0] == '\r'))
+        return true;
+    if (kube_event_read(line, &w->o.rules, &e, &err) && e.code == 0)
+        (void)kube_event_take(&e, &w->store, &err);
+    return take_event(w, &e, &err);
+}
+
+/* `data` is what stands behind the line, which is w->line. */
+static void read_beside(struct kube_watch *w, struct bytes data)
+{
+    buf_put(&w->late, data);
+    http_call_pause(&w->request.call);
+    kube_reading_event(w->reading, &w->line, take_charge(w));
+}
+
+static void fail_line(struct kube_watch *w)
+{
+    fail_watch(w, "an event has more than 8 MiB, or there is no room for it in the memory budget");
+}
+
+static void take_data(struct kube_watch *w, struct bytes data)
+{
+    const uint8_t *end;
+
     while (data.len > 0 && (end = memchr(data.data, '\n', data.len)) != NULL) {
         struct bytes line = bytes_of(data.data, (size_t)(end - data.data));
 
         data = bytes_skip(data, line.len + 1);
-        if (w->line.len > 0) {
+        if (w->line.len > 0 || line.len > KUBE_LONG) {
             if (!add_to_line(w, line, MOST_LINE)) {
-                fail_watch(w, "an event has more than 8 MiB, or there is no room for it in the memory budget");
+                fail_line(w);
                 return;
             }
             line = buf_bytes(&w->line);
+        }
+        if (line.len > KUBE_LONG) {
+            read_beside(w, data);
+            return;
         }
         if (!take_line(w, line))
             return;
@@ -331,32 +395,57 @@ static void on_body(struct http_call *call, struct bytes data)
             release_line(w);
     }
     if (data.len > 0 && !add_to_line(w, data, MOST_LINE))
-        fail_watch(w, "an event has more than 8 MiB, or there is no room for it in the memory budget");
+        fail_line(w);
+}
+
+static void on_event(void *owner, const struct kube_event *e, const struct error *err)
+{
+    struct kube_watch *w = owner;
+    struct buf late = w->late;
+
+    w->late = (struct buf){ 0 };
+    if (take_event(w, e, err))
+        take_data(w, buf_bytes(&late));
+    if (w->state == WATCHING && !kube_reading_is_busy(w->reading))
+        http_call_resume(&w->request.call);
+    buf_free(&late);
+}
+
+static void on_body(struct http_call *call, struct bytes data)
+{
+    struct kube_watch *w = container_of(call, struct kube_watch, request.call);
+
+    if (call->status != 200) /* why not */
+        (void)add_to_line(w, data, MOST_STATUS);
+    else if (!kube_reading_is_busy(w->reading))
+        take_data(w, data);
+    else if (w->late.len + data.len > MOST_LATE)
+        fail_watch(w, "the server sends on while it is asked to wait");
+    else
+        buf_put(&w->late, data);
 }
 
 static void on_watched(struct http_call *call, const struct http_response *a)
 {
-    struct kube_watch *w = container_of(call, struct kube_watch, call);
-    bool good = clock_mono(clock_of(w)) - w->began >= SETTLED;
-    struct buf body = { 0 };
+    struct kube_watch *w = container_of(call, struct kube_watch, request.call);
+    bool good = clock_mono(clock_of(w)) - w->request.began >= SETTLED;
 
-    if (a->failure == HTTP_ANSWERED && a->status != 200)
-        buf_put(&body, buf_bytes(&w->line));
-    release_line(w);
+    kube_request_over(&w->request);
+    kube_reading_stop(w->reading); /* the next watch has it again */
+    buf_free(&w->late);
     w->failures = good ? 0 : w->failures;
     if (a->failure == HTTP_ANSWERED && a->status == 410) {
-        w->relist = true;
-        w->failures++;
-        rest(w);
+        list_later(w);
     } else if (a->failure == HTTP_ANSWERED && a->status == 200) {
         w->failures += !good;
+        release_line(w);
         rest(w);
     } else if (good && a->failure != HTTP_ANSWERED) { /* it breaks now and then */
+        release_line(w);
         rest(w);
     } else {
-        fail_answer(w, a, buf_bytes(&body));
+        fail_status(w, a);
     }
-    buf_free(&body);
 }
 
 static void begin_watch(struct kube_watch *w)
@@ -367,14 +456,14 @@ static void begin_watch(struct kube_watch *w)
     enter_state(w, WATCHING);
     snprintf(query, sizeof(query), "watch=true&allowWatchBookmarks=true&timeoutSeconds=%u", seconds);
     begin_target(w, query);
-    put_parameter(&w->target, "resourceVersion", bytes_str(w->version));
-    w->call = (struct http_call){
+    kube_request_parameter(&w->request, "resourceVersion", bytes_str(w->version));
+    w->request.call = (struct http_call){
         .timeout = seconds * NS_PER_S + WATCH_GRACE,
         .max_response = SIZE_MAX,
         .on_body = on_body,
         .on_done = on_watched,
     };
-    start_call(w);
+    start_request(w);
 }
 
 /* ---- its life ---- */
@@ -391,6 +480,14 @@ struct kube_watch *kube_watch_new(const struct kube_watch_options *o)
     random_seed(&w->random);
     kube_store_init(&w->store, o->budget);
     w->store.told = o->told;
+    w->reading = kube_reading_new(&(struct kube_reading_options){
+        .loop = o->api->node->host->loop,
+        .store = &w->store,
+        .rules = &w->o.rules,
+        .page_done = on_page,
+        .event_done = on_event,
+        .owner = w,
+    });
     begin_list(w);
     return w;
 }
@@ -399,21 +496,22 @@ void kube_watch_free(struct kube_watch *w)
 {
     if (w == NULL)
         return;
-    if (w->state != RESTING && !clock_armed(&w->timer))
-        authorized_call_cancel(&w->authorized, &w->call);
     clock_stop(clock_of(w), &w->timer);
+    if (w->state == LISTING || w->state == WATCHING)
+        kube_request_cancel(&w->request);
+    kube_reading_free(w->reading);
     release_line(w);
     kube_store_free(&w->store);
-    buf_free(&w->page.next);
-    buf_free(&w->target);
-    authorized_call_free(&w->authorized);
+    buf_free(&w->next);
+    buf_free(&w->late);
+    kube_request_free(&w->request);
     free(w->path);
     free(w->labels);
     free(w->fields);
     free(w);
 }
 
-const struct kube_store *kube_watch_store(const struct kube_watch *w)
+struct kube_store *kube_watch_store(struct kube_watch *w)
 {
     return &w->store;
 }

@@ -10,7 +10,7 @@
 struct kube_watch;
 
 struct kube_watch_options {
-    const struct kube_api *api;   /* outlives it */
+    const struct kube_api *api;   /* outlives it, and may change meanwhile */
     const char *path;             /* "/api/v1/namespaces/shop/pods"; copied */
     const char *labels, *fields;  /* selectors; NULL or "": none; copied */
     struct json_tree_rules rules; /* what is kept of an object; metadata's name, namespace and resourceVersion are */
@@ -26,7 +26,8 @@ struct kube_watch_options {
 struct kube_watch *kube_watch_new(const struct kube_watch_options *o); /* asks at once */
 void kube_watch_free(struct kube_watch *w);                            /* NULL is none */
 
-const struct kube_store *kube_watch_store(const struct kube_watch *w);
+/* To be looked at, and walked through, alone. */
+struct kube_store *kube_watch_store(struct kube_watch *w);
 bool kube_watch_is_synced(const struct kube_watch *w); /* there was a complete list */
 
 #endif

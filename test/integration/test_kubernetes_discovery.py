@@ -90,6 +90,23 @@ def test_a_list_of_many_pages_is_one_list(scraper, api):
     assert [a[1].get("continue") for a in api.asked if "watch" not in a[1]] == [None, "at 10", "at 20", "at 30"]
 
 
+def test_long_pages_and_long_events_are_read_beside_the_loop(scraper, api):
+    much = {"annotations": {"much": "x" * 100_000}}
+    for i in range(600):
+        api.put("pods", pod(f"p{i}", ip=f"127.0.{i >> 8}.{i & 255}", ports=[1]))
+    d = scraper(config([job(api, rules=[])]))
+    wait_targets(d, 600)
+    api.wait_asked("/api/v1/pods", watch="true")
+    for i in range(20):  # what comes behind a long line waits for it
+        web = pod(f"long{i}", ip=f"127.1.0.{i}", ports=[1])
+        web["metadata"] |= much
+        api.put("pods", web)
+        api.delete("pods", "shop", f"p{i}")
+        api.put("pods", pod(f"short{i}", ip=f"127.1.1.{i}", ports=[1]))
+    wait_targets(d, 620)
+    assert len([a for a in api.asked if "watch" not in a[1]]) == 2  # two pages, once
+
+
 def test_a_watch_that_ends_goes_on_from_its_last_version(scraper, api):
     api.put("pods", pod("a", ports=[1]))
     d = scraper(config([job(api)]))
@@ -432,6 +449,31 @@ def test_a_file_of_kubectl_says_where_and_who(scraper, tmp_path, written):
         d.stop()
     finally:
         api.close()
+
+
+def test_a_file_of_kubectl_that_changes_leads_elsewhere(scraper, api, tmp_path):
+    file, other = tmp_path / "kubeconfig", ApiServer()
+    unusable = "A file's new content cannot be used"
+    try:
+        api.put("pods", pod("a", ports=[1]))
+        for name in "bcd":
+            other.put("pods", pod(name, ip=f"127.0.3.{ord(name)}", ports=[1]))
+        file.write_text(kubeconfig(api.address, {}, {"token": "first"}, scheme="http"))
+        d = scraper(config([{"job_name": "test", "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(file)}]}]), expect=[unusable])
+        wait_targets(d, 1)
+        api.wait_asked("/cluster/api/v1/pods", watch="true")
+        file.write_text("current-context: nobody")
+        assert "nobody" in d.wait_log("^" + unusable)["error"]
+        api.end_watches()
+        assert api.wait_asked("/cluster/api/v1/pods", n=2, watch="true")[2]["Authorization"] == "Bearer first"
+        file.write_text(kubeconfig(other.address, {}, {"token": "second"}, scheme="http"))
+        d.wait_log("^A file has changed and was read anew")
+        api.end_watches()
+        assert other.wait_asked("/cluster/api/v1/pods", limit="500")[2]["Authorization"] == "Bearer second"
+        wait_targets(d, 3)
+        d.stop()
+    finally:
+        other.close()
 
 
 def test_a_name_and_a_password_of_a_file_are_said(scraper, api, tmp_path):

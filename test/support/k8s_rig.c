@@ -87,7 +87,7 @@ bool k8s_rig_tell(struct k8s_rig *r, enum k8s_from kind, struct bytes line, stru
                                            .keep = kind == K8S_POD ? k8s_pod_field : k8s_thing_field };
     struct kube_event e;
 
-    return kube_event_read(line, &rules, &r->stores[kind], &e, err);
+    return kube_event_read(line, &rules, &e, err) && kube_event_take(&e, &r->stores[kind], err);
 }
 
 bool k8s_rig_event(struct k8s_rig *r, enum k8s_from kind, const char *type, const char *object)

@@ -8,6 +8,7 @@
  * is refused, which fails its watch too: it is listed again later. */
 #include "processor/k8s_attributes/k8s_cluster.h"
 
+#include "kube/kube_config.h"
 #include "processor/k8s_attributes/k8s_known.h"
 
 #include <stdlib.h>
@@ -157,7 +158,7 @@ static void watch_kind(struct k8s_cluster *c, enum k8s_from kind)
     bool pods = kind == K8S_POD;
     char *path = path_of(c, kind), *node = mem_printf("metadata.name=%s", c->rules.node);
     const struct kube_watch_options o = {
-        .api = &c->api,
+        .api = c->api,
         .path = path,
         .labels = pods ? c->rules.label_selector : "",
         .fields = pods                                               ? c->rules.field_selector
@@ -187,7 +188,7 @@ static int open_file(struct k8s_cluster *c, struct error *err)
     int rc = path == NULL ? err->code : kube_file_open(&c->way.file, &c->self, path, c->rules.context, err);
 
     free(path);
-    c->api = c->way.file.api;
+    c->api = &c->way.file.api;
     return rc;
 }
 
@@ -199,7 +200,7 @@ static int open_server(struct k8s_cluster *c, struct error *err)
         return open_file(c, err);
     rc = c->rules.auth == K8S_AUTH_NONE ? kube_pod_open_bare(&c->way.pod, &c->self, err)
                                         : kube_pod_open(&c->way.pod, &c->self, err);
-    c->api = c->way.pod.api;
+    c->api = &c->way.pod.api;
     return rc;
 }
 
@@ -224,7 +225,7 @@ int k8s_cluster_start(struct k8s_cluster *c, struct error *err)
         close_server(c);
         return rc;
     }
-    c->api.pace = &c->pace;
+    c->api->pace = &c->pace;
     c->started = true;
     log_info(&c->self.log, "k8s filtering", F_STR("labelSelector", c->rules.label_selector),
              F_STR("fieldSelector", c->rules.field_selector));

@@ -4,7 +4,7 @@
 #ifndef PROCESSOR_K8S_ATTRIBUTES_K8S_CLUSTER_H
 #define PROCESSOR_K8S_ATTRIBUTES_K8S_CLUSTER_H
 
-#include "kube/kube_config.h"
+#include "kube/kube_file.h"
 #include "kube/kube_watch.h"
 #include "processor/k8s_attributes/k8s_index.h"
 
@@ -44,7 +44,7 @@ struct k8s_cluster {
         struct kube_pod pod;
         struct kube_file file;
     } way;
-    struct kube_api api;
+    struct kube_api *api; /* of way */
     struct kube_pace pace;
     struct k8s_kind kinds[K8S_KINDS];
     struct k8s_index index;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets that run in a cluster of Kubernetes. What the role needs is listed and watched (kube/kube_watch.h), in each
- * namespace that is asked for; a moment after something has changed, all targets are made anew of what is known.
+ * namespace that is asked for; a moment after something has changed, all targets are made anew of what is known, in
+ * slices. What changes while they are made has them made once more.
  *
  * An API server that cannot be asked is told in the log, and what was known stays; watches come back by themselves.
  * Where we are in no pod, or its files or that of kubectl cannot be read, that is tried again too. */
-#include "kube/kube_config.h"
+#include "base/loop/slicer.h"
+#include "kube/kube_file.h"
 #include "kube/kube_watch.h"
 #include "net/http/url.h"
 #include "receiver/prometheus/kubernetes_targets.h"
@@ -26,17 +28,29 @@ struct spot {
     struct kube_watch *replicasets, *jobs;
 };
 
+/* Targets on their way. */
+struct making {
+    bool on, any; /* any: of a spot that is ready */
+    size_t spot;  /* the one that is walked through, and whether it has been begun */
+    bool begun;
+    struct target_list found;
+    struct target_group group; /* into found */
+};
+
 struct kubernetes_discovery {
     struct discovery base;
     const struct kubernetes_sd_config *config;
     struct scrape_caller caller; /* with an api_server */
     struct kube_file file;       /* with a kubeconfig_file */
     struct kube_pod pod;         /* without both */
-    struct kube_api api;
+    struct kube_api server;      /* by the caller */
+    const struct kube_api *api;  /* NULL: there is none yet */
     char *prefix;
     VEC(struct spot) spots;
     struct kube_watch *nodes, *namespaces;
     struct clock_timer timer;
+    struct slicer *slicer;
+    struct making making;
     size_t n_targets;
     bool made; /* once */
 };
@@ -71,7 +85,7 @@ static bool spot_is_ready(const struct kubernetes_discovery *k, const struct spo
     return is_ready(s->replicasets) && is_ready(s->jobs) && is_ready(k->nodes) && is_ready(k->namespaces);
 }
 
-static const struct kube_store *store_of(const struct kube_watch *w)
+static const struct kube_store *store_of(struct kube_watch *w)
 {
     return w != NULL ? kube_watch_store(w) : NULL;
 }
@@ -93,29 +107,80 @@ static struct kubernetes_view view_of(const struct kubernetes_discovery *k, cons
     return v;
 }
 
+static void end_making(struct kubernetes_discovery *k)
+{
+    struct making *m = &k->making;
+
+    if (m->group.fault != NULL) {
+        discovery_fail(&k->base, "kubernetes", http_client_name(k->api->http), m->group.fault);
+        target_list_free(&m->found);
+    } else if (m->any) {
+        k->n_targets = m->found.targets.n;
+        k->made = true;
+        discovery_set(&k->base, "kubernetes", &m->found);
+    }
+    target_group_free(&m->group);
+    *m = (struct making){ 0 };
+}
+
+/* Of the objects that become targets. */
+static struct kube_store *walked(const struct kubernetes_discovery *k)
+{
+    bool node = role_of(k) == KUBERNETES_NODE;
+
+    return kube_watch_store(node ? k->nodes : k->spots.v[k->making.spot].of_role[role_of(k)]);
+}
+
+/* False: there is none that can be walked through. */
+static bool begin_spot(struct kubernetes_discovery *k)
+{
+    struct making *m = &k->making;
+
+    while (m->spot < k->spots.n && !spot_is_ready(k, &k->spots.v[m->spot]))
+        m->spot++;
+    if (m->spot == k->spots.n)
+        return false;
+    kube_store_walk(walked(k));
+    m->any = m->begun = true;
+    return true;
+}
+
+static bool make_some(void *arg)
+{
+    struct kubernetes_discovery *k = arg;
+    struct making *m = &k->making;
+    const struct kube_object *o;
+    struct kubernetes_view v;
+
+    if (!m->on)
+        return false;
+    if (m->group.fault != NULL || (!m->begun && !begin_spot(k))) {
+        end_making(k);
+        return false;
+    }
+    v = view_of(k, &k->spots.v[m->spot]);
+    o = kube_store_next(walked(k));
+    if (o != NULL) {
+        kubernetes_targets_add(&v, o->root, &m->group);
+    } else {
+        m->spot++;
+        m->begun = false;
+    }
+    return true;
+}
+
+static void on_changed(void *owner);
+
 static void make_targets(struct clock_timer *timer)
 {
     struct kubernetes_discovery *k = container_of(timer, struct kubernetes_discovery, timer);
-    struct target_list found = { 0 };
-    struct target_group g = { .out = &found };
-    bool any = false;
 
-    for (size_t i = 0; i < k->spots.n && g.fault == NULL; i++)
-        if (spot_is_ready(k, &k->spots.v[i])) {
-            const struct kubernetes_view v = view_of(k, &k->spots.v[i]);
-
-            kubernetes_targets_make(&v, &g);
-            any = true;
-        }
-    if (g.fault != NULL) {
-        discovery_fail(&k->base, "kubernetes", http_client_name(k->api.http), g.fault);
-        target_list_free(&found);
-    } else if (any) {
-        k->n_targets = found.targets.n;
-        k->made = true;
-        discovery_set(&k->base, "kubernetes", &found);
+    if (k->making.on) { /* with what there was; it is made once more */
+        on_changed(k);
+        return;
     }
-    target_group_free(&g);
+    k->making = (struct making){ .on = true, .group = { .out = &k->making.found } };
+    slicer_start(k->slicer);
 }
 
 static void on_changed(void *owner)
@@ -156,7 +221,7 @@ static struct kube_watch *watch_kind(struct kubernetes_discovery *k, const struc
     char *path = ns != NULL ? mem_printf("%s/namespaces/%s/%s", kind->group, ns, kind->resource)
                             : mem_printf("%s/%s", kind->group, kind->resource);
     const struct kube_watch_options o = {
-        .api = &k->api,
+        .api = k->api,
         .path = path,
         .labels = selector != NULL ? selector->label : "",
         .fields = selector != NULL ? selector->field : "",
@@ -223,6 +288,11 @@ static void watch_all(struct kubernetes_discovery *k, const char *own)
 
 /* ---- its life ---- */
 
+static void put_caller(void *owner, struct call_headers *h)
+{
+    scrape_caller_headers(owner, true, h);
+}
+
 static int open_server(struct kubernetes_discovery *k, struct error *err)
 {
     const struct scrape_way way = { .lasting = true };
@@ -234,14 +304,16 @@ static int open_server(struct kubernetes_discovery *k, struct error *err)
         u.target.len--;
     free(k->prefix);
     k->prefix = bytes_dup(u.target);
-    k->api.prefix = k->prefix;
-    k->api.http = scrape_caller_client(&k->caller, k->config->api_server, &way, err);
-    return k->api.http != NULL ? 0 : err->code;
-}
-
-static void put_caller(void *owner, struct call_headers *h)
-{
-    scrape_caller_headers(owner, true, h);
+    k->server = (struct kube_api){ .node = k->base.node,
+                                   .prefix = k->prefix,
+                                   .put_headers = put_caller,
+                                   .owner = &k->caller,
+                                   .auth = k->caller.auth };
+    k->server.http = scrape_caller_client(&k->caller, k->config->api_server, &way, err);
+    if (k->server.http == NULL)
+        return err->code;
+    k->api = &k->server;
+    return 0;
 }
 
 static int open_file(struct kubernetes_discovery *k, struct error *err)
@@ -249,7 +321,7 @@ static int open_file(struct kubernetes_discovery *k, struct error *err)
     int rc = kube_file_open(&k->file, k->base.node, k->config->kubeconfig_file, "", err);
 
     if (rc == 0)
-        k->api = k->file.api;
+        k->api = &k->file.api;
     else
         kube_file_close(&k->file);
     return rc;
@@ -257,9 +329,6 @@ static int open_file(struct kubernetes_discovery *k, struct error *err)
 
 static int open_api(struct kubernetes_discovery *k, struct buf *own, struct error *err)
 {
-    k->api = (struct kube_api){
-        .node = k->base.node, .put_headers = put_caller, .owner = &k->caller, .auth = k->caller.auth
-    };
     if (k->config->api_server[0] != '\0')
         return open_server(k, err);
     if (k->config->kubeconfig_file[0] != '\0')
@@ -269,7 +338,7 @@ static int open_api(struct kubernetes_discovery *k, struct buf *own, struct erro
         kube_pod_close(&k->pod);
         return err->code;
     }
-    k->api = k->pod.api;
+    k->api = &k->pod.api;
     return 0;
 }
 
@@ -311,12 +380,14 @@ static void free_discovery(struct discovery *d)
     vec_free(&k->spots);
     kube_watch_free(k->nodes);
     kube_watch_free(k->namespaces);
-    if (k->file.api.node != NULL)
-        kube_file_close(&k->file);
-    else if (k->pod.api.node != NULL)
+    target_list_free(&k->making.found);
+    target_group_free(&k->making.group);
+    slicer_free(k->slicer);
+    kube_file_close(&k->file);
+    if (k->pod.api.node != NULL)
         kube_pod_close(&k->pod);
-    else if (k->api.http != NULL)
-        http_client_close(k->api.http);
+    if (k->server.http != NULL)
+        http_client_close(k->server.http);
     if (k->caller.node != NULL)
         scrape_caller_close(&k->caller);
     free(k->prefix);
@@ -335,6 +406,7 @@ struct discovery *kubernetes_discovery_new(const struct node *node, const struct
     k->base.ops = &kubernetes_ops;
     k->base.node = node;
     k->config = c;
+    k->slicer = slicer_new(node->host->loop, make_some, k);
     if (!server || scrape_caller_open(&k->caller, node, &c->client, strncmp(c->api_server, "https", 5) == 0, err) == 0)
         return &k->base;
     free_discovery(&k->base);

@@ -288,8 +288,9 @@ void kubernetes_add_ingress(const struct kubernetes_view *v, const struct json_n
 
 /* ---- all ---- */
 
-static void add_object(const struct kubernetes_view *v, const struct json_node *o, struct target_group *g)
+void kubernetes_targets_add(const struct kubernetes_view *v, const struct json_node *o, struct target_group *g)
 {
+    target_group_begin(g);
     switch (v->role) {
     case KUBERNETES_POD:
         kubernetes_add_pod(v, o, g);
@@ -311,15 +312,5 @@ static void add_object(const struct kubernetes_view *v, const struct json_node *
         break;
     case KUBERNETES_ROLES:
         break;
-    }
-}
-
-void kubernetes_targets_make(const struct kubernetes_view *v, struct target_group *g)
-{
-    list_each (struct kube_object, o, &v->of_role[v->role]->objects, link) {
-        target_group_begin(g);
-        add_object(v, o->root, g);
-        if (g->fault != NULL)
-            return;
     }
 }

@@ -24,8 +24,8 @@ struct kubernetes_view {
     bool job, cronjob; /* attach them */
 };
 
-/* Adds them to g->out. */
-void kubernetes_targets_make(const struct kubernetes_view *v, struct target_group *g);
+/* Adds those of an object of the role to g->out. */
+void kubernetes_targets_add(const struct kubernetes_view *v, const struct json_node *object, struct target_group *g);
 
 /* The fields of objects that are looked at: for struct json_tree_rules. */
 bool kubernetes_field_is_known(struct bytes parent, struct bytes key);

@@ -104,8 +104,8 @@ const struct option kubernetes_sd_options[] = {
     OPT_ENUM(T, role, roles, "", "What becomes a target: pod, service, endpoints, endpointslice, node or ingress."),
     OPT_STRING(T, api_server, "", "URL of the API server; empty: that of the cluster in which otelcd runs, with the "
                "pod's service account."),
-    OPT_STRING(T, kubeconfig_file, "", "A file of kubectl: its current context says which API server, and who we are. "
-               "Programs that give credentials are not run."),
+    OPT_STRING(T, kubeconfig_file, "", "A file of kubectl: its current context says which API server, and who we are; what "
+               "changes in it counts from the next request on. Programs that give credentials are not run."),
     OPT_GROUP(T, namespaces, struct kubernetes_namespaces, kubernetes_namespaces_options, GROUP_PLAIN,
               "Which namespaces; empty is all."),
     OPT_LIST(T, selectors, struct kubernetes_selector, kubernetes_selector_options, "Which objects."),

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <uv.h>
 
 static const struct json_tree_rules rules = { .max_nodes = 100, .max_depth = 8 };
 
@@ -26,6 +27,28 @@ static void close_rig(struct rig *r)
     kube_store_free(&r->store);
     ck_assert_uint_eq(r->budget.used, 0);
     ck_assert_uint_eq(r->store.n, 0);
+}
+
+/* All of it, up to what is refused. */
+static bool read_page(struct rig *r, const char *text, struct kube_page *page, struct error *err)
+{
+    bool good = kube_page_read(bytes_str(text), &rules, page, err);
+    struct error refused;
+
+    while (kube_page_take(page, &r->store, &refused))
+        ;
+    if (refused.code != 0)
+        *err = refused;
+    return good && refused.code == 0;
+}
+
+static size_t sweep(struct kube_store *s)
+{
+    size_t gone = 0;
+
+    while (kube_store_sweep(s, &gone))
+        ;
+    return gone;
 }
 
 /* The keys in the store, with their versions. */
@@ -62,26 +85,26 @@ START_TEST(pages_fill_the_store_and_what_was_not_listed_goes)
 
     open_rig(&r, UINT64_MAX);
     kube_store_begin(&r.store);
-    ck_assert(kube_page_read(bytes_str(LIST("7", "more", OBJECT("a", "x", "1") "," OBJECT("", "node", "2"))), &rules,
-                             &r.store, &page, &err));
+    ck_assert(read_page(&r, LIST("7", "more", OBJECT("a", "x", "1") "," OBJECT("", "node", "2")), &page, &err));
     ck_assert_str_eq(page.version, "7");
     ck_assert_str_eq(buf_cstr(&page.next), "more");
-    ck_assert(page.changed && page.n == 2);
-    ck_assert(kube_page_read(bytes_str(LIST("7", "", OBJECT("b", "y", "3"))), &rules, &r.store, &page, &err));
-    ck_assert(page.next.len == 0 && page.n == 1);
-    ck_assert_uint_eq(kube_store_end(&r.store), 0);
+    ck_assert(page.changed && page.items.n == 2 && page.size == 0);
+    kube_page_free(&page);
+    ck_assert(read_page(&r, LIST("7", "", OBJECT("b", "y", "3")), &page, &err));
+    ck_assert(page.next.len == 0 && page.items.n == 1);
+    kube_page_free(&page);
+    ck_assert_uint_eq(sweep(&r.store), 0);
     check_keys(&r.store, "a/x@1 node@2 b/y@3 ");
     ck_assert_ptr_nonnull(kube_store_get(&r.store, bytes_str("b"), bytes_str("y")));
     ck_assert_ptr_nonnull(kube_store_find(&r.store, bytes_str("node")));
     ck_assert_ptr_null(kube_store_get(&r.store, bytes_str("a"), bytes_str("y")));
 
     kube_store_begin(&r.store);
-    page.changed = false;
-    ck_assert(kube_page_read(bytes_str(LIST("9", "", OBJECT("a", "x", "1"))), &rules, &r.store, &page, &err));
+    ck_assert(read_page(&r, LIST("9", "", OBJECT("a", "x", "1")), &page, &err));
     ck_assert(!page.changed); /* that version was known */
-    ck_assert_uint_eq(kube_store_end(&r.store), 2);
+    ck_assert_uint_eq(sweep(&r.store), 2);
     check_keys(&r.store, "a/x@1 ");
-    buf_free(&page.next);
+    kube_page_free(&page);
     close_rig(&r);
 }
 END_TEST
@@ -109,9 +132,9 @@ START_TEST(what_is_no_page_is_refused)
     struct rig r;
 
     open_rig(&r, UINT64_MAX);
-    ck_assert(!kube_page_read(bytes_str(broken[_i].text), &rules, &r.store, &page, &err));
+    ck_assert(!read_page(&r, broken[_i].text, &page, &err));
     ck_assert_msg(strstr(err.text, broken[_i].why) != NULL, "%s: %s", broken[_i].text, err.text);
-    buf_free(&page.next);
+    kube_page_free(&page);
     close_rig(&r);
 }
 END_TEST
@@ -124,12 +147,36 @@ START_TEST(objects_without_room_are_refused_and_leave_nothing)
 
     open_rig(&r, UINT64_MAX);
     budget_set_limit(&r.budget, r.budget.used + 6000); /* one has 4 KiB */
-    ck_assert(!kube_page_read(bytes_str(LIST("7", "", OBJECT("a", "x", "1") "," OBJECT("a", "y", "1"))), &rules,
-                              &r.store, &page, &err));
+    ck_assert(!read_page(&r, LIST("7", "", OBJECT("a", "x", "1") "," OBJECT("a", "y", "1")), &page, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "no room in the memory budget"));
     check_keys(&r.store, "a/x@1 ");
-    buf_free(&page.next);
+    kube_page_free(&page);
     close_rig(&r);
+}
+END_TEST
+
+/* `[[0,0, ...],[0, ...], ...]` as items: of two bytes a node of 64 each. */
+START_TEST(a_page_that_would_keep_much_more_than_it_says_is_refused)
+{
+    static const struct json_tree_rules wide = { .max_nodes = 200000, .max_depth = 8 };
+    struct kube_page page = { 0 };
+    struct buf text = { 0 };
+    struct error err;
+
+    buf_puts(&text, "{\"items\":[");
+    for (int i = 0; i < 20; i++) {
+        buf_puts(&text, i > 0 ? ",[0" : "[0");
+        for (int k = 1; k < 100000; k++)
+            buf_puts(&text, ",0");
+        buf_putc(&text, ']');
+    }
+    buf_puts(&text, "]}");
+    ck_assert(!kube_page_read(buf_bytes(&text), &wide, &page, &err));
+    ck_assert_int_eq(err.code, UV_EMSGSIZE);
+    ck_assert_ptr_nonnull(strstr(err.text, "more than 64 MiB"));
+    ck_assert(page.items.n > 1 && page.size <= KUBE_PAGE_MOST);
+    kube_page_free(&page);
+    buf_free(&text);
 }
 END_TEST
 
@@ -160,6 +207,13 @@ static const struct {
     { "nonsense", false, false, 0, "", "a/x@1 " },
 };
 
+static bool read_line(struct kube_store *s, const char *line, struct kube_event *e, struct error *err)
+{
+    if (!kube_event_read(bytes_str(line), &rules, e, err))
+        return false;
+    return e->code != 0 || kube_event_take(e, s, err);
+}
+
 START_TEST(events_change_the_store)
 {
     struct kube_page page = { 0 };
@@ -168,15 +222,15 @@ START_TEST(events_change_the_store)
     struct rig r;
 
     open_rig(&r, UINT64_MAX);
-    ck_assert(kube_page_read(bytes_str(LIST("1", "", OBJECT("a", "x", "1"))), &rules, &r.store, &page, &err));
-    ck_assert_msg(kube_event_read(bytes_str(events[_i].line), &rules, &r.store, &e, &err) == events[_i].good, "%s: %s",
-                  events[_i].line, err.text);
+    ck_assert(read_page(&r, LIST("1", "", OBJECT("a", "x", "1")), &page, &err));
+    ck_assert_msg(read_line(&r.store, events[_i].line, &e, &err) == events[_i].good, "%s: %s", events[_i].line,
+                  err.text);
     ck_assert_int_eq(e.changed, events[_i].changed);
     ck_assert_int_eq(e.code, events[_i].code);
     if (events[_i].good)
         ck_assert_str_eq(e.version, events[_i].version);
     check_keys(&r.store, events[_i].keys);
-    buf_free(&page.next);
+    kube_page_free(&page);
     close_rig(&r);
 }
 END_TEST
@@ -221,7 +275,7 @@ static bool read_event(struct kube_store *s, const char *type, const char *objec
     struct error err;
 
     snprintf(line, sizeof(line), "{\"type\":\"%s\",\"object\":%s}", type, object);
-    return kube_event_read(bytes_str(line), &rules, s, &e, &err);
+    return read_line(s, line, &e, &err);
 }
 
 START_TEST(objects_that_are_told_are_not_kept)
@@ -240,7 +294,7 @@ START_TEST(objects_that_are_told_are_not_kept)
     ck_assert(read_event(&r.store, "ADDED", WITH_UID("x", "u2", "3"))); /* another of that name */
     check_told("gone a/x/u1 new x ");
     kube_store_begin(&r.store);
-    ck_assert_uint_eq(kube_store_end(&r.store), 1);
+    ck_assert_uint_eq(sweep(&r.store), 1);
     check_told("gone a/x/u2 ");
     ck_assert(read_event(&r.store, "ADDED", WITH_UID("y", "u3", "4")));
     ck_assert(read_event(&r.store, "DELETED", WITH_UID("y", "u3", "5")));
@@ -282,7 +336,7 @@ START_TEST(a_version_that_is_too_long_is_a_fault)
     for (int i = 0; i < KUBE_MAX_TEXT; i++)
         buf_putc(&line, '1');
     buf_puts(&line, "\"}}}");
-    ck_assert(!kube_event_read(buf_bytes(&line), &rules, &r.store, &e, &err));
+    ck_assert(!kube_event_read(buf_bytes(&line), &rules, &e, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "too long"));
     buf_free(&line);
     close_rig(&r);
@@ -312,6 +366,7 @@ int main(void)
     tcase_add_test(tc, pages_fill_the_store_and_what_was_not_listed_goes);
     tcase_add_loop_test(tc, what_is_no_page_is_refused, 0, N(broken));
     tcase_add_test(tc, objects_without_room_are_refused_and_leave_nothing);
+    tcase_add_test(tc, a_page_that_would_keep_much_more_than_it_says_is_refused);
     tcase_add_loop_test(tc, events_change_the_store, 0, N(events));
     tcase_add_test(tc, objects_that_are_told_are_not_kept);
     tcase_add_test(tc, what_its_keeper_refuses_is_not_known);

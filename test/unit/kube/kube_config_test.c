@@ -2,6 +2,8 @@
 /* Files of kubectl: the context that counts, what stands in the file and beside it, and what is refused. */
 #include "kube/kube_config.h"
 
+#include "base/mem.h"
+
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
