@@ -364,6 +364,19 @@ def test_a_long_file_is_read_beside_the_loop_as_a_short_one_is(scraper, target, 
     assert d.metric("otelcd_scraper_targets", job="test", health="up") == 1
 
 
+def test_files_beyond_a_thousand_are_told(scraper, tmp_path):
+    for i in range(1003):
+        (tmp_path / f"f{i:04}.json").write_text(json.dumps([{"targets": [f"127.9.{i >> 8}.{i & 255}:1"]}]))
+    told = "More files match than are read"
+    jobs = [{"job_name": "test", "scrape_interval": "1h", "file_sd_configs": [{"files": [str(tmp_path / "*.json")], "refresh_interval": "1s"}]}]
+    d = scraper(config(jobs), expect=[told])
+    assert d.wait_log("^" + told)["left_out"] == 3
+    d.wait_metrics(lambda m: m.sum("otelcd_scraper_targets") == 1000 and m.sum("otelcd_scraper_files_left_out") == 3)
+    for i in range(3):
+        (tmp_path / f"f{i:04}.json").unlink()
+    d.wait_metrics(lambda m: m.sum("otelcd_scraper_files_left_out") == 0)
+
+
 def test_files_are_found_where_other_files_change_all_the_time(scraper, target, tmp_path):
     t = target()
     writer = subprocess.Popen(["sh", "-c", "while :; do : > other; done"], cwd=tmp_path)

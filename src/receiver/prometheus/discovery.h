@@ -66,6 +66,7 @@ void discovery_close(struct discovery *d); /* for free(): what all have */
 
 /* Not started. NULL and `err` when it cannot work. The configuration outlives it. */
 struct discovery *static_discovery_new(const struct node *node, const struct option_list *groups);
+extern const struct metric_row file_discovery_row;
 struct discovery *file_discovery_new(const struct node *node, const struct file_sd_config *c);
 struct discovery *http_discovery_new(const struct node *node, const struct http_sd_config *c, struct error *err);
 struct discovery *dns_discovery_new(const struct node *node, const struct dns_sd_config *c);

@@ -3,7 +3,8 @@
  * done at the start, at each refresh_interval, and a moment after something has happened in one of the directories (the
  * kernel tells).
  *
- * A file that cannot be read, or has a fault, keeps the targets that it had; one that is gone has none. */
+ * A file that cannot be read, or has a fault, keeps the targets that it had; one that is gone has none, and neither has
+ * one beyond the number that is read, which is told. */
 #include "receiver/prometheus/discovery.h"
 
 #include "base/loop/watched_file.h"
@@ -34,6 +35,7 @@ struct reading {
     struct file_discovery *of;
     VEC(char *) patterns;
     VEC(struct found_file) files;
+    size_t left_out; /* files */
 };
 
 struct file_discovery {
@@ -43,6 +45,9 @@ struct file_discovery {
     struct reading *reading; /* NULL: none is under way */
     bool again;              /* something happened meanwhile */
     bool soon;               /* it will be looked at in a moment, however much more happens */
+    size_t left_out;         /* at the last look */
+    struct complaint crowded;
+    struct metric *left_out_metric;
     VEC(struct watch *) watches;
 };
 
@@ -78,9 +83,14 @@ static void read_matches(struct reading *r, const char *pattern)
 
     if (glob(pattern, 0, NULL, &found) != 0)
         return;
-    for (size_t i = 0; i < found.gl_pathc && r->files.n < MOST_FILES; i++) {
-        struct found_file *file = vec_push(&r->files);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct found_file *file;
 
+        if (r->files.n == MOST_FILES) {
+            r->left_out += found.gl_pathc - i;
+            break;
+        }
+        file = vec_push(&r->files);
         *file = (struct found_file){ .path = mem_strdup(found.gl_pathv[i]) };
         read_file(file);
     }
@@ -125,6 +135,26 @@ static void take_file(struct file_discovery *f, struct found_file *file)
         l->seen = true;
 }
 
+/* All sources of the receiver count in one. */
+static void count_left_out(struct file_discovery *f, size_t n)
+{
+    metric_set(f->left_out_metric, f->left_out_metric->value - (double)f->left_out + (double)n);
+    f->left_out = n;
+}
+
+/* How many files there are beyond those that are read. */
+static void take_left_out(struct file_discovery *f, size_t n)
+{
+    count_left_out(f, n);
+    if (n == 0)
+        (void)complaint_over(&f->crowded);
+    else if (complaint_due(&f->crowded, &f->base.node->host->loop->clock))
+        log_error(&f->base.node->log, "More files match than are read: the others give no targets",
+                  F_STR("discovery", "file"), F_STR("from", f->config->files.v[0]), F_UINT("read", MOST_FILES),
+                  F_UINT("left_out", n), F_STR("advice", "put several targets into one file"),
+                  F_UINT("times", complaint_taken(&f->crowded)));
+}
+
 static void on_read(struct job *job)
 {
     struct reading *r = container_of(job, struct reading, job);
@@ -138,6 +168,7 @@ static void on_read(struct job *job)
     for (size_t i = f->base.lists.n; i > 0; i--)
         if (!f->base.lists.v[i - 1].seen)
             discovery_remove(&f->base, i - 1);
+    take_left_out(f, r->left_out);
     free_reading(job);
     look_after(f, f->again ? SOON : f->config->refresh);
     f->again = false;
@@ -226,9 +257,14 @@ static void free_discovery(struct discovery *d)
     vec_free(&f->watches);
     if (f->reading != NULL)
         job_abandon(&f->reading->job);
+    count_left_out(f, 0);
     discovery_close(d);
     free(f);
 }
+
+const struct metric_row file_discovery_row =
+    METRIC_ROW("otelcd_scraper_files_left_out", METRIC_GAUGE, "{files}",
+               "Files that match the patterns of file_sd_configs and are not read, because there are more than 1,000.");
 
 static const struct discovery_ops file_ops = { .start = start, .free = free_discovery };
 
@@ -239,5 +275,7 @@ struct discovery *file_discovery_new(const struct node *node, const struct file_
     f->base.ops = &file_ops;
     f->base.node = node;
     f->config = c;
+    f->left_out_metric =
+        metrics_get(node->host->metrics, &file_discovery_row, &(struct metric_label){ "receiver", node->id }, 1);
     return &f->base;
 }

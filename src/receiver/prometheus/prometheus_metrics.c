@@ -32,6 +32,7 @@ const struct metric_row *const prometheus_receiver_metrics[] = {
     &failures_row,
     &missed_row,
     &left_out_row,
+    &file_discovery_row,
     &series_limit_fill_row,
     &series_limit_refused_row,
     &series_top_metrics_row,

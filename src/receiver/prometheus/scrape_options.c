@@ -30,7 +30,7 @@ const struct option static_options[] = {
 static const struct option file_sd_options[] = {
     OPT_STRINGS(T, files, NULL,
                 "Files with lists of targets and labels, .json, .yml or .yaml; the last part of a path "
-                "may have one *.",
+                "may have one *. No more than 1,000 files are read of one list; the log and a metric tell of others.",
                 .required = true),
     OPT_STRING(T, refresh_interval, "5m", "They are read again this often, beside when they change.", .scalar = true),
     OPT_END,
