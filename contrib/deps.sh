@@ -9,7 +9,7 @@ build="gcc g++ libc6-dev make pkg-config libuv1-dev libnghttp2-dev libprotobuf-c
 case "$(uname -m)" in x86_64 | aarch64) build+=" libisal-dev" ;; esac
 test="check python3 python3-pytest python3-pytest-xdist python3-grpcio python3-protobuf python3-snappy
       python3-prometheus-client python3-zstandard python3-lz4 python3-confluent-kafka python3-h2 python3-jsonschema python3-yaml zsh fish curl nghttp2-client nghttp2-server procps iproute2 systemd mandoc ca-certificates dpkg-dev rpm
-      tpm2-openssl swtpm chromium docker-compose liblua5.3-0 libopentracing-c-wrapper0"
+      tpm2-openssl swtpm chromium docker-compose liblua5.3-0 libopentracing-c-wrapper0 uap-core"
 # libsnappy.a is C++.
 static="g++ ca-certificates"
 # Debian packages, RPMs, and a tarball for the other architecture, which is run under qemu.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A line that is an XPath, and behind it XML: what is selected in it is taken out, and what is left is written and read
  * again. Steps are limited, as OTTL limits them. */
-#include "codec/xpath.h"
+#include "codec/xpath/xpath.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -49,7 +49,7 @@ arch=$(dpkg --print-architecture)
     echo "Maintainer: $packager"
     echo "Installed-Size: $(du -ks --apparent-size "$stage" --exclude=DEBIAN | cut -f1)"
     echo "Depends: $depends, init-system-helpers (>= 1.54)"
-    echo "Recommends: ca-certificates"
+    echo "Recommends: ca-certificates, uap-core"
     echo "Suggests: librdkafka1 (>= 2.0), tpm2-openssl"
     echo "Section: net"
     echo "Priority: optional"

@@ -18,6 +18,7 @@ Summary: $summary
 License: $license
 Packager: $packager
 AutoReqProv: no
+Recommends: uap-core
 Provides: config($name) = $version-1
 
 %description

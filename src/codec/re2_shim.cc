@@ -16,11 +16,13 @@ struct re2_shim {
     std::vector<re2::StringPiece> pieces; /* of the last match */
 };
 
-re2_shim *re2_shim_new(const char *pattern, size_t len, char *error, size_t size)
+re2_shim *re2_shim_new(const char *pattern, size_t len, size_t memory, char *error, size_t size)
 {
     RE2::Options options;
 
     options.set_log_errors(false);
+    if (memory > 0)
+        options.set_max_mem(static_cast<int64_t>(memory));
     auto *r = new re2_shim(pattern, len, options);
     if (r->re.ok()) {
         r->pieces.resize(static_cast<size_t>(r->re.NumberOfCapturingGroups()) + 1);

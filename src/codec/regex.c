@@ -72,12 +72,12 @@ static bool check_syntax(const char *pattern, struct buf *out, struct error *err
     return true;
 }
 
-static struct regex *compile_pattern(struct bytes pattern, struct error *err)
+static struct regex *compile_pattern(struct bytes pattern, size_t memory, struct error *err)
 {
     struct regex *r = mem_zalloc(sizeof(*r));
     char why[200];
 
-    r->re = re2_shim_new((const char *)pattern.data, pattern.len, why, sizeof(why));
+    r->re = re2_shim_new((const char *)pattern.data, pattern.len, memory, why, sizeof(why));
     if (r->re == NULL) {
         error_set(err, -1, "invalid regular expression: %s", why);
         free(r);
@@ -96,6 +96,11 @@ static struct regex *compile_pattern(struct bytes pattern, struct error *err)
 
 struct regex *regex_new(const char *pattern, struct error *err)
 {
+    return regex_new_within(pattern, 0, err);
+}
+
+struct regex *regex_new_within(const char *pattern, size_t memory, struct error *err)
+{
     struct regex *r = NULL;
     struct buf text = { 0 };
 
@@ -107,7 +112,7 @@ struct regex *regex_new(const char *pattern, struct error *err)
         return NULL;
     buf_reserve(&text, 1);
     if (check_syntax(pattern, &text, err))
-        r = compile_pattern(buf_bytes(&text), err);
+        r = compile_pattern(buf_bytes(&text), memory, err);
     buf_free(&text);
     return r;
 }
@@ -141,6 +146,32 @@ bool regex_find_from(struct regex *r, struct bytes subject, size_t from, struct 
     for (unsigned i = 0; i <= r->groups; i++)
         found[i] = bytes_of(r->found[i].data, r->found[i].len);
     return true;
+}
+
+/* The length of the character at `at`: an empty match is passed by one. */
+static size_t character_len(struct bytes text, size_t at)
+{
+    size_t n = 1;
+
+    while (at + n < text.len && (text.data[at + n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
+bool regex_walk_take(struct regex_walk *w, struct bytes subject, struct bytes whole)
+{
+    w->begin = whole.data != NULL && subject.data != NULL ? (size_t)(whole.data - subject.data) : w->from;
+    w->end = w->begin + whole.len;
+    w->from = whole.len > 0            ? w->end
+              : w->begin < subject.len ? w->begin + character_len(subject, w->begin)
+                                       : subject.len + 1;
+    return whole.len > 0 || !w->any || w->begin != w->done;
+}
+
+void regex_walk_done(struct regex_walk *w)
+{
+    w->done = w->end;
+    w->any = true;
 }
 
 unsigned regex_size(const struct regex *r)

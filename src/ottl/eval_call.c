@@ -327,7 +327,7 @@ bool ottl_target_delete(struct ottl_call *c, unsigned i, struct bytes key)
 /* One that is served and needs no second argument, no list, and nothing that its prepare() would have made. */
 static bool takes_one_value(const struct ottl_function *f)
 {
-    return f->call != NULL && f->args[0].name != NULL && !f->args[0].list && f->prepare == NULL &&
+    return f->args[0].name != NULL && !f->args[0].list && f->prepare == NULL &&
            (f->args[1].name == NULL || f->args[1].optional);
 }
 

@@ -13,7 +13,7 @@ static const struct ottl_function *const tables[] = {
     ottl_functions_elf,        ottl_functions_time,       ottl_functions_network, ottl_functions_metrics,
     ottl_functions_scale,      ottl_functions_aggregate,  ottl_functions_xml,     ottl_functions_xpath,
     ottl_functions_percentile, ottl_functions_histograms, ottl_functions_semconv, ottl_functions_lambdas,
-    ottl_functions_refused,
+    ottl_functions_user_agent,
 };
 
 const struct ottl_function *ottl_function_table(size_t i)

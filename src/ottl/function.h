@@ -96,8 +96,7 @@ struct ottl_function {
     /* False: err and at say what is wrong. May be NULL. */
     bool (*prepare)(struct ottl_prepare *p);
     void (*release)(void *state); /* may be NULL */
-    /* False: ottl_fail() has said why. Editors leave *result alone. NULL: it is known and not served, and .help says
-     * what to do instead; a statement that uses it is refused. */
+    /* False: ottl_fail() has said why. Editors leave *result alone. */
     bool (*call)(struct ottl_call *c, struct ottl_value *result);
 };
 

@@ -49,10 +49,6 @@ static const struct ottl_function *take_function(struct parser *p, bool editor)
     }
     if (f == NULL)
         return complain_function(p, t, editor);
-    if (f->call == NULL) {
-        parse_fail(p, t->at, "%s is not served here: %s", f->name, f->help);
-        return NULL;
-    }
     if (f->contexts != OTTL_EVERYWHERE && (f->contexts & OTTL_IN(p->how.context)) == 0) {
         parse_fail(p, t->at, "%s cannot be used in the context %s", f->name, ottl_context_names[p->how.context]);
         return NULL;

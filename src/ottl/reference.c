@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page goes through the tables: editors, converters, what is refused, then the paths of each context, then names of
+/* The page goes through the tables: editors, converters, then the paths of each context, then names of
  * numbers. What a row does not say stands in the words of its argument's kind and its path's shape. */
 #include "ottl/reference.h"
 
@@ -130,11 +130,6 @@ static void put_function(struct buf *out, const struct ottl_function *f)
         put_argument(out, a);
 }
 
-static void put_refused(struct buf *out, const struct ottl_function *f)
-{
-    buf_printf(out, "- `%s`: %s\n", f->name, f->help);
-}
-
 static int by_name(const void *pa, const void *pb)
 {
     const struct ottl_function *a = *(const struct ottl_function *const *)pa;
@@ -145,27 +140,19 @@ static int by_name(const void *pa, const void *pb)
 
 typedef VEC(const struct ottl_function *) functions;
 
-static bool is_wanted(const struct ottl_function *f, bool editor, bool served)
-{
-    return (f->call != NULL) == served && (!served || f->editor == editor);
-}
-
-static void put_functions(struct buf *out, bool editor, bool served)
+static void put_functions(struct buf *out, bool editor)
 {
     functions list = { 0 };
     const struct ottl_function *table;
 
     for (size_t i = 0; (table = ottl_function_table(i)) != NULL; i++)
         for (const struct ottl_function *f = table; f->name != NULL; f++)
-            if (is_wanted(f, editor, served))
+            if (f->editor == editor)
                 *vec_push(&list) = f;
     if (list.n > 0)
         qsort(list.v, list.n, sizeof(*list.v), by_name);
     for (size_t i = 0; i < list.n; i++)
-        if (served)
-            put_function(out, list.v[i]);
-        else
-            put_refused(out, list.v[i]);
+        put_function(out, list.v[i]);
     vec_free(&list);
 }
 
@@ -229,12 +216,9 @@ void ottl_reference_write(struct buf *out)
 {
     buf_puts(out, introduction);
     buf_puts(out, "\n## Editors\n\nThey begin a statement and change the item.\n\n");
-    put_functions(out, true, true);
+    put_functions(out, true);
     buf_puts(out, "\n## Converters\n\nThey make a value of their arguments.\n\n");
-    put_functions(out, false, true);
-    buf_puts(out, "\n## Not served\n\nThe Collector has them; here a statement that names one is refused when the "
-                  "configuration is read.\n\n");
-    put_functions(out, false, false);
+    put_functions(out, false);
     buf_puts(out, "\n## Paths\n");
     for (unsigned c = 0; c < OTTL_CONTEXTS; c++)
         put_paths(out, (enum ottl_context)c);

@@ -251,9 +251,9 @@ def test_a_configuration_of_which_nothing_is_left_is_told_and_does_not_validate(
 
 
 def test_a_key_that_hides_something_is_not_taken_out_silently(migrated):
-    old = OTLP + "processors:\n  redaction: {allow_all_keys: true, url_sanitizer: {enabled: true}}\nexporters: {nop: }\n" + PIPELINES.format("nop") + "      processors: [redaction]\n"
+    old = OTLP + "exporters:\n  kafka: {brokers: ['127.0.0.1:1'], auth: {kerberos: {realm: R}}}\n" + PIPELINES.format("kafka")
     report, new, wrong, code = migrated(old)
-    assert code == 1 and "url_sanitizer: {enabled: true}" in new and wrong[0]["path"] == "processors::redaction::url_sanitizer"
+    assert code == 1 and "kerberos: {realm: R}" in new and wrong[0]["path"] == "exporters::kafka::auth::kerberos"
 
 
 def test_own_telemetry_that_is_sent_stays_and_what_is_not_served_is_taken_out(migrated):

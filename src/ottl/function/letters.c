@@ -97,6 +97,17 @@ void letters_upper(struct bytes text, struct buf *out)
     map_letters(text, true, out);
 }
 
+size_t letters_length(struct bytes text)
+{
+    uint32_t c = 0;
+    size_t n = text.len > 0 ? read_character(text.data, bytes_end(text), &c) : 0;
+
+    pthread_once(&once, load_unicode);
+    if (n <= 1)
+        return n == 1 && (is_upper(text.data[0]) || is_lower(text.data[0]));
+    return unicode != (locale_t)0 && iswalpha_l((wint_t)c, unicode) != 0 ? n : 0;
+}
+
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');

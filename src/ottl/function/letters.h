@@ -15,4 +15,7 @@ void letters_snake(struct bytes text, struct buf *out);
  * is left out. */
 void letters_camel(struct bytes text, struct buf *out);
 
+/* How many bytes the first character takes, if it is a letter; else 0. */
+size_t letters_length(struct bytes text);
+
 #endif

@@ -3,12 +3,12 @@
 #include "ottl/function/make.h"
 
 #include "base/mem.h"
+#include "codec/regex_steps.h"
 #include "codec/utf8.h"
 #include "ottl/ottl.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 struct bytes ottl_take(struct ottl_call *c, struct buf *b)
 {
@@ -248,38 +248,22 @@ struct regex *ottl_pattern_of(struct ottl_call *c, unsigned i)
     return pattern->re;
 }
 
-/* A search costs by what RE2 does at worst, which is to run each instruction of the pattern for each byte. Of a short
- * subject that is what is paid. Of a long one it must be within what an item has, and what is paid is the time that it
- * has taken: mostly a hundredth, but nobody can tell before, and where a match ends early neither. */
-#define STEP_WORK 128u        /* bytes times instructions for one step */
-#define LONG_WORK (64u << 10) /* from here on by the clock */
-#define STEP_NS 500u
-
-static uint64_t cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 bool ottl_find(struct ottl_call *c, struct regex *re, struct bytes subject, size_t from, struct bytes *found,
                bool *matches)
 {
-    uint64_t work = (uint64_t)(subject.len - from) * regex_size(re), begin;
+    uint64_t steps;
 
-    if (work < LONG_WORK) {
-        if (!ottl_spend_worst(c, 1 + work / STEP_WORK))
+    if (regex_price(re, subject, from, &steps)) {
+        if (!ottl_spend_worst(c, steps))
             return false;
         *matches = found != NULL ? regex_find_from(re, subject, from, found) : regex_search(re, subject);
         return true;
     }
-    if (work / STEP_WORK > OTTL_MAX_STEPS)
+    if (steps > OTTL_MAX_STEPS)
         return ottl_fail(c, "a search of %zu bytes with a pattern of %u instructions may take more than %u steps",
                          subject.len - from, regex_size(re), OTTL_MAX_STEPS);
-    begin = cpu_ns();
-    *matches = found != NULL ? regex_find_from(re, subject, from, found) : regex_search(re, subject);
-    return ottl_spend(c, 1 + (cpu_ns() - begin) / STEP_NS);
+    *matches = regex_find_timed(re, subject, from, found, &steps);
+    return ottl_spend(c, steps);
 }
 
 bool ottl_search(struct ottl_call *c, struct regex *re, struct bytes subject, bool *matches)

@@ -59,15 +59,6 @@ static bool check_format(struct ottl_prepare *p, const struct replace_args *at)
 
 /* ---- patterns ---- */
 
-static size_t character_len(struct bytes s, size_t at)
-{
-    size_t n = 1;
-
-    while (at + n < s.len && (s.data[at + n] & 0xc0) == 0x80)
-        n++;
-    return n;
-}
-
 /* Bytes that the replacement may come to: a group is a part of the match. */
 static uint64_t most_expanded(struct bytes replacement, struct bytes match)
 {
@@ -83,34 +74,30 @@ static bool replace_matches(struct ottl_call *c, const struct replace_args *at, 
                             struct buf *out, bool *changed)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1], replacement = c->args[at->replacement].bytes;
+    struct regex_walk w = { 0 };
     struct buf text = { 0 };
-    size_t from = 0, done = 0;
     bool good = true, matches;
 
     *changed = false;
-    while (good && from <= s.len && (good = ottl_find(c, re, s, from, found, &matches)) && matches) {
-        size_t begin = found[0].len > 0 || found[0].data != NULL ? (size_t)(found[0].data - s.data) : from;
-        size_t end = begin + found[0].len;
+    while (good && w.from <= s.len && (good = ottl_find(c, re, s, w.from, found, &matches)) && matches) {
+        uint64_t searched = w.from;
 
-        if (s.data == NULL)
-            begin = end = 0;
-        if (end > done || begin == 0 || begin > done) {
-            *changed = true;
-            text.len = 0;
-            good = ottl_spend(c, 1 + (end - from) / 64 + most_expanded(replacement, found[0]) / 64);
-            if (good)
-                regex_expand(re, replacement, found, &text);
-            good = good && convert_replacement(c, at, &text);
-            if (begin > done)
-                buf_append(out, s.data + done, begin - done);
-            buf_put(out, buf_bytes(&text));
-            done = end;
-        }
-        from = end > from ? end : from + (from < s.len ? character_len(s, from) : 1);
+        if (!regex_walk_take(&w, s, found[0]))
+            continue;
+        *changed = true;
+        text.len = 0;
+        good = ottl_spend(c, 1 + (w.end - searched) / 64 + most_expanded(replacement, found[0]) / 64);
+        if (good)
+            regex_expand(re, replacement, found, &text);
+        good = good && convert_replacement(c, at, &text);
+        if (w.begin > w.done)
+            buf_append(out, s.data + w.done, w.begin - w.done);
+        buf_put(out, buf_bytes(&text));
+        regex_walk_done(&w);
     }
     buf_free(&text);
-    if (done < s.len)
-        buf_append(out, s.data + done, s.len - done);
+    if (w.done < s.len)
+        buf_append(out, s.data + w.done, s.len - w.done);
     return good;
 }
 

@@ -28,7 +28,7 @@ extern const struct ottl_function ottl_functions_percentile[];
 extern const struct ottl_function ottl_functions_histograms[];
 extern const struct ottl_function ottl_functions_semconv[];
 extern const struct ottl_function ottl_functions_lambdas[];
-extern const struct ottl_function ottl_functions_refused[];
+extern const struct ottl_function ottl_functions_user_agent[];
 extern const struct ottl_function ottl_functions_time[];
 extern const struct ottl_function ottl_functions_network[];
 extern const struct ottl_function ottl_functions_editors[];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GetXML() and the others that select in an XML text by XPath (codec/xpath.h) and give a text again. The text is read
- * into a tree, which is changed and written anew: what is not selected stays, but for how empty elements, quotes and
- * references are written. Text in front of the first element goes, and so does a DOCTYPE. */
-#include "codec/xpath.h"
+/* GetXML() and the others that select in an XML text by XPath (codec/xpath/xpath.h) and give a text again. The text is
+ * read into a tree, which is changed and written anew: what is not selected stays, but for how empty elements, quotes
+ * and references are written. Text in front of the first element goes, and so does a DOCTYPE. */
+#include "codec/xpath/xpath.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
 

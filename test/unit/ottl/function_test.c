@@ -303,8 +303,8 @@ static bool is_listed(const struct buf *differences, struct bytes statement)
     return false;
 }
 
-static const char *const names[] = { "editors", "encoding", "hash", "lambdas", "network",
-                                     "parse",   "strings",  "time", "types",   "xml" };
+static const char *const names[] = { "editors", "encoding", "hash",  "lambdas",    "network", "parse",
+                                     "strings", "time",     "types", "user_agent", "xml" };
 
 START_TEST(statements_do_what_they_do_in_go)
 {

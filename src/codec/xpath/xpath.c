@@ -2,7 +2,7 @@
 /* An expression is evaluated by walking its tree: paths step by step, from a set of nodes to the next, which is sorted
  * and without doubles; predicates with the position in the axis. Each node that is looked at is a step for the caller,
  * and texts are by their length, so what an expression of a few bytes may take is limited. */
-#include "codec/xpath_inside.h"
+#include "codec/xpath/xpath_inside.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* XPath 1.0 over trees of XML (codec/xml.h), with lower-case() and ends-with() of a later one. Names are compared as
- * they are written, prefix and all: //n:b selects what is written <n:b>. There are no variables, and neither the
- * namespace axis nor id() and lang(). Whatever an expression does costs steps, which the caller counts. */
-#ifndef CODEC_XPATH_H
-#define CODEC_XPATH_H
+/* XPath 1.0 over trees of XML (codec/xml.h), with lower-case(), ends-with(), matches(), replace(), string-join() and
+ * reverse() of later ones; patterns are those of codec/regex.h. Names are compared as they are written, prefix and all:
+ * //n:b selects what is written <n:b>. There are no variables, and neither the namespace axis nor id() and lang().
+ * Whatever an expression does costs steps, which the caller counts. */
+#ifndef CODEC_XPATH_XPATH_H
+#define CODEC_XPATH_XPATH_H
 
 #include "codec/xml.h"
 

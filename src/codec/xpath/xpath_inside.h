@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between the files of XPath: the tree of an expression, and values. */
-#ifndef CODEC_XPATH_INSIDE_H
-#define CODEC_XPATH_INSIDE_H
+#ifndef CODEC_XPATH_XPATH_INSIDE_H
+#define CODEC_XPATH_XPATH_INSIDE_H
 
-#include "codec/xpath.h"
+#include "base/vec.h"
+#include "codec/regex.h"
+#include "codec/xpath/xpath.h"
 
 enum xpath_axis {
     AXIS_CHILD,
@@ -60,6 +62,7 @@ struct xpath_expr {
     struct xpath_step *steps;
     double number;
     struct bytes text;
+    struct regex *pattern; /* TEXT: compiled, where it is the pattern of a call; the xpath's to free */
     const struct xpath_function *function;
     struct xpath_exprs args;
 };
@@ -67,6 +70,7 @@ struct xpath_expr {
 struct xpath {
     struct arena arena;
     struct xpath_expr *expr;
+    VEC(struct regex *) patterns;
 };
 
 enum xpath_type { XPATH_NODES, XPATH_NUMBER, XPATH_TEXT, XPATH_BOOLEAN };
@@ -86,10 +90,13 @@ struct xpath_context {
     size_t position, size;
 };
 
+/* What the first argument is to be: a path, or anything. GIVES: nodes are what it makes of them. */
+enum xpath_takes { TAKES_ANY, TAKES_NODES, TAKES_AND_GIVES_NODES, TAKES_PATTERN /* as the second */ };
+
 struct xpath_function {
     const char *name;
     unsigned min, max;
-    bool nodes; /* its first argument selects nodes */
+    enum xpath_takes takes;
     bool (*call)(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v);
 };
 
@@ -97,6 +104,7 @@ struct xpath_function {
 
 struct xpath_parser {
     struct arena *arena;
+    struct xpath *xpath;
     const char *start, *p, *end;
     struct xpath_fault *fault;
     unsigned depth, operators;
@@ -117,6 +125,11 @@ bool xpath_take_literal(struct xpath_parser *p, struct bytes *text); /* in quote
 
 const struct xpath_function *xpath_function_find(struct bytes name);
 
+/* matches() and replace(), in xpath_pattern.c. */
+bool xpath_call_matches(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v);
+bool xpath_call_replace(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v);
+struct regex *xpath_pattern_new(struct bytes text, struct error *err); /* NULL with `err` */
+
 bool xpath_eval(const struct xpath_context *c, const struct xpath_expr *e, struct xpath_value *v);
 bool xpath_text_of_node(const struct xpath_context *c, struct xpath_node node, struct bytes *text);
 /* The value as one of that type; the first node's text is that of nodes. */
@@ -124,6 +137,14 @@ bool xpath_text(const struct xpath_context *c, const struct xpath_value *v, stru
 bool xpath_number(const struct xpath_context *c, const struct xpath_value *v, double *number);
 bool xpath_boolean(const struct xpath_value *v);
 double xpath_read_number(struct bytes text);
+/* Results; xpath_give_made() takes the content of the buf into the arena. Always true. */
+bool xpath_give_text(struct xpath_value *v, struct bytes text);
+bool xpath_give_boolean(struct xpath_value *v, bool truth);
+bool xpath_give_made(const struct xpath_context *c, struct xpath_value *v, struct buf *out);
+/* Argument i as text; of one that is not there the node at work. */
+bool xpath_text_at(const struct xpath_context *c, const struct xpath_exprs *args, size_t i, struct bytes *text);
+/* The text of a text or of the first node; that of a number or boolean is empty. */
+bool xpath_text_only_at(const struct xpath_context *c, const struct xpath_exprs *args, size_t i, struct bytes *text);
 bool xpath_compare(const struct xpath_context *c, enum xpath_operator op, const struct xpath_value *x,
                    const struct xpath_value *y, bool *result);
 void xpath_nodes_add(struct arena *a, struct xpath_nodes *nodes, struct xpath_node n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "codec/xpath.h"
+#include "codec/xpath/xpath.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -129,7 +129,10 @@ START_TEST(what_is_no_xpath_is_refused_at_its_place)
         { "/a[", "the name of an element or attribute is wanted here", 3 },
         { "/a[1", "a ] is wanted here", 4 },
         { "/a]", "the expression has ended before this", 2 },
-        { "//b[matches(., 'x')]", "there is no function \"matches\" in XPath 1.0, or it is not served", 4 },
+        { "//b[tokenize(., 'x')]", "there is no function \"tokenize\" in XPath 1.0, or it is not served", 4 },
+        { "//b[matches(., '(')]", "invalid regular expression: missing ): (", 19 },
+        { "//b[matches(.)]", "matches() takes 2 to 2 arguments, not 1", 14 },
+        { "reverse('x')", "reverse() takes a path", 12 },
         { "//b[$v]", "there are no variables", 4 },
         { "//namespace::x", "there is no axis \"namespace\"", 2 },
         { "//b[not()]", "not() takes 1 to 1 arguments, not 0", 9 },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words and signs that an expression is made of, taken where it is read. */
-#include "codec/xpath_inside.h"
+#include "codec/xpath/xpath_inside.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * such as `div` is an operator is told by where it stands. What can go wrong: it is none, is nested too deep, or wants
  * what is not served; the fault has the place. */
 #include "base/mem.h"
-#include "codec/xpath_inside.h"
+#include "codec/xpath/xpath_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -212,7 +212,29 @@ static struct xpath_expr *parse_location(struct xpath_parser *p)
 
 static bool gives_nodes(const struct xpath_expr *e)
 {
-    return e->kind == EXPR_PATH || e->kind == EXPR_UNION;
+    return e->kind == EXPR_PATH || e->kind == EXPR_UNION ||
+           (e->kind == EXPR_CALL && e->function->takes == TAKES_AND_GIVES_NODES);
+}
+
+/* What the function asks of its arguments. */
+static bool check_arguments(struct xpath_parser *p, struct xpath_expr *e)
+{
+    struct xpath_expr *pattern = e->args.n > 1 ? e->args.v[1] : NULL;
+    enum xpath_takes takes = e->function->takes;
+    struct error err;
+
+    if (e->args.n < e->function->min || e->args.n > e->function->max)
+        return xpath_fail(p, "%s() takes %u to %u arguments, not %zu", e->function->name, e->function->min,
+                          e->function->max, e->args.n) != NULL;
+    if ((takes == TAKES_NODES || takes == TAKES_AND_GIVES_NODES) && e->args.n > 0 && !gives_nodes(e->args.v[0]))
+        return xpath_fail(p, "%s() takes a path", e->function->name) != NULL;
+    if (takes != TAKES_PATTERN || pattern == NULL || pattern->kind != EXPR_TEXT)
+        return true;
+    pattern->pattern = xpath_pattern_new(pattern->text, &err);
+    if (pattern->pattern == NULL)
+        return xpath_fail(p, "%s", err.text) != NULL;
+    *vec_push(&p->xpath->patterns) = pattern->pattern;
+    return true;
 }
 
 static struct xpath_expr *parse_call(struct xpath_parser *p)
@@ -238,12 +260,7 @@ static struct xpath_expr *parse_call(struct xpath_parser *p)
             return NULL;
         add_expr(p, &e->args, arg);
     }
-    if (e->args.n < e->function->min || e->args.n > e->function->max)
-        return xpath_fail(p, "%s() takes %u to %u arguments, not %zu", e->function->name, e->function->min,
-                          e->function->max, e->args.n);
-    if (e->function->nodes && e->args.n > 0 && !gives_nodes(e->args.v[0]))
-        return xpath_fail(p, "%s() takes a path", e->function->name);
-    return e;
+    return check_arguments(p, e) ? e : NULL;
 }
 
 static struct xpath_expr *parse_number(struct xpath_parser *p)
@@ -422,7 +439,9 @@ struct xpath *xpath_new(struct bytes text, struct xpath_fault *fault)
 {
     struct xpath *x = mem_zalloc(sizeof(*x));
     const char *copy = arena_strndup(&x->arena, text.data, text.len);
-    struct xpath_parser p = { .arena = &x->arena, .start = copy, .p = copy, .end = copy + text.len, .fault = fault };
+    struct xpath_parser p = {
+        .arena = &x->arena, .xpath = x, .start = copy, .p = copy, .end = copy + text.len, .fault = fault
+    };
 
     *fault = (struct xpath_fault){ 0 };
     x->expr = parse_expr(&p);
@@ -439,6 +458,9 @@ void xpath_free(struct xpath *x)
 {
     if (x == NULL)
         return;
+    for (size_t i = 0; i < x->patterns.n; i++)
+        regex_free(x->patterns.v[i]);
+    vec_free(&x->patterns);
     arena_free(&x->arena);
     free(x);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values of XPath as text, number and boolean, how they are compared, and the functions. */
-#include "codec/xpath_inside.h"
+#include "codec/xpath/xpath_inside.h"
 
 #include <math.h>
 #include <stdio.h>
