@@ -5,10 +5,11 @@
 #include "processor/attribute_actions.h"
 
 #include "base/vec.h"
-#include "codec/regex.h"
+#include "codec/regex_steps.h"
 #include "config/check_place.h"
 #include "otlp/text/any_value_yaml.h"
 #include "processor/attribute_convert.h"
+#include "processor/search_limit.h"
 
 #include <assert.h>
 #include <nettle/sha2.h>
@@ -202,6 +203,8 @@ struct action {
 struct actions {
     size_t n;
     struct buf text; /* scratch */
+    struct regex_meter meter;
+    struct search_limit limit;
     VEC(const char *) wants_auth;
     struct action v[];
 };
@@ -246,6 +249,7 @@ struct actions *actions_new(struct node *node, const struct option_list *actions
     struct actions *a = mem_zalloc(sizeof(*a) + actions->n * sizeof(a->v[0]));
 
     a->n = actions->n;
+    search_limit_init(&a->limit, node);
     for (size_t i = 0; i < a->n; i++)
         action_init(&a->v[i], &c[i]);
     for (size_t i = 0; i < a->n; i++) {
@@ -371,33 +375,42 @@ static struct bytes hash_of(struct attribute_list *list, size_t at)
     return attribute_list_keep(list, in.data != NULL ? hash_hex(in, hex) : in);
 }
 
+struct matching {
+    struct actions *all;
+    const struct action *a;
+};
+
+/* What is to be deleted or hashed is, where there are no steps left to look at its key. */
 static bool key_matches(void *arg, struct bytes key)
 {
-    const struct action *a = arg;
+    const struct matching *m = arg;
 
-    return regex_search(a->pattern, key);
+    return regex_meter_search(&m->all->meter, m->a->pattern, key) || m->all->meter.over;
 }
 
-static void hash_all(const struct action *a, struct attribute_list *list)
+static void hash_all(struct actions *all, const struct action *a, struct attribute_list *list)
 {
     size_t at = a->key.len > 0 ? attribute_list_find(list, a->key) : ATTRIBUTE_NONE;
+    struct matching m = { all, a };
 
     if (at != ATTRIBUTE_NONE)
         attribute_list_change(list, at, hash_of(list, at));
     for (size_t i = 0; a->pattern != NULL && i < list->slots.n; i++)
-        if (slot_is_attribute(&list->slots.v[i]) && regex_search(a->pattern, list->slots.v[i].key))
+        if (slot_is_attribute(&list->slots.v[i]) && key_matches(&m, list->slots.v[i].key))
             attribute_list_change_one(list, i, hash_of(list, i));
 }
 
-static void delete_all(struct action *a, struct attribute_list *list)
+static void delete_all(struct actions *all, const struct action *a, struct attribute_list *list)
 {
+    struct matching m = { all, a };
+
     if (a->key.len > 0)
         attribute_list_remove(list, a->key);
     if (a->pattern != NULL)
-        attribute_list_remove_if(list, key_matches, a);
+        attribute_list_remove_if(list, key_matches, &m);
 }
 
-static void extract_groups(const struct action *a, struct attribute_list *list)
+static void extract_groups(struct actions *all, const struct action *a, struct attribute_list *list)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
     size_t at = attribute_list_find(list, a->key);
@@ -406,7 +419,7 @@ static void extract_groups(const struct action *a, struct attribute_list *list)
     if (at == ATTRIBUTE_NONE)
         return;
     v = value_read(list->slots.v[at].value);
-    if (v.type != VALUE_STRING || !regex_find(a->pattern, v.bytes, found))
+    if (v.type != VALUE_STRING || !regex_meter_find(&all->meter, a->pattern, v.bytes, 0, found))
         return;
     for (unsigned i = 1; i <= regex_groups(a->pattern); i++)
         attribute_list_set(list, bytes_str(regex_group_name(a->pattern, i)), attribute_list_keep(list, found[i]));
@@ -425,18 +438,19 @@ static void convert_value(struct actions *all, const struct action *a, struct at
 
 void actions_apply(struct actions *all, struct attribute_list *list, const struct metadata *metadata)
 {
+    regex_meter_begin(&all->meter);
     for (size_t i = 0; i < all->n; i++) {
         struct action *a = &all->v[i];
 
         switch (a->kind) {
         case DELETE:
-            delete_all(a, list);
+            delete_all(all, a, list);
             break;
         case HASH:
-            hash_all(a, list);
+            hash_all(all, a, list);
             break;
         case EXTRACT:
-            extract_groups(a, list);
+            extract_groups(all, a, list);
             break;
         case CONVERT:
             convert_value(all, a, list);
@@ -445,4 +459,5 @@ void actions_apply(struct actions *all, struct attribute_list *list, const struc
             put_attribute(all, a, list, metadata);
         }
     }
+    search_limit_note(&all->limit, &all->meter);
 }

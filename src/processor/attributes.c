@@ -4,6 +4,7 @@
 #include "otlp/match.h"
 #include "processor/attribute_actions.h"
 #include "processor/item_processor.h"
+#include "processor/search_limit.h"
 
 struct attributes_config {
     struct option_list actions; /* of struct action_config */
@@ -20,7 +21,7 @@ static const struct option options[] = {
 };
 
 static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, NULL };
+                                                        &item_count_duration, &search_limit_row, NULL };
 
 struct attributes {
     struct item_processor processor;

@@ -2,6 +2,7 @@
 /* The resource processor: actions on the attributes of resources. */
 #include "processor/attribute_actions.h"
 #include "processor/item_processor.h"
+#include "processor/search_limit.h"
 
 struct resource_config {
     struct option_list attributes; /* of struct action_config */
@@ -13,7 +14,7 @@ static const struct option options[] = {
 };
 
 static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, NULL };
+                                                        &item_count_duration, &search_limit_row, NULL };
 
 struct resource {
     struct item_processor processor;

@@ -35,96 +35,25 @@ static const struct option options[] = {
     OPT_ENUM(struct redaction_config, summary, summaries, "silent",
              "info: put redaction.redacted.count, redaction.masked.count and the like into the attributes. debug: the "
              "keys, too."),
-    OPT_REFUSED(
-        "url_sanitizer",
-        "which segments of a path are no words is not guessed here: mask them by patterns in blocked_values, or "
-        "write replace_pattern() in a transform processor"),
-    OPT_REFUSED("db_sanitizer",
-                "statements are not parsed here: mask their literals by patterns in blocked_values, or the whole of "
-                "db.statement and db.query.text by blocked_key_patterns"),
+    OPT_GROUP(struct redaction_config, url_sanitizer, struct url_sanitizer_config, url_sanitizer_rows, GROUP_PLAIN,
+              "Segments of URLs that are no words, as *."),
+    OPT_GROUP(struct redaction_config, db_sanitizer, struct db_sanitizer_config, db_sanitizer_rows, GROUP_PLAIN,
+              "Statements of databases without the values in them, as ?. An item's db.system.name or db.system says "
+              "what they are; log records need none."),
     OPT_END,
 };
 
 static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, NULL };
+                                                        &item_count_duration, &search_limit_row, NULL };
 
 static struct redaction *redaction_of(struct node *node)
 {
     return container_of(item_processor_of(node), struct redaction, processor);
 }
 
-/* ---- keys and values ---- */
-
-static bool matches_one(const struct patterns *p, struct bytes text)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (regex_search(p->v[i], text))
-            return true;
-    return false;
-}
-
-static bool is_listed(const struct strings *list, struct bytes key)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (bytes_is(key, list->v[i]))
-            return true;
-    return false;
-}
-
 static bool is_own(const struct redaction *p, struct bytes key)
 {
     return p->config->summary != SUMMARY_SILENT && key.len > 10 && memcmp(key.data, "redaction.", 10) == 0;
-}
-
-static bool is_ignored(const struct redaction *p, struct bytes key)
-{
-    return is_listed(&p->config->ignored_keys, key) || matches_one(&p->ignored, key);
-}
-
-static bool is_removed(const struct redaction *p, struct bytes key)
-{
-    return !p->config->allow_all_keys && !is_listed(&p->config->allowed_keys, key);
-}
-
-/* The text with all that the patterns match masked; false: nothing was. */
-static bool mask_matches(struct redaction *p, struct bytes text, struct bytes *masked)
-{
-    bool found = false;
-
-    *masked = text;
-    for (size_t i = 0; i < p->blocked_values.n; i++) {
-        struct buf *to = masked->data == p->masked[0].data ? &p->masked[1] : &p->masked[0];
-
-        if (!mask_matching(&p->mask, p->blocked_values.v[i], *masked, to))
-            continue;
-        *masked = buf_bytes(to);
-        found = true;
-    }
-    return found;
-}
-
-/* What becomes of a value under this key: a text in its place, if it is MASKED. */
-static enum fate judge_value(struct redaction *p, struct bytes key, struct bytes value, bool seen, struct bytes *masked)
-{
-    p->text.len = 0;
-    any_value_put(&p->text, value);
-    if (seen && matches_one(&p->allowed_values, buf_bytes(&p->text)))
-        return ALLOWED;
-    if (matches_one(&p->blocked_keys, key)) {
-        mask_lines(&p->mask, buf_bytes(&p->text), &p->masked[0]);
-        *masked = buf_bytes(&p->masked[0]);
-        return MASKED;
-    }
-    return seen && mask_matches(p, buf_bytes(&p->text), masked) ? MASKED : LEFT;
-}
-
-static enum fate judge_attribute(struct redaction *p, const struct attribute *a, struct bytes *masked)
-{
-    bool seen = value_read(a->value).type == VALUE_STRING || p->config->redact_all_types;
-
-    if (is_ignored(p, a->key))
-        return IGNORED;
-    return is_removed(p, a->key) ? REMOVED : judge_value(p, a->key, a->value, seen, masked);
 }
 
 /* ---- attributes ---- */
@@ -144,7 +73,7 @@ static void redact_attribute(struct redaction *p, const struct pb_field *f, cons
         copy_field(&p->out, f, end);
         return;
     }
-    fate = judge_attribute(p, &a, &masked);
+    fate = redaction_judge_attribute(p, &a, &masked);
     tally_count(p, &p->tally, fate, a.key);
     if (fate == MASKED)
         redaction_put_pair(&p->out, f->number, a.key, masked);
@@ -161,15 +90,14 @@ static void redact_value(struct redaction *p, struct bytes key, struct bytes val
 static void redact_entry(struct redaction *p, const struct pb_field *f, const uint8_t *end, unsigned depth)
 {
     struct attribute a = attribute_of(f->bytes);
+    enum fate fate = redaction_judge_key(p, a.key);
     size_t mark, inner;
 
-    if (is_ignored(p, a.key) || is_removed(p, a.key)) {
-        bool ignored = is_ignored(p, a.key);
-
-        tally_count(p, &p->body_tally, ignored ? IGNORED : REMOVED, a.key);
-        if (ignored)
+    if (fate != LEFT) {
+        tally_count(p, &p->body_tally, fate, a.key);
+        if (fate == IGNORED)
             copy_field(&p->out, f, end);
-        p->changed = p->changed || !ignored;
+        p->changed = p->changed || fate == REMOVED;
         return;
     }
     mark = pb_begin(&p->out, OTLP_LIST_VALUES);
@@ -212,7 +140,7 @@ static void redact_value(struct redaction *p, struct bytes key, struct bytes val
         redact_members(p, key, &v, depth + 1);
         return;
     }
-    fate = judge_value(p, key, value, v.type != VALUE_EMPTY, &masked);
+    fate = redaction_judge_body(p, key, value, &masked);
     if (key.len > 0 || fate != ALLOWED)
         tally_count(p, &p->body_tally, fate, key.len > 0 ? key : bytes_str("body"));
     if (fate == MASKED)
@@ -232,6 +160,16 @@ static void redact_body(struct redaction *p, struct bytes body)
 
 /* ---- messages ---- */
 
+/* Behind the attributes of the span, which begins at `from` in `out`. */
+static void redact_name(struct redaction *p, struct bytes span, size_t from)
+{
+    struct bytes name = span_view(span).name;
+
+    if (redaction_rename(p, bytes_of(p->out.data + from, p->out.len - from), &name))
+        p->changed = true;
+    pb_put_bytes(&p->out, OTLP_SPAN_NAME, name);
+}
+
 enum { IS_LOG = 1, IS_SPAN = 2 };
 
 /* The message, redacted, behind what is in `out`. Events of spans are messages too. */
@@ -243,13 +181,17 @@ static void redact_message(struct redaction *p, struct bytes message, unsigned a
 
     tally_clear(&p->tally);
     tally_clear(&p->body_tally);
+    if (p->db)
+        p->system = db_system_of(message, attributes);
     for (struct pb_field f; pb_next(&r, &f);)
         if (f.number == attributes && f.wire == PB_LEN)
             redact_attribute(p, &f, r.p);
         else if (is == IS_LOG && f.number == OTLP_LOG_BODY && f.wire == PB_LEN)
             redact_body(p, f.bytes);
-        else if (is != IS_SPAN || f.number != OTLP_SPAN_EVENTS)
+        else if (is != IS_SPAN || (f.number != OTLP_SPAN_EVENTS && f.number != OTLP_SPAN_NAME))
             copy_field(&p->out, &f, r.p);
+    if (is == IS_SPAN)
+        redact_name(p, message, from);
     redaction_summarize(p, from, attributes, "redaction", &p->tally);
     redaction_summarize(p, from, attributes, "redaction.body", &p->body_tally);
     r = pb_reader(message);
@@ -265,7 +207,9 @@ static enum rewrite_verdict visit_message(struct redaction *p, const struct visi
 {
     p->out.len = 0;
     p->changed = false;
+    regex_meter_begin(&p->meter);
     redact_message(p, at->message, at->attributes, is);
+    search_limit_note(&p->limit, &p->meter);
     if (!p->changed)
         return REWRITE_KEEP;
     pieces_add(edit, buf_bytes(&p->out));
@@ -358,6 +302,8 @@ static int create(struct node *node, const void *config, struct error *err)
     p->blocked_keys = compile_patterns(&p->config->blocked_key_patterns);
     p->blocked_values = compile_patterns(&p->config->blocked_values);
     p->allowed_values = compile_patterns(&p->config->allowed_values);
+    p->db = db_sanitizer_enabled(&p->config->db_sanitizer);
+    search_limit_init(&p->limit, node);
     return 0;
 }
 

@@ -4,8 +4,13 @@
 #define PROCESSOR_REDACTION_REDACTION_H
 
 #include "base/vec.h"
+#include "codec/regex_steps.h"
+#include "otlp/any_value.h"
 #include "processor/item_processor.h"
+#include "processor/redaction/db_sanitizer.h"
 #include "processor/redaction/redaction_mask.h"
+#include "processor/redaction/url_sanitizer.h"
+#include "processor/search_limit.h"
 
 struct redaction_config {
     bool allow_all_keys, redact_all_types;
@@ -13,6 +18,8 @@ struct redaction_config {
         allowed_values;
     int hash_function, summary;
     struct secret hmac_key;
+    struct url_sanitizer_config url_sanitizer;
+    struct db_sanitizer_config db_sanitizer;
 };
 
 enum summary { SUMMARY_SILENT, SUMMARY_INFO, SUMMARY_DEBUG };
@@ -38,8 +45,24 @@ struct redaction {
     struct patterns ignored, blocked_keys, blocked_values, allowed_values;
     struct tally tally, body_tally;
     struct buf out, text, masked[2];
+    struct regex_meter meter; /* of the message at work */
+    struct search_limit limit;
+    struct bytes system; /* of databases, that the message at work names */
+    bool db;             /* db_sanitizer_enabled() */
     bool changed;
 };
+
+/* What becomes of an attribute; *masked: of one that is MASKED, what stands in its place until the next call. */
+enum fate redaction_judge_attribute(struct redaction *p, const struct attribute *a, struct bytes *masked);
+
+/* The same of a value in a body, which stands under this key, or under none. */
+enum fate redaction_judge_body(struct redaction *p, struct bytes key, struct bytes value, struct bytes *masked);
+
+/* Keys: IGNORED, REMOVED or LEFT. */
+enum fate redaction_judge_key(struct redaction *p, struct bytes key);
+
+/* The name that a span gets; false: it keeps its own. `span` has the attributes as they are when they were judged. */
+bool redaction_rename(struct redaction *p, struct bytes span, struct bytes *name);
 
 void tally_clear(struct tally *t);
 void tally_count(const struct redaction *p, struct tally *t, enum fate fate, struct bytes key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matches are looked for one behind the other; an empty match right behind one is none, as in Go. */
+/* Matches are looked for one behind the other (regex_walk), as Go does it. */
 #include "processor/redaction/redaction_mask.h"
 
 #include <nettle/hmac.h>
@@ -82,37 +82,22 @@ static void put_mask(const struct mask *m, struct bytes text, struct buf *out)
     }
 }
 
-/* The length of the character at `at`: an empty match is passed by one. */
-static size_t character_len(struct bytes text, size_t at)
-{
-    size_t n = 1;
-
-    while (at + n < text.len && (text.data[at + n] & 0xc0) == 0x80)
-        n++;
-    return n;
-}
-
-bool mask_matching(const struct mask *m, struct regex *r, struct bytes text, struct buf *out)
+bool mask_matching(const struct mask *m, struct regex_meter *meter, struct regex *r, struct bytes text, struct buf *out)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
-    size_t from = 0, behind = SIZE_MAX, copied = 0; /* behind: the match before */
-    bool any = false;
+    struct regex_walk w = { 0 };
 
     out->len = 0;
-    while (from <= text.len && regex_find_from(r, text, from, found)) {
-        size_t at = found[0].len > 0 || found[0].data != NULL ? (size_t)(found[0].data - text.data) : from;
-
-        if (found[0].len > 0 || at != behind) {
-            buf_append(out, text.data + copied, at - copied);
-            put_mask(m, found[0], out);
-            copied = behind = at + found[0].len;
-            any = true;
-        }
-        from = found[0].len > 0 ? behind : at < text.len ? at + character_len(text, at) : text.len + 1;
+    while (w.from <= text.len && regex_meter_find(meter, r, text, w.from, found)) {
+        if (!regex_walk_take(&w, text, found[0]))
+            continue;
+        buf_append(out, text.data + w.done, w.begin - w.done);
+        put_mask(m, found[0], out);
+        regex_walk_done(&w);
     }
-    if (any && text.len > copied)
-        buf_append(out, text.data + copied, text.len - copied);
-    return any;
+    if (w.any && text.len > w.done)
+        buf_append(out, text.data + w.done, text.len - w.done);
+    return w.any && !meter->over;
 }
 
 void mask_lines(const struct mask *m, struct bytes text, struct buf *out)

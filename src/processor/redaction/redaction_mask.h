@@ -3,7 +3,7 @@
 #ifndef PROCESSOR_REDACTION_MASK_H
 #define PROCESSOR_REDACTION_MASK_H
 
-#include "codec/regex.h"
+#include "codec/regex_steps.h"
 #include "config/option.h"
 
 enum mask_function { MASK_STARS, MASK_SHA1, MASK_SHA3, MASK_MD5, MASK_HMAC_SHA256, MASK_HMAC_SHA512 };
@@ -18,8 +18,9 @@ struct mask {
 void mask_check(int function, const struct secret *key, struct check *ck);
 
 /* Put each match of the pattern masked, all else as it is, into `out`, whose content is replaced. False: there is no
- * match; `out` is of no use. */
-bool mask_matching(const struct mask *m, struct regex *r, struct bytes text, struct buf *out);
+ * match, or the meter is over before all were looked for; `out` is of no use. */
+bool mask_matching(const struct mask *m, struct regex_meter *meter, struct regex *r, struct bytes text,
+                   struct buf *out);
 
 /* Each line of the text masked whole. */
 void mask_lines(const struct mask *m, struct bytes text, struct buf *out);

@@ -19,6 +19,20 @@ const struct metric_row policy_time_row =
     METRIC_ROW("otelcol_processor_tail_sampling_sampling_policy_execution_time_sum", METRIC_COUNTER, "us",
                "How long a policy took, all in all.");
 
+/* A leaf whose patterns have taken all steps that a trace has cannot be evaluated. */
+static enum decision ask_leaf(struct policies *all, struct policy *p, const struct decision_trace *t)
+{
+    bool samples = policy_leaf_samples(p, t, clock_mono(all->clock));
+
+    if (!p->meter.over)
+        return samples ? DECISION_SAMPLED : DECISION_NOT_SAMPLED;
+    if (complaint_due(&all->complaint, all->clock))
+        log_warn(all->log, "The patterns of a policy may take more steps than a trace has; shorten them",
+                 F_STR("key", p->leaf->string_attribute.key), F_UINT("steps", REGEX_ITEM_STEPS),
+                 F_UINT("repeated", complaint_taken(&all->complaint)));
+    return DECISION_ERROR;
+}
+
 static enum decision ask(struct policies *all, struct policy *p, const struct decision_trace *t);
 
 static enum decision ask_all(struct policies *all, struct policy *p, const struct decision_trace *t, enum decision yes)
@@ -84,7 +98,7 @@ static enum decision ask(struct policies *all, struct policy *p, const struct de
     case POLICY_OTTL_CONDITION:
         return policy_conditions_ask(all, p->conditions, t);
     default:
-        return policy_leaf_samples(p, t, clock_mono(all->clock)) ? DECISION_SAMPLED : DECISION_NOT_SAMPLED;
+        return ask_leaf(all, p, t);
     }
 }
 

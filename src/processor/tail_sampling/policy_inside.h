@@ -4,7 +4,7 @@
 #ifndef PROCESSOR_TAIL_SAMPLING_POLICY_INSIDE_H
 #define PROCESSOR_TAIL_SAMPLING_POLICY_INSIDE_H
 
-#include "codec/regex.h"
+#include "codec/regex_steps.h"
 #include "processor/tail_sampling/policy.h"
 
 /* Tokens of x a second, as many as `burst` at once; full at first. */
@@ -20,6 +20,7 @@ struct policy {
     struct policy **subs;               /* of and, not, drop, composite */
     size_t n_subs;
     VEC(struct regex *) patterns;
+    struct regex_meter meter;             /* of the trace that the patterns were last asked about */
     struct policy_conditions *conditions; /* ottl_condition */
     uint64_t threshold;                   /* probabilistic */
     struct bucket bucket;                 /* rate_limiting, bytes_limiting */

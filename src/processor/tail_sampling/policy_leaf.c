@@ -17,10 +17,10 @@ static bool next_span(struct pb_reader *r, struct bytes *span)
 
 /* ---- attributes ---- */
 
-typedef bool matches(const struct policy *p, const struct value *v, bool of_resource);
+typedef bool matches(struct policy *p, const struct value *v, bool of_resource);
 
-static bool attribute_matches(const struct policy *p, struct bytes message, uint32_t number, const char *key,
-                              matches *test, bool of_resource)
+static bool attribute_matches(struct policy *p, struct bytes message, uint32_t number, const char *key, matches *test,
+                              bool of_resource)
 {
     struct pb_reader r = pb_reader(message);
     struct value v;
@@ -33,7 +33,7 @@ static bool attribute_matches(const struct policy *p, struct bytes message, uint
     return false;
 }
 
-static bool resource_matches(const struct policy *p, const struct head *resource, const char *key, matches *test)
+static bool resource_matches(struct policy *p, const struct head *resource, const char *key, matches *test)
 {
     struct pb_reader r = pb_reader(head_bytes(resource));
     struct bytes message;
@@ -45,7 +45,7 @@ static bool resource_matches(const struct policy *p, const struct head *resource
 }
 
 /* Any resource or span of the trace. */
-static bool trace_matches(const struct policy *p, const struct decision_trace *t, const char *key, matches *test)
+static bool trace_matches(struct policy *p, const struct decision_trace *t, const char *key, matches *test)
 {
     const struct head *asked = NULL;
     struct bytes span;
@@ -62,7 +62,7 @@ static bool trace_matches(const struct policy *p, const struct decision_trace *t
 }
 
 /* A value of another type counts as 0. */
-static bool number_matches(const struct policy *p, const struct value *v, bool of_resource)
+static bool number_matches(struct policy *p, const struct value *v, bool of_resource)
 {
     const struct numeric_config *c = &p->leaf->numeric_attribute;
     int64_t n = v->type == VALUE_INT ? v->integer : 0;
@@ -71,14 +71,14 @@ static bool number_matches(const struct policy *p, const struct value *v, bool o
     return (c->min_value == 0 || n >= c->min_value) && (c->max_value == 0 || n <= c->max_value);
 }
 
-static bool boolean_matches(const struct policy *p, const struct value *v, bool of_resource)
+static bool boolean_matches(struct policy *p, const struct value *v, bool of_resource)
 {
     (void)of_resource;
     return (v->type == VALUE_BOOL && v->boolean) == p->leaf->boolean_attribute.value;
 }
 
 /* Text that is none counts as empty; that of a span matches nothing then. */
-static bool string_matches(const struct policy *p, const struct value *v, bool of_resource)
+static bool string_matches(struct policy *p, const struct value *v, bool of_resource)
 {
     const struct string_config *c = &p->leaf->string_attribute;
     struct bytes text = v->type == VALUE_STRING ? v->bytes : bytes_of("", 0);
@@ -86,7 +86,7 @@ static bool string_matches(const struct policy *p, const struct value *v, bool o
     if (text.len == 0 && (!of_resource || !c->enabled_regex_matching))
         return false;
     for (size_t i = 0; i < p->patterns.n; i++)
-        if (regex_search(p->patterns.v[i], text))
+        if (regex_meter_search(&p->meter, p->patterns.v[i], text))
             return true;
     for (size_t i = 0; !c->enabled_regex_matching && i < c->values.n; i++)
         if (bytes_is(text, c->values.v[i]))
@@ -233,6 +233,7 @@ bool policy_leaf_samples(struct policy *p, const struct decision_trace *t, uint6
     case POLICY_STATUS_CODE:
         return status_samples(&c->status_code, t);
     case POLICY_STRING_ATTRIBUTE:
+        regex_meter_begin(&p->meter);
         return trace_matches(p, t, c->string_attribute.key, string_matches) != c->string_attribute.invert_match;
     case POLICY_RATE_LIMITING:
         return bucket_takes(&p->bucket, (double)t->spans, now);
