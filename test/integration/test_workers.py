@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """service::workers: several processes share the connections; the one that was started looks after them and speaks for all."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -80,6 +81,29 @@ def test_connections_are_shared_evenly_and_the_ledger_is_that_of_all(otelcd):
     for c in connections[:3]:
         c.close()
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_worker_connections")) == 3)
+
+
+def test_a_worker_that_has_not_noticed_that_its_callers_went_gets_some_when_they_come_back(otelcd):
+    d = otelcd(shared(NOP))
+    before = [Connection(d) for _ in range(8)]
+    for c in before:
+        assert c.send(1) == 200
+    first = pids(d)[0]
+    os.kill(first, signal.SIGSTOP)
+    try:
+        for c in before:
+            c.close()
+        d.wait_metrics(lambda m: sorted(int(s.value) for s in m.find("otelcd_worker_connections")) == [0, 4])
+        again = [Connection(d) for _ in range(4)]
+        for c in again:
+            c.http.connect()
+        d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_worker_connections", worker="2")) > 0)
+    finally:
+        os.kill(first, signal.SIGCONT)
+    for c in again:
+        assert c.send(1) == 200
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_worker_connections")) == 4)
+    assert connected(d)[0] > 0
 
 
 def test_the_page_and_the_status_show_each_worker_and_sums_of_all(otelcd):
@@ -283,6 +307,17 @@ def test_three_signals_end_a_worker_that_hangs(otelcd):
 def children(d):
     with open(f"/proc/{d.process.pid}/task/{d.process.pid}/children") as f:
         return [int(pid) for pid in f.read().split()]
+
+
+def test_a_signal_to_all_processes_while_they_start_is_no_failure(otelcd):
+    """As systemd sends it: a worker does not ignore it yet."""
+    for _ in range(6):
+        d = otelcd(shared(NOP, 4), ready=False, end=False, allow=[DIED])
+        wait(lambda: len(children(d)) > 1, "no worker is started")
+        for pid in [*children(d), d.process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        assert d.wait_end() == 0
 
 
 def test_workers_that_die_leave_neither_zombies_nor_descriptors(otelcd):

@@ -80,8 +80,12 @@ int channel_receive(int fd, struct channel_message *m, int *file)
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
     take_file(&head, file);
-    if (n <= (ssize_t)offsetof(struct channel_message, text))
+    if (n <= (ssize_t)offsetof(struct channel_message, text)) {
+        if (*file >= 0)
+            close(*file);
+        *file = -1;
         return -1;
+    }
     m->text[(size_t)n < sizeof(*m) ? (size_t)n - offsetof(struct channel_message, text) : sizeof(m->text) - 1] = '\0';
     return 1;
 }

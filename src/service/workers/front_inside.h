@@ -41,6 +41,7 @@ struct front_worker {
     bool due;                  /* of a reload: it has not been given what the others are on their way to */
     bool tries;                /* it was started with that, and does not run yet */
     bool changed;              /* it runs it */
+    bool ran;                  /* this process of it has been ready */
     uint64_t asked_at;         /* mono ns */
     uint64_t restarts, born;   /* born: mono ns */
     uint64_t pause;            /* ns: before it is started again */

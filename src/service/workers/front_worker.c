@@ -90,6 +90,7 @@ static void on_ready(struct front_worker *w)
 {
     if (w->state != WORKER_STARTING)
         return;
+    w->ran = true;
     front_worker_enter(w, WORKER_RUNNING);
     if (w->tries)
         front_reload_answer(w, true, "");
@@ -285,6 +286,12 @@ static void start_later(struct front_worker *w)
     clock_start(clock_of(w), &w->timer, w->pause, on_pause_over);
 }
 
+/* Until it ignores it a new process ends by what somebody has sent to all of them; the front has it too, or will. */
+static bool is_asked_for(int number)
+{
+    return number == SIGTERM || number == SIGINT || number == SIGHUP;
+}
+
 /* It was not told to end. */
 static void on_death(struct front_worker *w, int64_t code, int number)
 {
@@ -296,7 +303,7 @@ static void on_death(struct front_worker *w, int64_t code, int number)
     front_worker_enter(w, WORKER_NONE);
     if (reloading)
         front_reload_answer(w, false, "it has died on the new configuration");
-    if (!w->front->ready)
+    if (!w->front->ready && !is_asked_for(number))
         front_fail(w->front, "a worker has died at its start: the log says why");
     else
         start_later(w);
@@ -318,6 +325,8 @@ static void on_process_end(uv_process_t *process, int64_t code, int number)
         on_death(w, code, number);
         return;
     }
+    if (!w->ran && is_asked_for(number)) /* it was given nothing yet */
+        number = 0;
     w->gone = w->gone || number != 0; /* what it held is lost */
     if (w->gone)
         retire_told(w);
@@ -413,7 +422,7 @@ static int start_process(struct front_worker *w)
             close(theirs[i]);
     if (rc == 0)
         rc = front_worker_give(w, CHANNEL_CONFIG, w->tries ? &w->front->next : &w->front->config);
-    return rc;
+    return rc == -EAGAIN ? 0 : rc; /* it has ended already: on_process_end() follows */
 }
 
 void front_worker_start(struct front_worker *w)
@@ -426,6 +435,7 @@ void front_worker_start(struct front_worker *w)
         metric_add(w->restarted, 1);
     }
     w->born = clock_mono(clock_of(w));
+    w->ran = false;
     front_worker_enter(w, WORKER_STARTING);
     rc = start_process(w);
     if (rc == 0) {
