@@ -44,8 +44,9 @@ int page_server_listen(struct page_server *s, struct node *node, const struct ht
     rc = node_server_listen(&s->http, node, options, tls, &s->pages.service, NULL, err);
     if (rc != 0)
         return rc;
-    log_info(&node->log, "Serving pages", F_STR("endpoint", http_server_address(s->http)),
-             F_BOOL("tls", tls != NULL && tls->on));
+    if (node->host->worker == 0) /* else it is for the front alone */
+        log_info(&node->log, "Serving pages", F_STR("endpoint", http_server_address(s->http)),
+                 F_BOOL("tls", tls != NULL && tls->on));
     return 0;
 }
 

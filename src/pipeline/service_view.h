@@ -69,6 +69,16 @@ struct view_total {
 #define VIEW_EDGES_MAX SIGNAL_COUNT /* a connector has one for each signal that goes in */
 
 struct edge;
+struct page;
+
+/* What a component of a worker serves to the front alone: it listens there, with its id behind, transport unix. */
+#define VIEW_INSIDE "@otelcd-inside/"
+
+struct view_inside {
+    unsigned worker;
+    const char *door;   /* VIEW_INSIDE and the component's id */
+    const char *target; /* "/debug/x?y=1" */
+};
 
 struct service_view {
     enum service_phase phase;
@@ -86,6 +96,8 @@ struct service_view {
     struct view_reload reload;
     /* With workers: asks them, and brings up to date what is seen of pipelines and nodes. NULL: there are none. */
     void (*sum)(const struct service_view *v, struct view_total *total);
+    /* With workers: has that one answer the page, now or later. NULL: there are none. */
+    void (*relay)(const struct service_view *v, const struct view_inside *inside, struct page *page);
     /* Of the running configuration: what is worth a warning, with its place. */
     void (*each_warning)(const struct service_view *v, void (*visit)(const struct fault *f, void *arg), void *arg);
 };

@@ -2,6 +2,7 @@
 """The pprof extension: profiles that say where the time went, and that pprof reads."""
 
 import collections
+import concurrent.futures
 import gzip
 import http.client
 import json
@@ -125,11 +126,11 @@ def test_a_profile_says_which_functions_took_the_time_on_the_loop_and_beside_it(
         assert ran.returncode == 0 and "Type: cpu" in ran.stdout and re.search(r"json_|read_value", ran.stdout), ran.stdout + ran.stderr
 
 
-def begin(d):
+def begin(d, more=""):
     """A connection with a profile under way: its request came together with one that has been answered."""
     host, _, port = d.endpoint("^Serving pages$").rpartition(":")
     s = socket.create_connection((host, int(port)), timeout=PATIENCE)
-    s.sendall(b"HEAD /debug/pprof/ HTTP/1.1\r\nHost: x\r\n\r\nGET /debug/pprof/profile?seconds=200 HTTP/1.1\r\nHost: x\r\n\r\n")
+    s.sendall(f"HEAD /debug/pprof/ HTTP/1.1\r\nHost: x\r\n\r\nGET /debug/pprof/profile?seconds=200{more} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
         answer += s.recv(4096)
@@ -167,6 +168,33 @@ def test_the_end_of_the_program_ends_a_profile_with_what_there_is(otelcd):
     head, _, data = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200") and read_profile(data) is not None
     assert d.wait_end() == 0
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's own handlers stand between")
+def test_each_worker_has_a_profile_of_its_own_and_a_file(otelcd, tmp_path):
+    file = tmp_path / "all.pb.gz"
+    d = otelcd(config().replace("service:\n", "service:\n  workers: 2\n", 1), allow=["A worker has died"])
+    status, said = ask(d, "profile?seconds=1")
+    assert status == 400 and b"say whose profile it is to be, ?worker=1" in said
+    with Load(d, 20000):  # one connection: one of them works
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(lambda n: ask(d, f"profile?seconds=1&worker={n}"), (0, 1, 2)))
+    assert [a[0] for a in answers] == [200, 200, 200]
+    samples = [read_profile(a[1]) for a in answers]
+    counts = [sum(count for count, _, _ in s) for s in samples]
+    assert max(counts[1:]) > counts[0] and any(re.match("json_|read_value|utf8|otlp", stack[0]) for s in samples[1:] for _, _, stack in s), counts
+    assert ask(d, "profile?seconds=1&worker=3") == (503, b"503 there is no such worker, or it does not run now\n")
+    assert ask(d, "profile?seconds=0&worker=1")[0] == ask(d, "profile?seconds=1&worker=x")[0] == 400
+    s = begin(d, "&worker=1")  # and the end of the program ends it with what there is
+    d.terminate()
+    answer = b""
+    while more := s.recv(65536):
+        answer += more
+    assert answer.startswith(b"HTTP/1.1 200") and d.wait_end() == 0
+    d = otelcd(config(f", save_to_file: {file}").replace("service:\n", "service:\n  workers: 2\n", 1), end=False)
+    assert ask(d, "profile?seconds=1&worker=1")[0] == 500
+    assert d.stop() == 0
+    assert read_profile(file.read_bytes()) is not None and read_profile((tmp_path / "all.pb.gz.2").read_bytes()) is not None
 
 
 def test_a_profile_from_start_to_stop_is_in_its_file(otelcd, tmp_path):

@@ -5,6 +5,9 @@
  * There is one at a time: save_to_file has it from start to stop. Of Go's other profiles nothing is here, and each says
  * why.
  *
+ * With service::workers there is one for each process: the front listens, ?worker=2 says whose is asked for, and that
+ * one's pprof makes it, which is served to the front alone.
+ *
  * What can go wrong: a second one is told so; a peer that goes away ends its profile; the end of the program ends it
  * too, and the peer gets what there is. */
 #include "extension/page_server.h"
@@ -13,6 +16,7 @@
 
 #include "base/mem.h"
 #include "net/socket/endpoint.h"
+#include "pipeline/service_view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +43,8 @@ struct pprof {
     struct page *page;        /* that waits for it; NULL: none, or it is the file's */
     uint64_t began, ends;     /* mono */
     int fd;                   /* of save_to_file; -1: none */
+    char *file;               /* its name; NULL: none */
+    char *inside;             /* with workers: where each of them serves it to the front */
     void (*on_stopped)(struct node *);
 };
 
@@ -106,22 +112,28 @@ static void on_tick(struct clock_timer *t)
     }
 }
 
-/* False: not a number that can be meant. */
-static bool read_seconds(const struct page *page, uint64_t *seconds)
+/* False: there is something else than a number. *number stays where there is nothing. */
+static bool read_number(const struct page *page, const char *name, uint64_t *number)
 {
     struct buf text = { 0 };
     const char *s;
     char *rest;
     bool ok = true;
 
-    *seconds = SECONDS_DEFAULT;
-    if (page_parameter(page, "seconds", &text)) {
+    if (page_parameter(page, name, &text)) {
         s = buf_cstr(&text);
-        *seconds = strtoull(s, &rest, 10);
-        ok = s[0] >= '0' && s[0] <= '9' && *rest == '\0' && *seconds > 0 && *seconds <= SECONDS_MAX;
+        *number = strtoull(s, &rest, 10);
+        ok = s[0] >= '0' && s[0] <= '9' && *rest == '\0';
     }
     buf_free(&text);
     return ok;
+}
+
+/* False: not a number that can be meant. */
+static bool read_seconds(const struct page *page, uint64_t *seconds)
+{
+    *seconds = SECONDS_DEFAULT;
+    return read_number(page, "seconds", seconds) && *seconds > 0 && *seconds <= SECONDS_MAX;
 }
 
 static void start_profile(struct pprof *p, struct page *page)
@@ -141,6 +153,30 @@ static void start_profile(struct pprof *p, struct page *page)
     }
 }
 
+/* True: it is another process that is asked, or it was not said which one. */
+static bool ask_worker(const struct pprof *p, struct page *page)
+{
+    const struct host *host = p->node.host;
+    uint64_t worker = UINT64_MAX, seconds;
+    char target[64];
+
+    if (!host->front)
+        return false;
+    if (!read_seconds(page, &seconds)) {
+        page_answer_text(page, 400, "400 seconds is a number from 1 to 300\n");
+    } else if (!read_number(page, "worker", &worker) || worker > UINT32_MAX) {
+        page_answer_text(page, 400,
+                         "400 there are several processes: say whose profile it is to be, ?worker=1 and so on, or "
+                         "?worker=0 for the one that looks after the others\n");
+    } else if (worker == 0) {
+        return false;
+    } else {
+        snprintf(target, sizeof(target), "/debug/pprof/profile?seconds=%u", (unsigned)seconds);
+        host->view->relay(host->view, &(struct view_inside){ (unsigned)worker, p->inside, target }, page);
+    }
+    return true;
+}
+
 static void on_gone(struct page *page)
 {
     struct pprof *p = container_of(page->set, struct pprof, pages.pages);
@@ -158,7 +194,8 @@ static const char index_page[] =
     "<style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:50em;margin:1em auto;"
     "padding:0 1em}</style></head><body><h1>/debug/pprof/</h1><ul>"
     "<li><a href=\"profile?seconds=10\">profile</a>: where the processor's time goes, for <code>?seconds=</code>1 to "
-    "300 (30); <code>go tool pprof http://…/debug/pprof/profile</code> reads it</li>"
+    "300 (30); <code>go tool pprof http://…/debug/pprof/profile</code> reads it; with <code>service::workers</code> of "
+    "<code>&amp;worker=</code>1 and so on</li>"
     "<li><a href=\"cmdline\">cmdline</a>: how the program was started, without what may be a secret</li>"
     "<li>symbol: names of addresses, for pprof</li></ul>"
     "<p>Go's other profiles (heap, allocs, goroutine, threadcreate, block, mutex, trace) are of Go's runtime, which is "
@@ -243,9 +280,10 @@ static void on_page(struct page_set *s, struct page *page)
         page_answer_text(page, 405, "405 method not allowed, supported: [GET, HEAD]\n");
     else if (bytes_is(path, root))
         page_answer(page, 200, "text/html; charset=utf-8", bytes_str(index_page));
-    else if (bytes_is(name, "profile") && bytes_is(page->req->method, "GET"))
-        start_profile(p, page);
-    else if (is_of_go(name))
+    else if (bytes_is(name, "profile") && bytes_is(page->req->method, "GET")) {
+        if (!ask_worker(p, page))
+            start_profile(p, page);
+    } else if (is_of_go(name))
         page_answer_text(page, 404,
                          "404 this is a profile of Go's runtime, which is not here: /debug/pprof/ says what "
                          "is\n");
@@ -264,7 +302,7 @@ static void on_page(struct page_set *s, struct page *page)
 
 static int open_file(struct pprof *p, struct error *err)
 {
-    const char *path = p->config->save_to_file;
+    const char *path = p->file;
 
     p->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (p->fd < 0)
@@ -282,7 +320,7 @@ static void save_profile(struct pprof *p)
     while (done < out.len && (n = write(p->fd, out.data + done, out.len - done)) > 0)
         done += (size_t)n;
     if (close(p->fd) != 0 || done < out.len)
-        log_error(&p->node.log, "The profile is not whole", F_STR("file", p->config->save_to_file),
+        log_error(&p->node.log, "The profile is not whole", F_STR("file", p->file),
                   F_STR("error", uv_strerror(-errno)));
     p->fd = -1;
     buf_free(&out);
@@ -300,10 +338,15 @@ static void on_stopped(struct page_server *s)
 static int create(struct node *node, const void *config, struct error *err)
 {
     struct pprof *p = pprof_of(node);
+    unsigned worker = node->host->worker;
 
     (void)err;
     p->config = config;
     p->fd = -1;
+    p->inside = mem_printf(VIEW_INSIDE "%s", node->id);
+    if (p->config->save_to_file[0] != '\0' && !node->host->front)
+        p->file =
+            worker > 1 ? mem_printf("%s.%u", p->config->save_to_file, worker) : mem_strdup(p->config->save_to_file);
     p->pages.pages.on_page = on_page;
     p->pages.pages.on_gone = on_gone;
     p->pages.stopped = on_stopped;
@@ -313,15 +356,16 @@ static int create(struct node *node, const void *config, struct error *err)
 static int start(struct node *node, struct error *err)
 {
     struct pprof *p = pprof_of(node);
+    bool inside = node->host->worker > 0;
     struct http_server_options o = {
-        .endpoint = p->config->endpoint,
-        .transport = "tcp",
+        .endpoint = inside ? p->inside : p->config->endpoint,
+        .transport = inside ? "unix" : "tcp",
         .listeners = node->host->listeners,
     };
 
     if (page_server_listen(&p->pages, node, &o, NULL, err) != 0)
         return err->code;
-    return p->config->save_to_file[0] != '\0' ? open_file(p, err) : 0;
+    return p->file != NULL ? open_file(p, err) : 0;
 }
 
 static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *))
@@ -344,6 +388,8 @@ static void hurry(struct node *node)
 static void destroy(struct node *node)
 {
     page_server_close(&pprof_of(node)->pages);
+    free(pprof_of(node)->file);
+    free(pprof_of(node)->inside);
 }
 
 /* ---- what the configuration may say ---- */
@@ -370,8 +416,10 @@ static void claim(const void *config, struct claims *claims)
 static const struct option options[] = {
     OPT_STRING(struct pprof_config, endpoint, "localhost:1777",
                "Address to listen on, host:port. Port 0 takes a free one."),
-    OPT_STRING(struct pprof_config, save_to_file, "",
-               "Take one profile from start to stop, and write it to this file at the end."),
+    OPT_STRING(
+        struct pprof_config, save_to_file, "",
+        "Take one profile from start to stop, and write it to this file at the end. With service::workers the second "
+        "worker's has .2 behind its name, and so on."),
     OPT_IGNORED("block_profile_fraction", "it is about Go's runtime, which is not here"),
     OPT_IGNORED("mutex_profile_fraction", "it is about Go's runtime, which is not here"),
     OPT_REFUSED("dialer", "a listener does not dial: remove this block"),
@@ -383,7 +431,7 @@ const struct component pprof_extension = {
     .type = "pprof",
     .kind = COMPONENT_EXTENSION,
     .stability = "beta",
-    .alone = "it shows one process",
+    .spread = SPREAD_EACH,
     .summary = "Serves profiles of processor time under /debug/pprof/, for go tool pprof.",
     .config_size = sizeof(struct pprof_config),
     .options = options,

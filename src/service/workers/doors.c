@@ -19,6 +19,7 @@
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE (100 * NS_PER_MS)
+#define LATELY (2 * NS_PER_S)
 
 struct door {
     struct list link;
@@ -98,13 +99,18 @@ static void free_door(struct door *door)
 
 /* ---- callers ---- */
 
+static bool is_lately(const struct door *door, const struct door_taker *t)
+{
+    return t->recent > 0 && clock_mono(&door->all->loop->clock) - t->since < LATELY;
+}
+
 static struct door_end *find_end(const struct door *door)
 {
     struct door_end *best = NULL;
     int64_t least = 0;
 
     list_each (struct door_end, e, &door->ends, link) {
-        int64_t has = e->taker->connections + e->taker->owed;
+        int64_t has = e->taker->connections + e->taker->owed + (is_lately(door, e->taker) ? e->taker->recent : 0);
 
         if (e->n_owed == DOOR_OWED || e->dead)
             continue;
@@ -127,9 +133,14 @@ static bool give_caller(struct door_end *e, int fd)
         e->dead = true;
         return false;
     }
+    if (!is_lately(e->door, e->taker)) {
+        e->taker->since = clock_mono(&e->door->all->loop->clock);
+        e->taker->recent = 0;
+    }
     e->owed[e->n_owed++] = fd;
     e->taker->owed++;
     e->taker->given++;
+    e->taker->recent++;
     return true;
 }
 
@@ -320,7 +331,7 @@ static int bind_door(struct door *door, const char *endpoint, const char *transp
     int rc;
 
     door->socket.fd = -1;
-    if (strcmp(endpoint, DOOR_INSIDE) == 0) {
+    if (strncmp(endpoint, DOOR_INSIDE, strlen(DOOR_INSIDE)) == 0) {
         door->port = -1;
         return 0;
     }
@@ -414,11 +425,18 @@ void doors_leave(struct doors *d, struct door_taker *t)
     }
 }
 
-bool doors_give(struct doors *d, struct door_taker *t, int fd)
+static bool is_called(const struct door *door, const char *name)
+{
+    const char *space = strchr(door->asked, ' ');
+
+    return door->port < 0 && space != NULL && strcmp(space + 1, name) == 0;
+}
+
+bool doors_give(struct doors *d, struct door_taker *t, const char *name, int fd)
 {
     list_each (struct door, door, &d->all, link)
         list_each (struct door_end, e, &door->ends, link)
-            if (door->port < 0 && e->taker == t && give_caller(e, fd))
+            if (e->taker == t && is_called(door, name) && give_caller(e, fd))
                 return true;
     close(fd);
     return false;

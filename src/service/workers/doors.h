@@ -2,6 +2,9 @@
 /* Where the workers are called: sockets that the front process listens on for them. Who calls is given to the worker
  * that has fewest connections, so that a few that last for days are shared evenly too.
  *
+ * Those who were given lately count twice. Where all callers come again at once, a worker that is slow to notice that
+ * they had gone would get none of them, and the others all, for as long as they stay.
+ *
  * A caller stays the front's as well until a worker has said that it has taken him: one that ends before has not lost
  * him, another gets him. Where no worker can take one he waits in the backlog, as with one process that is busy. */
 #ifndef SERVICE_DOORS_H
@@ -13,7 +16,8 @@
 
 #define DOOR_OWED 16 /* callers that a worker was given by one door and has not taken yet */
 
-/* A door that nobody outside can come to: by it the front itself calls a worker (doors_give). */
+/* Doors that nobody outside can come to begin so: by them the front itself calls a worker (doors_give). This one is the
+ * worker's own, others are those of its components (VIEW_INSIDE). */
 #define DOOR_INSIDE "@otelcd-inside"
 
 struct doors {
@@ -27,6 +31,8 @@ struct doors {
 struct door_taker {
     int64_t connections; /* that it has, as it says */
     uint64_t given;      /* callers, ever */
+    uint64_t since;      /* mono ns: the beginning of a while in which it was given ... */
+    uint32_t recent;     /* so many */
     uint32_t owed;       /* of these, not taken yet */
     uint32_t taken;      /* the others, as far as that is heard of */
 };
@@ -44,8 +50,8 @@ void doors_count(struct door_taker *t, int64_t connections, uint32_t taken);
 /* It has ended. What it was given and has not taken goes to others. */
 void doors_leave(struct doors *d, struct door_taker *t);
 
-/* A socket for the worker's DOOR_INSIDE; it becomes the doors'. False: it has none, or takes no more. */
-bool doors_give(struct doors *d, struct door_taker *t, int fd);
+/* A socket for that inside door of the worker; it becomes the doors'. False: it has none, or takes no more. */
+bool doors_give(struct doors *d, struct door_taker *t, const char *door, int fd);
 
 void doors_keep(struct doors *d, bool keeps); /* false: those without takers are closed now */
 void doors_shut(struct doors *d);             /* all are closed; what was given stays given */

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "page/status.h"
 #include "service/service_inside.h"
+#include "service/workers/page_relay.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -49,11 +50,17 @@ static void sum_up(struct front *f)
     }
 }
 
+/* One that was asked long ago has something else to do: nobody who looks waits for it again. */
+static bool is_awaited(const struct front *f, const struct front_worker *w)
+{
+    return w->asked && w->channel >= 0 && clock_mono(&f->service->loop.clock) - w->asked_at < ANSWER_MS * NS_PER_MS;
+}
+
 /* Has each of them answered, or is there nothing to wait for? */
 static bool has_answers(const struct front *f)
 {
     for (unsigned i = 0; i < f->n; i++)
-        if (f->workers[i].asked && f->workers[i].channel >= 0)
+        if (is_awaited(f, &f->workers[i]))
             return false;
     return true;
 }
@@ -66,7 +73,7 @@ static bool wait_answers(struct front *f, uint64_t until)
     nfds_t n = 0;
 
     for (unsigned i = 0; i < f->n; i++)
-        if (f->workers[i].asked && f->workers[i].channel >= 0)
+        if (is_awaited(f, &f->workers[i]))
             fds[n++] = (struct pollfd){ .fd = f->workers[i].channel, .events = POLLIN };
     if (now >= until || poll(fds, n, (int)((until - now) / NS_PER_MS) + 1) <= 0)
         return false;
@@ -154,6 +161,13 @@ static void sum_view(const struct service_view *v, struct view_total *total)
         show_worker(&f->workers[i], &f->shown[i]);
 }
 
+static void relay_page(const struct service_view *v, const struct view_inside *inside, struct page *page)
+{
+    struct front *f = container_of_const(v, struct view, shown)->front;
+
+    page_relay_begin(f, &f->service->loop, inside, page);
+}
+
 struct metrics *front_metrics(struct front *f)
 {
     return &f->totals.merged;
@@ -233,6 +247,7 @@ struct front *front_new(struct service *s, unsigned n, struct buf *config)
     f->stale.run = on_stale;
     s->view.front = f;
     s->view.shown.sum = sum_view;
+    s->view.shown.relay = relay_page;
     return f;
 }
 
@@ -311,20 +326,32 @@ int front_exit_code(const struct front *f)
     return code;
 }
 
+static int dial(struct front *f, struct front_worker *w, const char *door)
+{
+    int pair[2];
+
+    if (w->state != WORKER_RUNNING || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+        return -1;
+    if (doors_give(&f->doors, &w->taker, door, pair[1]))
+        return pair[0];
+    close(pair[0]);
+    return -1;
+}
+
 size_t front_dial(struct front *f, int *out, size_t most)
 {
     size_t n = 0;
 
     for (unsigned i = 0; i < f->n && n < most; i++) {
-        int pair[2];
+        int fd = dial(f, &f->workers[i], DOOR_INSIDE);
 
-        if (f->workers[i].state != WORKER_RUNNING ||
-            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
-            continue;
-        if (doors_give(&f->doors, &f->workers[i].taker, pair[1]))
-            out[n++] = pair[0];
-        else
-            close(pair[0]);
+        if (fd >= 0)
+            out[n++] = fd;
     }
     return n;
+}
+
+int front_dial_one(struct front *f, unsigned number, const char *door)
+{
+    return number > 0 && number <= f->n ? dial(f, &f->workers[number - 1], door) : -1;
 }

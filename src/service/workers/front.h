@@ -43,6 +43,9 @@ int front_exit_code(const struct front *f); /* the worst of theirs */
 /* Sockets that lead to the page of each worker that runs, as many as there are; at most `most`. The caller's. */
 size_t front_dial(struct front *f, int *out, size_t most);
 
+/* One to that inside door of a worker; -1: it does not run, or has none. */
+int front_dial_one(struct front *f, unsigned number, const char *door);
+
 struct metrics *front_metrics(struct front *f); /* those of all */
 
 #endif
