@@ -347,11 +347,34 @@ def test_the_addresses_of_a_name_are_the_members(otelcd, peers, tmp_path):
     assert d.metrics().sum("otelcol_loadbalancer_num_backend_updates") == 1
 
 
+def test_the_lines_of_a_file_are_the_members_as_they_change(otelcd, peers, tmp_path):
+    three, file = peers(3), tmp_path / "members"
+    d = otelcd(config(tmp_path, {"file": {"path": str(file)}}), expect=[UNRESOLVED])
+    d.wait_log(UNRESOLVED)  # it is not there yet
+    file.write_text(f"# samplers\n{three[0].endpoint}\n\n  {three[1].endpoint}  # the second\n")
+    wait_members(d, 2)
+    first = of_traces(100)
+    d.export(first)
+    all_sent(d)
+    assert all(spans(p) for p in three[:2])
+    file.write_text(f"{three[0].endpoint}\nno port: at all\n")
+    assert "members:2: " in d.wait_log(UNRESOLVED + ".*", n=2)["error"]
+    file.write_text("\n".join(p.endpoint for p in three[1:]))
+    wait_members(d, 2)
+    d.wait_metrics(lambda m: m.sum("otelcol_loadbalancer_num_backend_updates") == 2)
+    second = of_traces(100)
+    d.export(second)
+    all_sent(d)
+    assert arrived(*three) == sorted(sent(first) + sent(second)) and spans(three[2])
+    assert d.metric("otelcol_loadbalancer_num_backends", exporter="load_balancing", data_type="traces", resolver="file") == 2
+
+
 MISTAKES = {
     "{}": "no resolvers specified for the exporter",
     "{static: {hostnames: [a]}, dns: {hostname: b}}": "only one resolver should be specified",
     "{static: }": "no endpoints specified for the static resolver",
     "{static: {hostnames: ['']}}": "nothing is no member",
+    "{file: }": "no file specified: write path",
     "{dns: }": "no hostname specified to resolve the backends",
     "{dns: {hostname: a, port: x}}": '"x" is no port',
     "{k8s: {service: Shop_1}}": "is no name of a service",

@@ -78,7 +78,8 @@ static struct member_source *make_source(const struct resolver_config *c)
 {
     return c->of_static.on ? static_source_new(&c->of_static)
            : c->dns.on     ? dns_source_new(&c->dns)
-                           : k8s_source_new(&c->k8s);
+           : c->k8s.on     ? k8s_source_new(&c->k8s)
+                           : file_source_new(&c->file);
 }
 
 static void hand_over(struct node *node, struct consumer *to)

@@ -8,7 +8,7 @@
  *     members.c                 who is on the ring, as the resolver says
  *     member.c                  the life of one
  *     member_files.c            queues on disk, and those of members that have gone
- *     member_source.h           resolvers: static, dns, k8s
+ *     member_source.h           resolvers: static, dns, k8s, file
  *     ring.c routing_key.c identity.c   whose an item is
  *     scatter.c                 a batch taken apart by its items
  *
@@ -45,6 +45,10 @@ struct resolver_config {
         bool return_hostnames;
         const char *api_server; /* "": that of the pod's cluster */
     } k8s;
+    struct file_resolver_config {
+        bool on;
+        const char *path;
+    } file;
 };
 
 struct load_balancing_config {
@@ -144,6 +148,8 @@ size_t members_count(const struct balancer *b, enum member_state state);
 /* member.c */
 /* What is dialled: the ring's text, and the port where there is none. For the caller to free. */
 char *member_target(const char *endpoint);
+/* load_balancing_options.c: UV_EINVAL and `err` where it can be no member. */
+int member_endpoint_check(const char *endpoint, struct error *err);
 struct member *member_new(struct balancer *b, const char *endpoint, const char *name);
 void member_free(struct member *m);
 void member_enter(struct member *m, enum member_state state);

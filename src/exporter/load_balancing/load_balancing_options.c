@@ -41,6 +41,13 @@ static const struct option k8s_options[] = {
     OPT_END,
 };
 
+static const struct option file_options[] = {
+    OPT_STRING(struct file_resolver_config, path, "",
+               "The file: a member in each line, as host:port, 4317 where no port is written; what follows a # is "
+               "nothing."),
+    OPT_END,
+};
+
 /* clang-format off */
 static const struct option resolver_options[] = {
     { .key = "static", .kind = OPTION_GROUP,
@@ -50,6 +57,8 @@ static const struct option resolver_options[] = {
               "The addresses of a name, looked up again and again. When it cannot be looked up the last ones stay."),
     OPT_GROUP(struct resolver_config, k8s, struct k8s_resolver_config, k8s_options, GROUP_DEFAULT,
               "The ready endpoints of a service of Kubernetes, by its endpoint slices, which are watched."),
+    OPT_GROUP(struct resolver_config, file, struct file_resolver_config, file_options, GROUP_DEFAULT,
+              "The lines of a file, which is watched; only otelcd has this. When it cannot be read the last ones stay."),
     OPT_REFUSED("aws_cloud_map",
                 "AWS Cloud Map is not asked: write dns with the name that Cloud Map keeps in Route 53"),
     OPT_END,
@@ -74,7 +83,7 @@ const struct option load_balancing_options[] = {
     OPT_GROUP(struct load_balancing_config, protocol, struct protocol_config, protocol_options, GROUP_PLAIN,
               "How members are spoken to."),
     OPT_GROUP(struct load_balancing_config, resolver, struct resolver_config, resolver_options, GROUP_PLAIN,
-              "Who the members are: one of static, dns and k8s."),
+              "Who the members are: one of static, dns, k8s and file."),
     OPT_REFUSED("sending_queue", INSIDE),
     OPT_REFUSED("retry_on_failure", INSIDE),
     OPT_REFUSED("timeout", "write it below protocol::otlp"),
@@ -94,20 +103,20 @@ static void check_members(void *config, struct check *ck)
     otlp_grpc_member_check(config, ck);
 }
 
-static void check_endpoint(const char *endpoint, size_t i, struct check *ck)
+int member_endpoint_check(const char *endpoint, struct error *err)
 {
-    char path[64], *dialled = member_target(endpoint);
+    char *dialled = member_target(endpoint);
     struct otlp_target target = { 0 };
-    struct error err;
+    int rc;
 
-    error_clear(&err);
-    snprintf(path, sizeof(path), "resolver::static::hostnames::%zu", i);
-    if (endpoint[0] == '\0')
-        check_fail(ck, path, "nothing is no member: write host:port, for instance sampler-1:4317, or remove it");
-    else if (otlp_target_grpc(&target, dialled, false, &err) != 0)
-        check_fail(ck, path, "%s", err.text);
+    error_clear(err);
+    rc = endpoint[0] != '\0'
+             ? otlp_target_grpc(&target, dialled, false, err)
+             : error_set(err, UV_EINVAL,
+                         "nothing is no member: write host:port, for instance sampler-1:4317, or remove it");
     otlp_target_free(&target);
     free(dialled);
+    return rc;
 }
 
 static void check_static(const struct static_resolver_config *c, struct check *ck)
@@ -117,8 +126,14 @@ static void check_static(const struct static_resolver_config *c, struct check *c
     if (c->hostnames.n > MEMBERS_MOST)
         check_fail(ck, "resolver::static::hostnames", "there are %zu members: at most %u are served", c->hostnames.n,
                    MEMBERS_MOST);
-    for (size_t i = 0; i < c->hostnames.n; i++)
-        check_endpoint(c->hostnames.v[i], i, ck);
+    for (size_t i = 0; i < c->hostnames.n; i++) {
+        struct error err;
+        char path[64];
+
+        snprintf(path, sizeof(path), "resolver::static::hostnames::%zu", i);
+        if (member_endpoint_check(c->hostnames.v[i], &err) != 0)
+            check_fail(ck, path, "%s", err.text);
+    }
 }
 
 static bool is_port(const char *text)
@@ -153,16 +168,18 @@ static void check_k8s(const struct k8s_resolver_config *c, struct check *ck)
 
 static void check_resolver(const struct resolver_config *c, struct check *ck)
 {
-    unsigned n = (unsigned)c->of_static.on + (unsigned)c->dns.on + (unsigned)c->k8s.on;
+    unsigned n = (unsigned)c->of_static.on + (unsigned)c->dns.on + (unsigned)c->k8s.on + (unsigned)c->file.on;
 
     if (n == 0)
-        check_fail(ck, "resolver", "no resolvers specified for the exporter: write static, dns or k8s");
+        check_fail(ck, "resolver", "no resolvers specified for the exporter: write static, dns, k8s or file");
     if (n > 1)
         check_fail(ck, "resolver", "only one resolver should be specified");
     if (c->of_static.on)
         check_static(&c->of_static, ck);
     if (c->dns.on)
         check_dns(&c->dns, ck);
+    if (c->file.on && c->file.path[0] == '\0')
+        check_fail(ck, "resolver::file::path", "no file specified: write path: /etc/otelcd/members, for instance");
     if (c->k8s.on)
         check_k8s(&c->k8s, ck);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who says which members there are: a list that is written, a name in DNS, a service of Kubernetes. */
+/* Who says which members there are: a list that is written, a name in DNS, a service of Kubernetes, a file. */
 #ifndef EXPORTER_LOAD_BALANCING_MEMBER_SOURCE_H
 #define EXPORTER_LOAD_BALANCING_MEMBER_SOURCE_H
 
@@ -29,10 +29,12 @@ struct member_source {
 struct static_resolver_config;
 struct dns_resolver_config;
 struct k8s_resolver_config;
+struct file_resolver_config;
 
 struct member_source *static_source_new(const struct static_resolver_config *c);
 struct member_source *dns_source_new(const struct dns_resolver_config *c);
 struct member_source *k8s_source_new(const struct k8s_resolver_config *c);
+struct member_source *file_source_new(const struct file_resolver_config *c);
 
 void endpoint_list_free(endpoint_list *l);
 
