@@ -11,8 +11,11 @@ static void put_key(struct json_writer *w, const char *key)
     if (w->more)
         buf_putc(w->out, ',');
     w->more = true;
-    if (key != NULL)
-        buf_printf(w->out, "\"%s\":", key);
+    if (key == NULL)
+        return;
+    buf_putc(w->out, '"');
+    buf_puts(w->out, key);
+    buf_puts(w->out, "\":");
 }
 
 void json_begin(struct json_writer *w, const char *key, char bracket)

@@ -117,6 +117,28 @@ START_TEST(what_a_terminal_would_act_on_is_written_as_an_escape)
 }
 END_TEST
 
+START_TEST(quotes_make_of_each_byte_the_same_wherever_it_stands)
+{
+    for (int byte = 0; byte < 0x80; byte++)
+        for (size_t at = 0; at < 20; at++) {
+            uint8_t text[20], one = (uint8_t)byte;
+            struct buf alone = { 0 }, whole = { 0 }, expected = { 0 };
+
+            memset(text, 'a', sizeof(text));
+            text[at] = one;
+            log_quote(&alone, bytes_of(&one, 1));
+            log_quote(&whole, bytes_of(text, sizeof(text)));
+            buf_printf(&expected, "\"%.*s", (int)at, "aaaaaaaaaaaaaaaaaaaa");
+            buf_append(&expected, alone.data + 1, alone.len - 2);
+            buf_printf(&expected, "%.*s\"", (int)(19 - at), "aaaaaaaaaaaaaaaaaaaa");
+            ck_assert(bytes_equal(buf_bytes(&whole), buf_bytes(&expected)));
+            buf_free(&alone);
+            buf_free(&whole);
+            buf_free(&expected);
+        }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -129,6 +151,7 @@ int main(void)
     tcase_add_test(tc, after_a_silence_the_next_one_is_told_at_once);
     tcase_add_test(tc, a_new_cause_is_told_within_ten_seconds);
     tcase_add_test(tc, causes_that_take_turns_give_a_line_in_ten_seconds_at_most);
+    tcase_add_test(tc, quotes_make_of_each_byte_the_same_wherever_it_stands);
     tcase_add_test(tc, what_a_terminal_would_act_on_is_written_as_an_escape);
     suite_add_tcase(s, tc);
     srunner_run_all(r, CK_NORMAL);
