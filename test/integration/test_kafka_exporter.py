@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from harness import otlp
-from harness.limits import PATIENCE, SANITIZED
+from harness.limits import PATIENCE, ROOT, SANITIZED
 
 kafka = pytest.importorskip("harness.kafka")
 
@@ -149,6 +149,63 @@ def test_a_key_goes_to_the_partition_that_the_go_collector_chooses(mock, otelcd,
     d.export(otlp.traces(40))
     for m in topic(cluster, "otlp_spans").wait(lambda m: len(m) >= 40):
         assert m.partition() == fnv1a_partition(m.key(), 7)
+
+
+def murmur2_partition(key, partitions):
+    """Of Kafka's own clients."""
+    h, m = 0x9747B28C ^ len(key), 0x5BD1E995
+    for at in range(0, len(key) // 4 * 4, 4):
+        k = int.from_bytes(key[at : at + 4], "little") * m & 0xFFFFFFFF
+        k = (k ^ k >> 24) * m & 0xFFFFFFFF
+        h = h * m & 0xFFFFFFFF ^ k
+    rest = key[len(key) // 4 * 4 :]
+    if rest:
+        h = (h ^ int.from_bytes(rest, "little")) * m & 0xFFFFFFFF
+    h = (h ^ h >> 13) * m & 0xFFFFFFFF
+    return ((h ^ h >> 15) & 0x7FFFFFFF) % partitions
+
+
+def test_keys_come_from_metadata_and_from_the_traces_of_logs(mock, otelcd, topic, tmp_path):
+    cluster = mock()
+    cluster.topic("otlp_spans", 7), cluster.topic("otlp_logs", 7)
+    options = {"traces": {"message_key_from_metadata_key": "x-key"}, "partition_logs_by_trace_id": True, "record_partitioner": {"sticky_key": {"hasher": "murmur2"}}}
+    d = otelcd(text(tmp_path, cluster, **options))
+    for key in ("blue", "green", "a key of some length"):
+        d.export(otlp.traces(2), metadata=[("x-key", key)])
+    d.export(otlp.traces(1))
+    sent = otlp.logs(7)
+    ids = [bytes([i]) * 16 for i in (1, 2, 3)]
+    for i, record in enumerate(sent.resource_logs[0].scope_logs[0].log_records[:6]):
+        record.trace_id = ids[i % 3]
+    d.export(sent)
+    spans, logs = (topic(cluster, name).wait(lambda m: len(m) >= 4) for name in ("otlp_spans", "otlp_logs"))
+    assert {m.key() for m in spans} == {b"blue", b"green", b"a key of some length", None}
+    assert {m.key(): len(items_of(parsed("logs", m))) for m in logs} == {None: 1, **{i.hex().encode(): 2 for i in ids}}
+    for m in (*spans, *logs):
+        assert m.key() is None or m.partition() == murmur2_partition(m.key(), 7)
+
+
+def test_profiles_go_through_a_topic(mock, otelcd, tmp_path):
+    cluster = mock()
+    cluster.topic("otlp_profiles", 1)
+    source = {"brokers": [cluster.address], "initial_offset": "earliest"}
+    d = otelcd(f"""
+receivers:
+  otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:0"}}}}}}
+  kafka: {json.dumps(source)}
+exporters:
+  kafka: {json.dumps({"brokers": [cluster.address]})}
+  file: {{path: {tmp_path}/out}}
+service:
+  pipelines:
+    profiles/out: {{receivers: [otlp], exporters: [kafka]}}
+    profiles/in: {{receivers: [kafka], exporters: [file]}}
+""", allow=TROUBLE)
+    body = (ROOT / "test/data/debug/profiles.json").read_bytes()
+    assert d.http("POST", otlp.PROFILES.path, body, {"Content-Type": "application/json"})[0] == 200
+    d.wait_metrics(lambda _: d.ledger("pipeline", "profiles/in")["delivered"] > 0)
+    assert d.ledger("pipeline", "profiles/in")["delivered"] == d.ledger("pipeline", "profiles/out")["received"]
+    assert "resourceProfiles" in (tmp_path / "out").read_text()
 
 
 @pytest.mark.parametrize("name", ["metrics", "logs"])

@@ -349,6 +349,32 @@ def test_a_broker_that_goes_and_comes_costs_no_record(mock, otelcd, peer):
     wait_committed(d, cluster, "otlp_logs", 100)
 
 
+def test_partitions_whose_leader_moves_to_a_slow_broker_cost_no_record(mock, otelcd, peer):
+    cluster, p = mock(2), peer()
+    cluster.delay(150, broker=2)
+    for partition in range(4):
+        cluster.leader("otlp_logs", partition, 1)
+    d = otelcd(text(cluster, p), allow=TROUBLE)
+    kafka.write(cluster.address, "otlp_logs", numbered(40))
+    wait_received(d, 40)
+    for partition in range(4):
+        cluster.leader("otlp_logs", partition, 2)
+    kafka.write(cluster.address, "otlp_logs", numbered(40, 40))
+    d.wait_metrics(lambda _: set(bodies(p)) >= {str(i) for i in range(80)})
+    wait_committed(d, cluster, "otlp_logs", 80)
+
+
+def test_what_is_refused_for_now_is_skipped_where_that_is_asked_for(mock, otelcd, peer):
+    cluster = mock()
+    p = peer(lambda call: ("UNAVAILABLE", "busy", None) if call.message.resource_logs[0].scope_logs[0].log_records[0].body.string_value == "3" else None)
+    kafka.write(cluster.address, "otlp_logs", numbered(6))
+    options = {"message_marking": {"on_error": True}, "autocommit": {"enable": False}}
+    d = otelcd(text(cluster, p, **options), expect=["is skipped as on_error says"], allow=["Exporting failed", "does not take what is sent"])
+    d.wait_metrics(lambda _: d.metric("otelcd_receiver_kafka_refused_messages", receiver="kafka", signal="logs") == 1)
+    wait_committed(d, cluster, "otlp_logs", 6)
+    assert sorted(bodies(p)) == ["0", "1", "2", "3", "4", "5"] and d.ledger("pipeline", "logs")["delivered"] == 5
+
+
 def test_patterns_of_topics_are_read_but_for_those_excluded(mock, otelcd, peer):
     cluster, p = mock(), peer()
     for topic, first in (("app_a", 0), ("app_b", 10), ("app_not", 20)):
