@@ -72,6 +72,19 @@ def test_an_idle_daemon_has_loaded_none_of_them(otelcd):
     assert not any(file.startswith(WITH_THEM) for file in files_of(d))
 
 
+SCRAPER = """
+receivers: {{prometheus: {{config: {{scrape_configs: [{{job_name: a, scheme: {scheme}, scrape_interval: 1h, static_configs: [{{targets: ["127.0.0.1:9"]}}]}}]}}}}}}
+exporters: {{prometheus_remote_write: {{endpoint: "http://127.0.0.1:9/w"}}}}
+service: {{pipelines: {{metrics: {{receivers: [prometheus], exporters: [prometheus_remote_write]}}}}}}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_who_scrapes_has_openssl_only_where_a_target_is_asked_over_tls(otelcd, scheme):
+    d = otelcd(SCRAPER.format(scheme=scheme), allow=["Failed to scrape Prometheus endpoint"])
+    assert ("openssl" in loaded(d)) == (scheme == "https")
+
+
 @pytest.mark.parametrize("name", LATE)
 def test_who_needs_one_has_it_from_the_start(otelcd, tmp_path, name):
     assert loaded(otelcd(NEEDS[name](tmp_path), allow=["expires"])) == {name}

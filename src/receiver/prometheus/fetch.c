@@ -70,21 +70,29 @@ static void fail_soon(struct fetch *f)
 
 /* ---- the body ---- */
 
+/* It is doubled, but no further than a page needs that is as long as the last one, and an eighth. */
+static size_t room_for(const struct fetch *f, size_t cap, size_t need)
+{
+    size_t usual = f->usual + f->usual / 8;
+
+    while (cap < need)
+        cap *= 2;
+    return need <= usual && usual < cap ? usual : cap;
+}
+
 static bool make_room(struct fetch *f, size_t n)
 {
     size_t usual = f->usual < FIRST_ROOM ? FIRST_ROOM : f->usual < LAST_ROOM ? f->usual : LAST_ROOM;
-    size_t cap = f->block != NULL ? f->block->cap : usual;
+    size_t need = f->len + n;
     struct block *grown;
 
-    while (cap < f->len + n)
-        cap *= 2;
     if (f->block == NULL) {
-        f->block = block_new(f->caller->node->host->budget, cap);
+        f->block = block_new(f->caller->node->host->budget, room_for(f, usual, need));
         return f->block != NULL;
     }
-    if (cap == f->block->cap)
+    if (need <= f->block->cap)
         return true;
-    grown = block_grow(f->block, cap, false);
+    grown = block_grow(f->block, room_for(f, f->block->cap, need), false);
     if (grown != NULL)
         f->block = grown;
     return grown != NULL;

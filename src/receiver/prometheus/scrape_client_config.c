@@ -313,5 +313,6 @@ void scrape_client_check(const struct scrape_client_config *c, const char *path,
     check_oauth2(&k);
     check_headers(&k);
     snprintf(tls, sizeof(tls), "%s::tls_config", path);
-    tls_check(&c->tls, TLS_CLIENT, tls, ck);
+    if (check_was_set(ck, tls)) /* else OpenSSL need not be there */
+        tls_check(&c->tls, TLS_CLIENT, tls, ck);
 }
