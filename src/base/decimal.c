@@ -5,6 +5,7 @@
 #include "base/decimal.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -270,4 +271,65 @@ size_t decimal_put_uint(char *at, uint64_t v)
     else
         p[-1] = (char)('0' + v);
     return n;
+}
+
+/* d.ddde+XX */
+static void put_scientific(struct buf *out, const char *digits, size_t n, int exponent, int width)
+{
+    buf_putc(out, digits[0]);
+    if (n > 1)
+        buf_putc(out, '.');
+    buf_append(out, digits + 1, n - 1);
+    buf_printf(out, "e%c%0*d", exponent < 0 ? '-' : '+', width, exponent < 0 ? -exponent : exponent);
+}
+
+/* The digits with the point behind the first `point` of them. */
+static void put_plain(struct buf *out, const char *digits, size_t n, int point)
+{
+    size_t whole = point <= 0 ? 0 : (size_t)point < n ? (size_t)point : n;
+
+    if (whole == 0)
+        buf_puts(out, "0.");
+    for (int i = point; i < 0; i++)
+        buf_putc(out, '0');
+    buf_append(out, digits, whole);
+    if (whole > 0 && whole < n)
+        buf_putc(out, '.');
+    buf_append(out, digits + whole, n - whole);
+    for (int i = (int)n; i < point; i++)
+        buf_putc(out, '0');
+}
+
+void decimal_put(struct buf *out, double v, enum decimal_layout layout)
+{
+    static const struct {
+        int low, high, width;
+    } layouts[] = {
+        [DECIMAL_PLAIN] = { INT_MIN, INT_MAX, 0 },
+        [DECIMAL_GO] = { -4, 21, 2 },
+        [DECIMAL_GO_SHORT] = { -4, 6, 2 },
+        [DECIMAL_JSON] = { -6, 21, 1 },
+    };
+    char digits[DECIMAL_UINT_MAX];
+    struct decimal d;
+    size_t n;
+    int first;
+
+    if (!isfinite(v)) {
+        buf_puts(out, isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
+        return;
+    }
+    if (signbit(v))
+        buf_putc(out, '-');
+    if (v == 0) {
+        buf_putc(out, '0');
+        return;
+    }
+    d = decimal_shortest(fabs(v));
+    n = decimal_put_uint(digits, d.digits);
+    first = (int)n - 1 + d.exponent;
+    if (first < layouts[layout].low || first >= layouts[layout].high)
+        put_scientific(out, digits, n, first, layouts[layout].width);
+    else
+        put_plain(out, digits, n, first + 1);
 }

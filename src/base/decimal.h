@@ -8,8 +8,7 @@
 #ifndef BASE_DECIMAL_H
 #define BASE_DECIMAL_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/buf.h"
 
 struct decimal {
     uint64_t digits; /* at most 17, without trailing zeros */
@@ -26,5 +25,16 @@ unsigned decimal_digits(uint64_t v);
 
 /* Write v in decimal, no NUL. Returns how many bytes, at most DECIMAL_UINT_MAX. */
 size_t decimal_put_uint(char *at, uint64_t v);
+
+/* Where a double has an exponent: by the power of ten of its first digit. */
+enum decimal_layout {
+    DECIMAL_PLAIN,    /* never */
+    DECIMAL_GO,       /* Go's %v: below -4 and from 21 on, e-05 */
+    DECIMAL_GO_SHORT, /* Go's %g: below -4 and from 6 on, e+06 */
+    DECIMAL_JSON,     /* as JavaScript: below -6 and from 21 on, e-7 */
+};
+
+/* Append the shortest digits of v, with its sign, which zero may have too; NaN, +Inf and -Inf where it is none. */
+void decimal_put(struct buf *out, double v, enum decimal_layout layout);
 
 #endif

@@ -50,42 +50,12 @@ static struct pb_field set_member(struct bytes any_value)
     return set;
 }
 
-/* As JSON has them: the shortest digits, with an exponent below 1e-6 and from 1e21 on. */
-static void put_digits(struct buf *out, double v)
-{
-    struct decimal d = decimal_shortest(v);
-    char digits[DECIMAL_UINT_MAX];
-    int n = (int)decimal_put_uint(digits, d.digits), point = n + d.exponent;
-
-    if (point > 21 || point < -5) {
-        buf_append(out, digits, 1);
-        if (n > 1)
-            buf_printf(out, ".%.*s", n - 1, digits + 1);
-        buf_printf(out, "e%+d", point - 1);
-    } else if (point <= 0) {
-        buf_printf(out, "0.%.*s%.*s", -point, "00000", n, digits);
-    } else if (point >= n) {
-        buf_printf(out, "%.*s%.*s", n, digits, point - n, "000000000000000000000");
-    } else {
-        buf_printf(out, "%.*s.%.*s", point, digits, n - point, digits + point);
-    }
-}
-
 static void put_double(struct buf *out, double v)
 {
-    if (isnan(v)) {
-        buf_puts(out, "NaN");
-        return;
-    }
-    if (signbit(v))
-        buf_putc(out, '-');
-    v = fabs(v);
     if (isinf(v))
-        buf_puts(out, "Infinity");
-    else if (v == 0)
-        buf_putc(out, '0');
+        buf_puts(out, v > 0 ? "Infinity" : "-Infinity");
     else
-        put_digits(out, v);
+        decimal_put(out, v, DECIMAL_JSON);
 }
 
 /* U+2028 and U+2029, which end a line in JavaScript. */

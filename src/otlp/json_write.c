@@ -95,52 +95,14 @@ static void put_int(struct buf *b, int64_t v)
     put_uint(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-static void put_zeros(struct buf *b, int n)
-{
-    while (n-- > 0)
-        buf_putc(b, '0');
-}
-
-/* As JavaScript writes numbers: with an exponent below 1e-6 and from 1e21 on. */
-static void put_decimal(struct buf *b, struct decimal d)
-{
-    char digits[DECIMAL_UINT_MAX];
-    int n = (int)decimal_put_uint(digits, d.digits), whole = n + d.exponent;
-
-    if (whole > 21 || whole < -5) {
-        buf_append(b, digits, 1);
-        if (n > 1)
-            buf_putc(b, '.');
-        buf_append(b, digits + 1, (size_t)n - 1);
-        buf_printf(b, "e%+d", whole - 1);
-    } else if (whole <= 0) {
-        buf_puts(b, "0.");
-        put_zeros(b, -whole);
-        buf_append(b, digits, (size_t)n);
-    } else if (whole >= n) {
-        buf_append(b, digits, (size_t)n);
-        put_zeros(b, whole - n);
-    } else {
-        buf_append(b, digits, (size_t)whole);
-        buf_putc(b, '.');
-        buf_append(b, digits + whole, (size_t)(n - whole));
-    }
-}
-
 static void put_double(struct buf *b, double v)
 {
-    if (isnan(v)) {
+    if (isnan(v))
         buf_puts(b, "\"NaN\"");
-    } else if (isinf(v)) {
+    else if (isinf(v))
         buf_puts(b, v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-    } else {
-        if (signbit(v))
-            buf_putc(b, '-');
-        if (v == 0)
-            buf_putc(b, '0');
-        else
-            put_decimal(b, decimal_shortest(fabs(v)));
-    }
+    else
+        decimal_put(b, v, DECIMAL_JSON);
 }
 
 static double float_of(uint64_t bits)

@@ -118,57 +118,17 @@ struct debug_counts debug_count_batch(const struct batch *b)
 
 /* --- numbers --- */
 
-static bool put_special(struct buf *out, double v)
-{
-    if (isnan(v))
-        buf_puts(out, "NaN");
-    else if (isinf(v))
-        buf_puts(out, v > 0 ? "+Inf" : "-Inf");
-    else
-        return false;
-    return true;
-}
-
 void debug_fixed(struct buf *out, double v)
 {
-    if (!put_special(out, v))
+    if (isfinite(v))
         buf_printf(out, "%.6f", v);
-}
-
-static void put_shortest(struct buf *out, double v)
-{
-    char digits[24];
-    struct decimal d;
-    int n, exponent;
-
-    if (signbit(v))
-        buf_putc(out, '-');
-    v = fabs(v);
-    if (v == 0) {
-        buf_putc(out, '0');
-        return;
-    }
-    d = decimal_shortest(v);
-    n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)d.digits);
-    exponent = d.exponent + n - 1;
-    if (exponent < -4 || exponent >= 6) {
-        buf_putc(out, digits[0]);
-        if (n > 1)
-            buf_printf(out, ".%s", digits + 1);
-        buf_printf(out, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
-    } else if (exponent < 0) {
-        buf_printf(out, "0.%.*s%s", -exponent - 1, "0000000000", digits);
-    } else if (n <= exponent + 1) {
-        buf_printf(out, "%s%.*s", digits, exponent + 1 - n, "00000000000000000000000");
-    } else {
-        buf_printf(out, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
-    }
+    else
+        decimal_put(out, v, DECIMAL_PLAIN);
 }
 
 void debug_shortest(struct buf *out, double v)
 {
-    if (!put_special(out, v))
-        put_shortest(out, v);
+    decimal_put(out, v, DECIMAL_GO_SHORT);
 }
 
 double debug_exponential_bound(int64_t index, int64_t scale)

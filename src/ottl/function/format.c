@@ -3,6 +3,7 @@
  * of its own, which is then padded. What does not fit is told in the text, as Go tells it: %!d(string=x). */
 #include "ottl/function/format.h"
 
+#include "base/decimal.h"
 #include "codec/base64.h"
 #include "ottl/function/spell.h"
 #include "ottl/function/quote.h"
@@ -147,7 +148,7 @@ static void put_double(struct formatting *f, double v, char verb)
     int n;
 
     if (isnan(v) || isinf(v) || ((verb == 'v' || verb == 'g' || verb == 'G') && !f->has_precision)) {
-        spell_double(&f->text, v, verb == 'v');
+        decimal_put(&f->text, v, verb == 'v' ? DECIMAL_GO : DECIMAL_GO_SHORT);
         for (size_t i = 0; verb == 'G' && i < f->text.len; i++)
             if (f->text.data[i] == 'e')
                 f->text.data[i] = 'E';

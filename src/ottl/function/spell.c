@@ -1,65 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as Go's strconv and time packages spell them. */
+/* Durations as Go's time package spells them. */
 #include "ottl/function/spell.h"
 
-#include "base/decimal.h"
-
-#include <math.h>
 #include <stdio.h>
-
-/* d.ddde+XX */
-static void put_exponent(struct buf *out, const char *digits, size_t n, int exponent)
-{
-    buf_putc(out, digits[0]);
-    if (n > 1)
-        buf_putc(out, '.');
-    buf_append(out, digits + 1, n - 1);
-    buf_printf(out, "e%c%02d", exponent < 0 ? '-' : '+', exponent < 0 ? -exponent : exponent);
-}
-
-/* The digits with the point behind the first `point` of them. */
-static void put_plain(struct buf *out, const char *digits, size_t n, int point)
-{
-    if (point <= 0)
-        buf_puts(out, "0.");
-    for (int i = point; i < 0; i++)
-        buf_putc(out, '0');
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && (int)i == point)
-            buf_putc(out, '.');
-        buf_putc(out, digits[i]);
-    }
-    for (int i = (int)n; i < point; i++)
-        buf_putc(out, '0');
-}
-
-void spell_double(struct buf *out, double v, bool wide)
-{
-    char digits[DECIMAL_UINT_MAX];
-    struct decimal d;
-    size_t n;
-    int exponent;
-
-    if (isnan(v) || isinf(v)) {
-        buf_puts(out, isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
-        return;
-    }
-    if (signbit(v))
-        buf_putc(out, '-');
-    if (v == 0) {
-        buf_putc(out, '0');
-        return;
-    }
-    d = decimal_shortest(fabs(v));
-    n = decimal_put_uint(digits, d.digits);
-    exponent = d.exponent + (int)n - 1;
-    if (exponent < -4 || exponent >= (wide ? 21 : 6))
-        put_exponent(out, digits, n, exponent);
-    else
-        put_plain(out, digits, n, exponent + 1);
-}
-
-/* ---- durations ---- */
 
 static const struct {
     const char *name;

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doubles and durations as Go prints and reads them. */
+/* Durations as Go prints and reads them. */
 #ifndef OTTL_FUNCTION_SPELL_H
 #define OTTL_FUNCTION_SPELL_H
 
 #include "base/buf.h"
-
-/* Append the fewest digits that read back as the same double: as 1.5, or 1e+21 where the exponent of ten is below -4 or
- * from 21 on (`wide`), else from 6 on. +Inf, -Inf and NaN have their names. */
-void spell_double(struct buf *out, double v, bool wide);
 
 /* Append 1h2m3.5s, 1.5ms, 0s. */
 void spell_duration(struct buf *out, int64_t ns);

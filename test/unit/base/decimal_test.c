@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/decimal.h"
 
+#include "base/mem.h"
+
 #include <check.h>
 #include <inttypes.h>
 #include <math.h>
@@ -123,6 +125,46 @@ START_TEST(unsigned_integers_are_written_as_printf_does)
 }
 END_TEST
 
+static const struct {
+    double v;
+    const char *plain, *go, *go_short, *json;
+} layouts[] = {
+    { 0, "0", "0", "0", "0" },
+    { -0.0, "-0", "-0", "-0", "-0" },
+    { 1, "1", "1", "1", "1" },
+    { -1.5, "-1.5", "-1.5", "-1.5", "-1.5" },
+    { 123456, "123456", "123456", "123456", "123456" },
+    { 1234567, "1234567", "1234567", "1.234567e+06", "1234567" },
+    { 1e6, "1000000", "1000000", "1e+06", "1000000" },
+    { 0.0001, "0.0001", "0.0001", "0.0001", "0.0001" },
+    { 0.000012, "0.000012", "1.2e-05", "1.2e-05", "0.000012" },
+    { 0.000001, "0.000001", "1e-06", "1e-06", "0.000001" },
+    { 1.25e-7, "0.000000125", "1.25e-07", "1.25e-07", "1.25e-7" },
+    { 1.5e20, "150000000000000000000", "150000000000000000000", "1.5e+20", "150000000000000000000" },
+    { 1e21, "1000000000000000000000", "1e+21", "1e+21", "1e+21" },
+    { 1e100, NULL, "1e+100", "1e+100", "1e+100" },
+    { INFINITY, "+Inf", "+Inf", "+Inf", "+Inf" },
+    { -INFINITY, "-Inf", "-Inf", "-Inf", "-Inf" },
+    { NAN, "NaN", "NaN", "NaN", "NaN" },
+};
+
+START_TEST(each_layout_has_its_own_place_for_the_exponent)
+{
+    const char *const wanted[] = { layouts[_i].plain, layouts[_i].go, layouts[_i].go_short, layouts[_i].json };
+
+    for (int layout = DECIMAL_PLAIN; layout <= DECIMAL_JSON; layout++) {
+        struct buf out = { 0 };
+
+        decimal_put(&out, layouts[_i].v, (enum decimal_layout)layout);
+        if (wanted[layout] != NULL)
+            ck_assert_str_eq(buf_cstr(&out), wanted[layout]);
+        else
+            ck_assert_uint_eq(out.len, 101);
+        buf_free(&out);
+    }
+}
+END_TEST
+
 static void *print_one(void *arg)
 {
     struct decimal d = decimal_shortest(5e-324); /* needs the table */
@@ -159,6 +201,7 @@ int main(void)
     tcase_add_test(tc, powers_of_ten_are_one_digit);
     tcase_add_test(tc, the_first_numbers_may_be_printed_on_several_threads);
     tcase_add_test(tc, unsigned_integers_are_written_as_printf_does);
+    tcase_add_loop_test(tc, each_layout_has_its_own_place_for_the_exponent, 0, ARRAY_LEN(layouts));
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
