@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 #include "base/log_recent.h"
+#include "base/loop/wall.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -33,16 +34,6 @@ static const char *const level_names[] = { "debug", "info", "warn", "error", "fa
 void log_sink_init(struct log_sink *s)
 {
     *s = (struct log_sink){ .level = LOG_INFO, .fd = 2 };
-}
-
-static uint64_t wall_now(const struct log_sink *s)
-{
-    struct timespec ts;
-
-    if (s->clock != NULL && s->clock->manual)
-        return clock_wall(s->clock);
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 /* zap's sampler: the first `initial` of a message and level in a tick, then every `thereafter`th. */
@@ -363,7 +354,7 @@ static void make_line(const struct logger *lg, enum log_level level, struct byte
 
 void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields, size_t n)
 {
-    uint64_t now = wall_now(lg->sink);
+    uint64_t now = wall_now(lg->sink->clock);
 
     if (log_enabled(lg, level) && !sampled_out(lg->sink, level, msg, now))
         make_line(lg, level, bytes_str(msg), false, fields, n, now);
@@ -373,7 +364,7 @@ void log_write_text(const struct logger *lg, enum log_level level, struct bytes 
                     size_t n)
 {
     if (log_enabled(lg, level))
-        make_line(lg, level, msg, true, fields, n, wall_now(lg->sink));
+        make_line(lg, level, msg, true, fields, n, wall_now(lg->sink->clock));
 }
 
 bool complaint_due(struct complaint *c, const struct clock *clock)

@@ -3,9 +3,8 @@
  * that is not costs no more. A traceparent that cannot be read is as none. */
 #include "pipeline/trace/tracer.h"
 
+#include "base/loop/wall.h"
 #include "pipeline/component.h"
-
-#include <time.h>
 
 #define TRACEPARENT_LEN 55u
 
@@ -91,17 +90,6 @@ static void draw_id(struct random *random, uint8_t *id, size_t n)
             memcpy(id + i, &v, 8);
         }
     } while (is_zero(id, n));
-}
-
-/* The loop's time is that of its turn, in which most of what a span is about may happen. */
-static uint64_t wall_now(const struct clock *clock)
-{
-    struct timespec ts;
-
-    if (clock->manual)
-        return clock_wall(clock);
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 bool traced_wanted(const struct node *node)
