@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ParseELF(): W3C's Extended Log File format, as IIS writes it. Directives (#Fields: date time) tell what the lines
  * behind them hold; a line becomes a map by the fields before it. */
+#include "ottl/function/letters.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
 
@@ -13,24 +14,10 @@ struct elf_reader {
     struct buf map, entries;
 };
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static struct bytes trim_blanks(struct bytes s)
-{
-    while (s.len > 0 && is_blank(s.data[0]))
-        s = bytes_skip(s, 1);
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 /* The next line that is not empty, without the blanks at its ends. */
 static bool take_line(struct bytes *s, struct bytes *line)
 {
-    *s = trim_blanks(*s);
+    *s = letters_trim(*s);
     *line = *s;
     for (size_t i = 0; i < s->len; i++)
         if (s->data[i] == '\n' || s->data[i] == '\r') {
@@ -38,14 +25,14 @@ static bool take_line(struct bytes *s, struct bytes *line)
             break;
         }
     *s = bytes_skip(*s, line->len);
-    *line = trim_blanks(*line);
+    *line = letters_trim(*line);
     return line->len > 0;
 }
 
 static bool take_field(struct bytes *s, struct bytes *field)
 {
-    *s = trim_blanks(*s);
-    for (field->len = 0, field->data = s->data; field->len < s->len && !is_blank(s->data[field->len]);)
+    *s = letters_trim(*s);
+    for (field->len = 0, field->data = s->data; field->len < s->len && !letters_blank(s->data[field->len]);)
         field->len++;
     *s = bytes_skip(*s, field->len);
     return field->len > 0;
@@ -73,8 +60,8 @@ static bool read_directive(struct elf_reader *r, struct bytes line)
 
         return !fields || ottl_fail(r->call, "invalid ELF: #Fields without a colon");
     }
-    key = trim_blanks(bytes_of(line.data + 1, (size_t)(colon - line.data) - 1));
-    value = trim_blanks(bytes_of(colon + 1, line.len - (size_t)(colon - line.data) - 1));
+    key = letters_trim(bytes_of(line.data + 1, (size_t)(colon - line.data) - 1));
+    value = letters_trim(bytes_of(colon + 1, line.len - (size_t)(colon - line.data) - 1));
     if (directive_is(key, "fields"))
         r->fields = value;
     r->versioned = r->versioned || directive_is(key, "version");
@@ -124,7 +111,7 @@ static bool read_line(struct elf_reader *r, struct bytes line)
             good = false;
             break;
         }
-        line = trim_blanks(line);
+        line = letters_trim(line);
         if (line.len > 0)
             good =
                 take_value(&line, &value) || ottl_fail(r->call, "invalid ELF: unterminated quoted value in data line");

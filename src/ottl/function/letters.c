@@ -108,7 +108,7 @@ size_t letters_length(struct bytes text)
     return unicode != (locale_t)0 && iswalpha_l((wint_t)c, unicode) != 0 ? n : 0;
 }
 
-static bool is_blank(uint8_t c)
+bool letters_blank(uint8_t c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
@@ -118,11 +118,11 @@ static bool is_separator(uint8_t c)
     return c == ' ' || c == '_' || c == '-' || c == '.';
 }
 
-static struct bytes trim_blanks(struct bytes s)
+struct bytes letters_trim(struct bytes s)
 {
-    while (s.len > 0 && is_blank(s.data[0]))
+    while (s.len > 0 && letters_blank(s.data[0]))
         s = bytes_skip(s, 1);
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
+    while (s.len > 0 && letters_blank(s.data[s.len - 1]))
         s.len--;
     return s;
 }
@@ -136,7 +136,7 @@ static bool ends_word(uint8_t c, uint8_t next)
 
 void letters_snake(struct bytes text, struct buf *out)
 {
-    text = trim_blanks(text);
+    text = letters_trim(text);
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i], next = i + 1 < text.len ? text.data[i + 1] : 0;
 
@@ -152,7 +152,7 @@ void letters_camel(struct bytes text, struct buf *out)
 {
     bool begins = true;
 
-    text = trim_blanks(text);
+    text = letters_trim(text);
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];
 

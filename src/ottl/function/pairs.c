@@ -3,6 +3,7 @@
  *
  * Reading cuts at each pair delimiter that is not in quotes, then each part at its first delimiter. Writing puts quotes
  * around what would be cut. */
+#include "ottl/function/letters.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
 
@@ -18,20 +19,6 @@ static bool prepare_pairs(struct ottl_prepare *p)
     if (bytes_equal(delimiter, pair))
         return ottl_refuse(p, 2, "pair delimiter cannot be equal to delimiter");
     return true;
-}
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static struct bytes trim_blanks(struct bytes s)
-{
-    while (s.len > 0 && is_blank(s.data[0]))
-        s = bytes_skip(s, 1);
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
-        s.len--;
-    return s;
 }
 
 static bool begins_with(struct bytes s, struct bytes with)
@@ -79,8 +66,8 @@ static bool put_part(struct ottl_call *c, struct bytes part, struct bytes delimi
         return ottl_fail(c, "\"%.*s\" has no delimiter in it", (int)(part.len < 80 ? part.len : 80),
                          (const char *)part.data);
     key = bytes_of(part.data, (size_t)(found - part.data));
-    ottl_put_text_pair(out, strip_quotes(trim_blanks(key)),
-                       strip_quotes(trim_blanks(bytes_skip(part, key.len + delimiter.len))));
+    ottl_put_text_pair(out, strip_quotes(letters_trim(key)),
+                       strip_quotes(letters_trim(bytes_skip(part, key.len + delimiter.len))));
     return true;
 }
 
@@ -96,8 +83,8 @@ static bool call_parse(struct ottl_call *c, struct ottl_value *result)
         return false;
     while (good && rest.len > 0) {
         good = take_part(&rest, pair, &part) || ottl_fail(c, "never reached the end of a quoted value");
-        if (good && trim_blanks(part).len > 0)
-            good = put_part(c, trim_blanks(part), delimiter, &out);
+        if (good && letters_trim(part).len > 0)
+            good = put_part(c, letters_trim(part), delimiter, &out);
     }
     if (!good) {
         buf_free(&out);
