@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arbitrary bytes as a span of Jaeger, in the form that the first byte chooses: what is read is a message, and a valid
  * one where its texts are UTF-8; its span, written again, can be read, and is the same when its resource is known. */
-#include "otlp/repair.h"
-#include "otlp/validate.h"
 #include "otlp/view.h"
 #include "spans/jaeger.h"
+#include "support/mended_request.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-/* Texts of strangers are mended, nothing else has to be. */
-static bool make_valid(struct buf *request)
-{
-    struct validation check;
-    struct buf mended = { 0 };
-
-    if (otlp_validate(SIGNAL_TRACES, buf_bytes(request), &check))
-        return true;
-    if (!check.is_text || otlp_repair(SIGNAL_TRACES, buf_bytes(request), &mended) == 0)
-        abort();
-    buf_free(request);
-    *request = mended;
-    return otlp_validate(SIGNAL_TRACES, buf_bytes(request), &check);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -37,8 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     form = data[0] & 1 ? JAEGER_JSON : JAEGER_PROTO;
     if (jaeger_read(form, bytes_of(data + 1, len - 1), &request, &err) == 0 && request.len > 0) {
-        if (!make_valid(&request))
-            abort();
+        mend_request(SIGNAL_TRACES, &request);
         group = pb_find_bytes(buf_bytes(&request), OTLP_REQUEST_RESOURCES);
         scopes = pb_find_bytes(group, OTLP_RESOURCE_GROUP_SCOPES);
         for (int i = 0; i < 2; i++) { /* the second time resource and scope are known */

@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arbitrary bytes as a list of Zipkin's spans, in the form that the first byte chooses: what is read is a message, and
  * a valid one where its texts are UTF-8; written again it is a list that can be read. */
-#include "otlp/repair.h"
-#include "otlp/validate.h"
 #include "spans/zipkin.h"
+#include "support/mended_request.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define MOST (1u << 20)
-
-/* Texts of strangers are mended, nothing else has to be. */
-static bool make_valid(struct buf *request)
-{
-    struct validation check;
-    struct buf mended = { 0 };
-
-    if (otlp_validate(SIGNAL_TRACES, buf_bytes(request), &check))
-        return true;
-    if (!check.is_text || otlp_repair(SIGNAL_TRACES, buf_bytes(request), &mended) == 0)
-        abort();
-    buf_free(request);
-    *request = mended;
-    return otlp_validate(SIGNAL_TRACES, buf_bytes(request), &check);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -37,8 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     form = data[0] & 1 ? ZIPKIN_JSON : ZIPKIN_PROTO;
     if (zipkin_read(form, bytes_of(data + 1, len - 1), MOST, &request, &err) == 0) {
-        if (!make_valid(&request))
-            abort();
+        mend_request(SIGNAL_TRACES, &request);
         if (zipkin_write(form, buf_bytes(&request), MOST, &list, &left_out) &&
             zipkin_read(form, buf_bytes(&list), 16 * MOST, &again, &err) != 0)
             abort();

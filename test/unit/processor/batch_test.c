@@ -3,7 +3,7 @@
 
 #include "otlp/metadata.h"
 #include "pipeline/ledger_tap.h"
-#include "support/rig.h"
+#include "support/client.h"
 #include "support/sink.h"
 
 #include <check.h>
@@ -12,14 +12,7 @@
 extern const struct component batch_processor;
 
 #define MS NS_PER_MS
-#define SENDERS 512
-
-struct sender {
-    struct ack ack;
-    bool settled;
-    struct outcome outcome;
-    uint64_t items;
-};
+#define CLIENTS 512
 
 static struct rig rig;
 static struct ledger ledger;
@@ -27,8 +20,8 @@ static struct sink sink;
 static struct batch_config config;
 static struct node *node;
 static struct consumer *tap;
-static struct sender senders[SENDERS];
-static size_t n_senders;
+static struct client clients[CLIENTS];
+static size_t n_clients;
 static unsigned next_out; /* number of the item that must come out next */
 static uint64_t next_in;  /* number of the item that comes in next */
 static uint64_t largest;  /* batch that came out */
@@ -36,47 +29,14 @@ static uint64_t largest;  /* batch that came out */
 static const struct outcome safe = { .verdict = VERDICT_SAFE };
 static const struct outcome retry = { .verdict = VERDICT_RETRY, .reason = "away", .why = "nobody there" };
 
-static uint64_t varint(const uint8_t **at)
-{
-    uint64_t v = 0;
-
-    for (unsigned shift = 0;; shift += 7) {
-        v |= (uint64_t)(**at & 0x7f) << shift;
-        if ((*(*at)++ & 0x80) == 0)
-            return v;
-    }
-}
-
 /* Every item comes out once, and in the order it came in. */
 static void check_order(struct sink *s, const struct batch *b)
 {
-    uint64_t seen = 0;
-
     (void)s;
-    for (uint32_t i = 0; i < b->n_segments; i++) {
-        const uint8_t *at = b->segments[i].data, *end = at + b->segments[i].len;
-        uint64_t length;
-
-        ck_assert_uint_eq(*at++, 0x0a);
-        length = varint(&at);
-        ck_assert_uint_eq(length, (uint64_t)(end - at));
-        ck_assert_uint_eq(*at++, 0x12);
-        (void)varint(&at);
-        for (; at < end; at += 7, seen++)
-            ck_assert_uint_eq(at[6], (uint8_t)next_out++);
-    }
-    ck_assert_uint_eq(seen, b->items);
+    ck_assert_uint_eq(client_logs_follow(b, next_out), b->items);
+    next_out += (unsigned)b->items;
     if (b->items > largest)
         largest = b->items;
-}
-
-static void on_settled(struct ack *ack, const struct outcome *o)
-{
-    struct sender *s = container_of(ack, struct sender, ack);
-
-    ck_assert(!s->settled);
-    s->settled = true;
-    s->outcome = *o;
 }
 
 static void setup(void)
@@ -86,7 +46,7 @@ static void setup(void)
     sink_init(&sink);
     sink.on_batch = check_order;
     config = (struct batch_config){ .timeout = { 200 * MS }, .send_batch_size = 8192 };
-    n_senders = 0;
+    n_clients = 0;
     next_out = 0;
     next_in = largest = 0;
 }
@@ -108,20 +68,18 @@ static void teardown(void)
     rig_close(&rig);
 }
 
-static struct sender *send_with(uint64_t items, struct metadata *m)
+static struct client *send_with(uint64_t items, struct metadata *m)
 {
-    struct sender *s = &senders[n_senders++];
+    struct client *s = &clients[n_clients++];
     struct batch *b = rig_logs(&rig, (unsigned)next_in, items);
 
-    *s = (struct sender){ .items = items };
     next_in += items;
     b->metadata = m;
-    ack_init(&s->ack, &rig.loop.turn, NULL, items, true, on_settled);
-    consumer_send(tap, b, &s->ack);
+    client_send(s, &rig, tap, b);
     return s;
 }
 
-static struct sender *send_logs(uint64_t items)
+static struct client *send_logs(uint64_t items)
 {
     return send_with(items, NULL);
 }
@@ -139,7 +97,7 @@ static void finish(void)
 
 START_TEST(a_batch_leaves_when_the_time_is_up)
 {
-    struct sender *a, *b;
+    struct client *a, *b;
 
     begin();
     a = send_logs(3);
@@ -213,7 +171,7 @@ END_TEST
 
 START_TEST(senders_wait_while_a_send_is_out_and_the_next_is_full)
 {
-    struct sender *waits;
+    struct client *waits;
 
     config.send_batch_size = 10;
     sink.hold = true;
@@ -222,7 +180,7 @@ START_TEST(senders_wait_while_a_send_is_out_and_the_next_is_full)
     send_logs(10);
     waits = send_logs(1);
     turn_run(&rig.loop.turn);
-    ck_assert(senders[0].settled && senders[1].settled);
+    ck_assert(clients[0].settled && clients[1].settled);
     ck_assert(!waits->settled);
     clock_advance(&rig.loop.clock, 1000 * MS);
     ck_assert_uint_eq(sink.batches, 1);
@@ -237,7 +195,7 @@ END_TEST
 
 START_TEST(what_was_answered_and_then_fails_is_dropped_with_its_reason)
 {
-    struct sender *s;
+    struct client *s;
 
     sink.answer = retry;
     begin();
@@ -254,7 +212,7 @@ END_TEST
 
 START_TEST(with_hold_ack_the_failure_goes_back_to_every_sender_of_the_batch)
 {
-    struct sender *a, *b;
+    struct client *a, *b;
 
     config.hold_ack = HOLD_ACK_TRUE;
     sink.answer = retry;
@@ -274,7 +232,7 @@ END_TEST
 
 START_TEST(with_hold_ack_a_sender_whose_batch_was_cut_hears_once_the_last_part_is_safe)
 {
-    struct sender *s;
+    struct client *s;
 
     config.hold_ack = HOLD_ACK_TRUE;
     config.send_batch_size = config.send_batch_max_size = 4;
@@ -306,8 +264,8 @@ START_TEST(rejected_items_are_told_to_senders_in_order_and_sum_up)
     send_logs(4);
     clock_advance(&rig.loop.clock, 200 * MS);
     turn_run(&rig.loop.turn);
-    ck_assert_uint_eq(senders[0].outcome.rejected, 4);
-    ck_assert_uint_eq(senders[1].outcome.rejected, 2);
+    ck_assert_uint_eq(clients[0].outcome.rejected, 4);
+    ck_assert_uint_eq(clients[1].outcome.rejected, 2);
     ck_assert_uint_eq(ledger.delivered, 2);
 }
 END_TEST
@@ -340,7 +298,7 @@ static void note_tenant(struct sink *s, const struct batch *b)
 
 START_TEST(each_combination_of_metadata_is_batched_apart_and_only_the_keys_go_on)
 {
-    struct sender *third;
+    struct client *third;
 
     n_seen = 0;
     config.metadata_keys = (struct strings){ keys, 1 };
@@ -414,7 +372,7 @@ START_TEST(whatever_happens_the_ledger_sums)
     for (int step = 0; step < 600; step++) {
         uint64_t what = rig_random(&random, 5);
 
-        if (what == 0 && n_senders < SENDERS) {
+        if (what == 0 && n_clients < CLIENTS) {
             send_logs(1 + rig_random(&random, 25));
         } else if (what == 1) {
             clock_advance(&rig.loop.clock, rig_random(&random, 150) * MS);
@@ -435,12 +393,12 @@ START_TEST(whatever_happens_the_ledger_sums)
     ck_assert_uint_eq(next_out, next_in);
     if (config.send_batch_max_size > 0)
         ck_assert_uint_le(largest, config.send_batch_max_size);
-    for (size_t i = 0; i < n_senders; i++) {
-        ck_assert(senders[i].settled);
-        if (senders[i].outcome.verdict == VERDICT_SAFE)
-            told_rejected += senders[i].outcome.rejected;
+    for (size_t i = 0; i < n_clients; i++) {
+        ck_assert(clients[i].settled);
+        if (clients[i].outcome.verdict == VERDICT_SAFE)
+            told_rejected += clients[i].outcome.rejected;
         else
-            told_refused += senders[i].items;
+            told_refused += clients[i].items;
     }
     if (config.hold_ack == HOLD_ACK_FALSE)
         ck_assert_uint_eq(told_refused + told_rejected, 0);

@@ -4,7 +4,7 @@
 
 #include "otlp/metadata.h"
 #include "pipeline/ledger_tap.h"
-#include "support/rig.h"
+#include "support/client.h"
 #include "support/sim_fs.h"
 #include "support/sink.h"
 
@@ -30,11 +30,6 @@ static struct ledger ledger;
 static struct node node;
 static struct consumer *tap;
 
-struct client {
-    struct ack ack;
-    bool settled;
-    struct outcome outcome;
-};
 static struct client clients[BATCHES + 8];
 static unsigned n_clients;
 static bool delivered[NUMBERS + 24], refused[NUMBERS + 24];
@@ -130,28 +125,15 @@ static void end_queue(void)
     sink.held.n = 0;
 }
 
-static void on_settled(struct ack *ack, const struct outcome *o)
-{
-    struct client *c = container_of(ack, struct client, ack);
-
-    ck_assert(!c->settled);
-    c->settled = true;
-    outcome_copy(&c->outcome, o);
-}
-
 /* What is known of the client is large, so that segments come to their end. */
 static void send_batch(void)
 {
     static char value[8000];
     struct metadata_entry entry = { bytes_str("tenant"), bytes_of((const uint8_t *)value, sizeof(value)) };
     struct batch *b = rig_logs(&rig, n_clients * ITEMS, ITEMS);
-    struct client *c = &clients[n_clients];
 
     b->metadata = metadata_new(&entry, 1);
-    *c = (struct client){ 0 };
-    ack_init(&c->ack, &rig.loop.turn, NULL, ITEMS, true, on_settled);
-    consumer_send(tap, b, &c->ack);
-    n_clients++;
+    client_send(&clients[n_clients++], &rig, tap, b);
 }
 
 /* The last byte of an item is its number; an item has 7 bytes. */
@@ -391,9 +373,7 @@ static void send_logs(uint64_t items)
 {
     struct client *c = &clients[n_clients++];
 
-    *c = (struct client){ 0 };
-    ack_init(&c->ack, &rig.loop.turn, NULL, items, true, on_settled);
-    consumer_send(tap, rig_logs(&rig, 0, items), &c->ack);
+    client_send(c, &rig, tap, rig_logs(&rig, 0, items));
     run();
     ck_assert_int_eq(c->outcome.verdict, VERDICT_SAFE);
 }

@@ -4,7 +4,8 @@
 
 #include "pipeline/ledger_tap.h"
 #include "queue/sender.h"
-#include "support/rig.h"
+#include "support/client.h"
+#include "support/queue_only.h"
 #include "support/sink.h"
 
 #include <check.h>
@@ -20,12 +21,6 @@ struct side {
     struct consumer *tap;
 };
 
-struct client {
-    struct ack ack;
-    bool settled;
-    struct outcome outcome;
-};
-
 static struct rig rig;
 static struct side old, new;
 static struct client clients[MOST];
@@ -37,38 +32,6 @@ static const struct outcome safe = { .verdict = VERDICT_SAFE };
 static const struct outcome refused = { .verdict = VERDICT_REJECT, .reason = "bad", .why = "no" };
 static const struct outcome away = { .verdict = VERDICT_RETRY, .reason = "away", .why = "nobody there" };
 
-static int create(struct node *n, const void *config, struct error *err)
-{
-    (void)err;
-    (void)sender_new(n, config);
-    return 0;
-}
-
-static int start(struct node *n, struct error *err)
-{
-    return sender_start(n->sender, err);
-}
-
-static void stop(struct node *n, uint64_t deadline, void (*done)(struct node *))
-{
-    sender_stop(n->sender, deadline, done);
-}
-
-static void destroy(struct node *n)
-{
-    sender_free(n->sender);
-}
-
-static const struct component queue = {
-    .type = "queue",
-    .kind = COMPONENT_EXPORTER,
-    .node_size = sizeof(struct node),
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .destroy = destroy,
-};
-
 static void begin_side(struct side *s)
 {
     sink_init(&s->sink);
@@ -76,7 +39,7 @@ static void begin_side(struct side *s)
     ledger_init(&s->ledger, "exporter", "x", SIGNAL_LOGS);
     s->options.attempt = &s->sink.in;
     s->options.retry = &retries;
-    s->node = rig_node(&rig, &queue, &s->options, SIGNAL_LOGS, &s->ledger, NULL);
+    s->node = rig_node(&rig, &queue_only, &s->options, SIGNAL_LOGS, &s->ledger, NULL);
     s->tap = ledger_tap_new(&rig.loop.turn, &s->ledger, &s->node->in);
 }
 
@@ -113,21 +76,9 @@ static void teardown(void)
     rig_close(&rig);
 }
 
-static void on_settled(struct ack *ack, const struct outcome *o)
-{
-    struct client *c = container_of(ack, struct client, ack);
-
-    c->settled = true;
-    c->outcome = *o;
-}
-
 static void send_items(uint64_t items)
 {
-    struct client *c = &clients[n_clients++];
-
-    c->settled = false;
-    ack_init(&c->ack, &rig.loop.turn, NULL, items, true, on_settled);
-    consumer_send(old.tap, rig_logs(&rig, 0, items), &c->ack);
+    client_send(&clients[n_clients++], &rig, old.tap, rig_logs(&rig, 0, items));
     turn_run(&rig.loop.turn);
 }
 

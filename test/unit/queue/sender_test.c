@@ -4,7 +4,8 @@
 
 #include "otlp/metadata.h"
 #include "pipeline/ledger_tap.h"
-#include "support/rig.h"
+#include "support/client.h"
+#include "support/queue_only.h"
 #include "support/sink.h"
 
 #include <check.h>
@@ -12,13 +13,6 @@
 
 #define MS NS_PER_MS
 #define CLIENTS 512
-
-struct client {
-    struct ack ack;
-    bool settled;
-    struct outcome outcome;
-    uint64_t items;
-};
 
 static struct rig rig;
 static struct ledger ledger;
@@ -37,68 +31,15 @@ static const struct outcome safe = { .verdict = VERDICT_SAFE };
 static const struct outcome refuse = { .verdict = VERDICT_REJECT, .reason = "bad", .why = "no" };
 static const struct outcome come_again = { .verdict = VERDICT_RETRY, .reason = "away", .why = "nobody there" };
 
-static int create(struct node *n, const void *config, struct error *err)
-{
-    (void)err;
-    (void)sender_new(n, config);
-    return 0;
-}
-
-static int start(struct node *n, struct error *err)
-{
-    return sender_start(n->sender, err);
-}
-
-static void stop(struct node *n, uint64_t deadline, void (*done)(struct node *))
-{
-    sender_stop(n->sender, deadline, done);
-}
-
-static void destroy(struct node *n)
-{
-    sender_free(n->sender);
-}
-
-static const struct component queue = {
-    .type = "queue",
-    .kind = COMPONENT_EXPORTER,
-    .node_size = sizeof(struct node),
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .destroy = destroy,
-};
-
-static uint64_t varint(const uint8_t **at)
-{
-    uint64_t v = 0;
-
-    for (unsigned shift = 0;; shift += 7) {
-        v |= (uint64_t)(**at & 0x7f) << shift;
-        if ((*(*at)++ & 0x80) == 0)
-            return v;
-    }
-}
-
 /* Every item comes out once, and in the order it came in. */
 static void look(struct sink *s, const struct batch *b)
 {
-    uint64_t seen = 0;
-
     (void)s;
     *vec_push(&sizes) = b->items;
-    for (uint32_t i = 0; i < b->n_segments && in_order; i++) {
-        const uint8_t *at = b->segments[i].data, *end = at + b->segments[i].len;
-
-        ck_assert_uint_eq(*at++, 0x0a);
-        (void)varint(&at);
-        ck_assert_uint_eq(*at++, 0x12);
-        (void)varint(&at);
-        for (; at < end; at += 7, seen++)
-            ck_assert_uint_eq(at[6], (uint8_t)next_out++);
-    }
-    if (in_order)
-        ck_assert_uint_eq(seen, b->items);
+    if (!in_order)
+        return;
+    ck_assert_uint_eq(client_logs_follow(b, next_out), b->items);
+    next_out += (unsigned)b->items;
 }
 
 static void setup(void)
@@ -119,7 +60,7 @@ static void setup(void)
 
 static void begin(void)
 {
-    node = rig_node(&rig, &queue, &options, SIGNAL_LOGS, &ledger, NULL);
+    node = rig_node(&rig, &queue_only, &options, SIGNAL_LOGS, &ledger, NULL);
     tap = ledger_tap_new(&rig.loop.turn, &ledger, &node->in);
 }
 
@@ -142,25 +83,14 @@ static void teardown(void)
     rig_close(&rig);
 }
 
-static void on_settled(struct ack *ack, const struct outcome *o)
-{
-    struct client *c = container_of(ack, struct client, ack);
-
-    ck_assert(!c->settled);
-    c->settled = true;
-    c->outcome = *o;
-}
-
 static struct client *send_with(uint64_t items, struct metadata *m)
 {
     struct client *c = &clients[n_clients++];
     struct batch *b = rig_logs(&rig, next_in, items);
 
-    *c = (struct client){ .items = items };
     next_in += (unsigned)items;
     b->metadata = m;
-    ack_init(&c->ack, &rig.loop.turn, NULL, items, true, on_settled);
-    consumer_send(tap, b, &c->ack);
+    client_send(c, &rig, tap, b);
     turn_run(&rig.loop.turn);
     return c;
 }

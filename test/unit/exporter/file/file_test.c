@@ -2,19 +2,13 @@
 /* The node: what comes while a job is writing, and what becomes of it when the node stops or goes. */
 #include "exporter/file/file.c"
 
-#include "support/rig.h"
+#include "support/client.h"
 
 #include <check.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MANY 200
-
-struct client {
-    struct ack ack;
-    bool settled;
-    struct outcome outcome;
-};
 
 static struct rig rig;
 static char directory[32], path[64];
@@ -40,19 +34,9 @@ static void tear_down(void)
     rig_close(&rig);
 }
 
-static void on_settled(struct ack *ack, const struct outcome *o)
-{
-    struct client *c = container_of(ack, struct client, ack);
-
-    ck_assert(!c->settled);
-    c->settled = true;
-    outcome_copy(&c->outcome, o);
-}
-
 static void send_some(struct client *c, uint64_t items)
 {
-    ack_init(&c->ack, &rig.loop.turn, NULL, items, true, on_settled);
-    consumer_send(&node->in, rig_logs(&rig, 0, items), &c->ack);
+    client_send(c, &rig, &node->in, rig_logs(&rig, 0, items));
 }
 
 static void run_loop(void)

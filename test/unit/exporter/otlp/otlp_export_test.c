@@ -3,7 +3,7 @@
 #include "exporter/otlp/otlp_exporter.h"
 
 #include "otlp/validate.h"
-#include "support/rig.h"
+#include "support/client.h"
 
 #include <check.h>
 #include <sys/resource.h>
@@ -19,11 +19,7 @@ static struct retry_config retry = {
     .enabled = true, .initial_interval = { (int64_t)NS_PER_S }, .max_interval = { (int64_t)NS_PER_S }, .multiplier = 1
 };
 static struct string_map headers;
-static struct client {
-    struct ack ack;
-    struct outcome outcome;
-    bool settled;
-} client;
+static struct client client;
 
 static void start_call(struct otlp_exporter *to, struct http_call *c)
 {
@@ -70,18 +66,9 @@ static void teardown(void)
     rig_close(&rig);
 }
 
-static void on_settled(struct ack *ack, const struct outcome *o)
-{
-    (void)ack;
-    client.settled = true;
-    client.outcome = *o;
-}
-
 static void send_logs(uint64_t items)
 {
-    client.settled = false;
-    ack_init(&client.ack, &rig.loop.turn, NULL, items, true, on_settled);
-    consumer_send(&n.node.in, rig_logs(&rig, 0, items), &client.ack);
+    client_send(&client, &rig, &n.node.in, rig_logs(&rig, 0, items));
     turn_run(&rig.loop.turn);
 }
 
@@ -121,8 +108,7 @@ START_TEST(a_batch_that_fits_goes_in_one_call_from_where_it_lies)
     struct batch *b = rig_logs(&rig, 0, 10);
     const uint8_t *data = b->segments[0].data;
 
-    ack_init(&client.ack, &rig.loop.turn, NULL, 10, true, on_settled);
-    consumer_send(&n.node.in, b, &client.ack);
+    client_send(&client, &rig, &n.node.in, b);
     turn_run(&rig.loop.turn);
     ck_assert_uint_eq(call->n_parts, 1);
     ck_assert_ptr_eq(call->parts[0].data, data);

@@ -3,7 +3,7 @@
 #include "pipeline/ledger_tap.h"
 #include "processor/tail_sampling/policy_leaf.c"
 #include "processor/tail_sampling/tail_inside.h"
-#include "support/rig.h"
+#include "support/client.h"
 #include "support/sink.h"
 
 #include <check.h>
@@ -12,14 +12,8 @@
 
 extern const struct component tail_sampling_processor;
 
-#define SENDERS 256
+#define CLIENTS 256
 #define MS NS_PER_MS
-
-struct sender {
-    struct ack ack;
-    bool settled;
-    struct outcome outcome;
-};
 
 static struct rig rig;
 static struct ledger ledger;
@@ -28,17 +22,9 @@ static struct tail_config config;
 static struct policy_config policies[4];
 static struct node *node;
 static struct consumer *tap;
-static struct sender senders[SENDERS];
+static struct client clients[CLIENTS];
 static struct bytes parent; /* of the spans that are sent */
-static size_t n_senders;
-
-static void on_settled(struct ack *ack, const struct outcome *o)
-{
-    struct sender *s = container_of(ack, struct sender, ack);
-
-    s->settled = true;
-    s->outcome = *o;
-}
+static size_t n_clients;
 
 static void setup(void)
 {
@@ -53,7 +39,7 @@ static void setup(void)
         .num_traces = 1000,
         .max_bytes = 1 << 20,
     };
-    n_senders = 0;
+    n_clients = 0;
     parent = bytes_of(NULL, 0);
 }
 
@@ -98,9 +84,9 @@ static void put_spans(struct buf *out, unsigned trace, unsigned n, uint64_t ms)
 }
 
 /* Its resource has a schema URL of so many bytes. */
-static struct sender *send_spans_of(unsigned trace, unsigned n, uint64_t ms, size_t url)
+static struct client *send_spans_of(unsigned trace, unsigned n, uint64_t ms, size_t url)
 {
-    struct sender *s = &senders[n_senders++];
+    struct client *s = &clients[n_clients++];
     struct buf b = { 0 };
     size_t resource = pb_begin(&b, OTLP_REQUEST_RESOURCES), scope, mark;
     struct block *block;
@@ -117,15 +103,13 @@ static struct sender *send_spans_of(unsigned trace, unsigned n, uint64_t ms, siz
     pb_end(&b, resource);
     block = block_force(&rig.budget, b.len);
     memcpy(block->data, b.data, b.len);
-    *s = (struct sender){ .settled = false };
-    ack_init(&s->ack, &rig.loop.turn, NULL, n, true, on_settled);
-    consumer_send(tap, batch_new(SIGNAL_TRACES, block, bytes_of(block->data, b.len), n, 0), &s->ack);
+    client_send(s, &rig, tap, batch_new(SIGNAL_TRACES, block, bytes_of(block->data, b.len), n, 0));
     buf_free(&b);
     turn_run(&rig.loop.turn);
     return s;
 }
 
-static struct sender *send_spans(unsigned trace, unsigned n, uint64_t ms)
+static struct client *send_spans(unsigned trace, unsigned n, uint64_t ms)
 {
     return send_spans_of(trace, n, ms, 0);
 }
@@ -178,7 +162,7 @@ END_TEST
 
 START_TEST(while_a_send_is_out_memory_is_bounded_and_senders_wait_outside)
 {
-    struct sender *last = NULL;
+    struct client *last = NULL;
     struct tail *t;
 
     config.max_bytes = 32768;
@@ -207,7 +191,7 @@ END_TEST
  * its time for that, its senders wait. */
 START_TEST(what_cannot_leave_makes_nothing_else_decided_early)
 {
-    struct sender *last = NULL;
+    struct client *last = NULL;
     unsigned i = 0;
 
     config.max_bytes = 3 << 19;
