@@ -14,6 +14,7 @@ import pytest
 from harness.compiled import compiled
 from harness.limits import PATIENCE, ROOT, free_port, tool
 from harness.otlp import sample
+from harness.programs import running
 from harness.prometheus import wait_same_series
 from harness.targets import Target, config, job, wait_point, wait_points
 from test_sdks import BUILT, PEERS, made_once, make, toolchain
@@ -112,32 +113,20 @@ service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheus]}}}
 
 
 @contextlib.contextmanager
-def running(address, *command):
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline and process.poll() is None, command
-                time.sleep(0.05)
+def exposing(address, *command):
+    with running(command, lambda: urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE).close()):
         yield address
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 def node_exporter():
     address = f"127.0.0.1:{free_port()}"
     quiet = [f"--no-collector.{c}" for c in ("netclass", "netdev", "filesystem", "diskstats", "arp", "cpufreq")]  # others' devices come and go
-    return running(address, tool("prometheus-node-exporter"), f"--web.listen-address={address}", *quiet)
+    return exposing(address, tool("prometheus-node-exporter"), f"--web.listen-address={address}", *quiet)
 
 
 def go_client(version):
     address = f"127.0.0.1:{free_port()}"
-    return running(address, compiled(f"client_{version}"), address)
+    return exposing(address, compiled(f"client_{version}"), address)
 
 
 def java_client():
@@ -151,7 +140,7 @@ def java_client():
             make("javac failed", javac, "-cp", f"{folder}/lib/*", "-d", str(folder / "classes"), str(PEERS / "java_metrics/Metrics.java"))
     port = free_port()
     small = ["-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-    return running(f"127.0.0.1:{port}", tool("java"), *small, "-cp", f"{folder}/classes:{folder}/lib/*", "Metrics", str(port))
+    return exposing(f"127.0.0.1:{port}", tool("java"), *small, "-cp", f"{folder}/classes:{folder}/lib/*", "Metrics", str(port))
 
 
 REAL = {

@@ -8,11 +8,11 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 
 import pytest
 from harness.authority import Authority
 from harness.limits import OTELCD, PATIENCE, free_port, tool
+from harness.programs import running
 from harness.relay import Relay, TlsFront, TunnelProxy
 from harness.targets import Target, job, wait_point
 from harness.targets import config as scraping
@@ -34,20 +34,8 @@ def agent_config(ca, port, *more, host=NAME, base=AGENT):
 
 @contextlib.contextmanager
 def program(port, *command):
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), PATIENCE).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline and process.poll() is None, command
-                time.sleep(0.05)
+    with running(command, lambda: socket.create_connection(("127.0.0.1", port), PATIENCE).close()):
         yield port
-    finally:
-        process.kill()
-        process.wait(PATIENCE)
 
 
 def microsocks(*login):

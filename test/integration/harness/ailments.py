@@ -119,6 +119,28 @@ def saying_date(ahead):
         yield f"http://{address}"
 
 
+def failing(w, exporter):
+    """An exporter of traces that says it does not get on."""
+    d = w.start(pipeline(exporter=exporter))
+    send(d, traces())
+    w.wait_failing(d)
+    yield d
+
+
+def refused(w, status, body=b"", headers=None):
+    with answering(status, body, headers) as peer:
+        yield from failing(w, http_to(peer.endpoint))
+
+
+def unsent(w, answer=None, request=None):
+    """A receiver of remote write that answers so, and points that it does not get."""
+    with closing(Receiver(answer)) as r:
+        d = w.start(pipeline("metrics", write_to(r.url)))
+        send(d, request or Metrics().gauge("x", 1).request)
+        d.wait_log("Points are not sent")
+        yield d
+
+
 # ---- who sends ----
 
 
@@ -284,55 +306,37 @@ def a_queue_is_full(w):
 
 @case("exporter_fails", "Connection refused", "wait in its queue", change="exporters::otlp_grpc::endpoint")
 def nothing_listens_where_an_exporter_sends_to(w):
-    d = w.start(pipeline(exporter=grpc_to("127.0.0.1:1")))
-    send(d, traces())
-    w.wait_failing(d)
-    yield d
+    yield from failing(w, grpc_to("127.0.0.1:1"))
 
 
 @case("exporter_fails", "look up", "name server", change="endpoint")
 def a_name_is_unknown(w):
-    d = w.start(pipeline(exporter=http_to("http://nowhere.invalid:4318")))
-    send(d, traces())
-    w.wait_failing(d)
-    yield d
+    yield from failing(w, http_to("http://nowhere.invalid:4318"))
 
 
 @case("exporter_fails", "not trusted", change="tls::ca_file")
 def the_peers_authority_is_not_trusted(w):
     cert, key = w.authority.issue("localhost")
     with closing(GrpcPeer(tls=(cert, key, None))) as peer:
-        d = w.start(pipeline(exporter=f'otlp_grpc: {{endpoint: "127.0.0.1:{peer.port}", {QUEUE}}}'))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+        yield from failing(w, f'otlp_grpc: {{endpoint: "127.0.0.1:{peer.port}", {QUEUE}}}')
 
 
 @case("exporter_fails", "plain text", change="tls::insecure")
 def tls_is_spoken_to_a_plain_port(w):
     with answering(200) as peer:
-        d = w.start(pipeline(exporter=f'otlp_grpc: {{endpoint: "127.0.0.1:{peer.port}", {QUEUE}}}'))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+        yield from failing(w, f'otlp_grpc: {{endpoint: "127.0.0.1:{peer.port}", {QUEUE}}}')
 
 
 @case("exporter_fails", "4317", change="endpoint")
 def grpc_is_spoken_to_the_port_of_http(w):
     with saying(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n") as address:
-        d = w.start(pipeline(exporter=grpc_to(address)))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+        yield from failing(w, grpc_to(address))
 
 
 @case("exporter_fails", "4318", change="endpoint")
 def http_is_spoken_to_the_port_of_grpc(w):
     with closing(GrpcPeer()) as peer:
-        d = w.start(pipeline(exporter=http_to(f"http://{peer.endpoint}")))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+        yield from failing(w, http_to(f"http://{peer.endpoint}"))
 
 
 @case("exporter_fails", "503", "own log")
@@ -346,47 +350,28 @@ def a_peer_fails(w):
 
 @case("dropped_unauthorized", "401", "credentials", change="headers")
 def a_peer_does_not_know_who_sends(w):
-    with answering(401) as peer:
-        d = w.start(pipeline(exporter=http_to(peer.endpoint)))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+    yield from refused(w, 401)
 
 
 @case("dropped_not_found", "404", change="endpoint")
 def nothing_takes_data_at_that_path(w):
-    with answering(404) as peer:
-        d = w.start(pipeline(exporter=http_to(peer.endpoint)))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+    yield from refused(w, 404)
 
 
 @case("dropped_redirected", "302", "another address")
 def a_peer_points_elsewhere(w):
-    with answering(302, headers={"Location": "http://elsewhere.test/"}) as peer:
-        d = w.start(pipeline(exporter=http_to(peer.endpoint)))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+    yield from refused(w, 302, headers={"Location": "http://elsewhere.test/"})
 
 
 @case("dropped_unimplemented", "UNIMPLEMENTED", "pipeline for")
 def a_peer_has_no_pipeline_for_the_signal(w):
     with closing(GrpcPeer(lambda call: ("UNIMPLEMENTED", "no", None))) as peer:
-        d = w.start(pipeline(exporter=grpc_to(peer.endpoint)))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+        yield from failing(w, grpc_to(peer.endpoint))
 
 
 @case("dropped_too_large", "larger than what the peer takes", change="max_request_bytes")
 def one_item_is_larger_than_the_peer_takes(w):
-    with answering(413) as peer:
-        d = w.start(pipeline(exporter=http_to(peer.endpoint)))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
+    yield from refused(w, 413)
 
 
 @case("no_token", "token_url", change="token_url")
@@ -582,29 +567,17 @@ def refuse(text):
 
 @case("dropped_out_of_order", "two senders share")
 def a_receiver_has_newer_samples(w):
-    with closing(Receiver(refuse(b"out of order sample"))) as r:
-        d = w.start(pipeline("metrics", write_to(r.url)))
-        send(d, Metrics().gauge("x", 1).request)
-        d.wait_log("Points are not sent")
-        yield d
+    yield from unsent(w, refuse(b"out of order sample"))
 
 
 @case("dropped_duplicate", "service.instance.id")
 def two_senders_have_one_identity(w):
-    with closing(Receiver(refuse(b"duplicate sample for timestamp"))) as r:
-        d = w.start(pipeline("metrics", write_to(r.url)))
-        send(d, Metrics().gauge("x", 1).request)
-        d.wait_log("Points are not sent")
-        yield d
+    yield from unsent(w, refuse(b"duplicate sample for timestamp"))
 
 
 @case("dropped_too_old", "clock")
 def samples_are_too_old_for_the_receiver(w):
-    with closing(Receiver(refuse(b"out of bounds"))) as r:
-        d = w.start(pipeline("metrics", write_to(r.url)))
-        send(d, Metrics().gauge("x", 1).request)
-        d.wait_log("Points are not sent")
-        yield d
+    yield from unsent(w, refuse(b"out of bounds"))
 
 
 @case("dropped_rejected_by_peer", "no such tenant", "message")
@@ -665,11 +638,7 @@ def a_histogram_has_too_many_buckets(w):
 
 @case("dropped_delta_temporality", "cumulative")
 def a_sum_has_deltas(w):
-    with closing(Receiver()) as r:
-        d = w.start(pipeline("metrics", write_to(r.url)))
-        send(d, Metrics().sum("x", 1, temporality=DELTA).request)
-        d.wait_log("Points are not sent")
-        yield d
+    yield from unsent(w, request=Metrics().sum("x", 1, temporality=DELTA).request)
 
 
 @case("dropped_not_newer", "twice")

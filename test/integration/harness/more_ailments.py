@@ -7,7 +7,7 @@ import socket
 import time
 
 from .ailments import (
-    DIRECT, ONCE, POLICY, QUEUE, SCRAPED, answering, case, closing, grpc_to, http_to, pipeline, refuse, saying, scraping, send, write_to,
+    DIRECT, ONCE, POLICY, QUEUE, answering, case, closing, http_to, pipeline, refuse, refused, scraping, send, unsent, write_to,
 )  # fmt: skip
 from .limits import free_port
 from .otlp import DELTA, Metrics, logs, traces
@@ -15,14 +15,6 @@ from .otlp_peer import HttpPeer
 from .remote_write import Receiver
 
 # ---- a peer refuses for good ----
-
-
-def refused(w, status, body=b"", headers=None):
-    with answering(status, body, headers) as peer:
-        d = w.start(pipeline(exporter=http_to(peer.endpoint)))
-        send(d, traces())
-        w.wait_failing(d)
-        yield d
 
 
 @case("dropped_forbidden", "403", "ask whoever runs the peer")
@@ -47,11 +39,7 @@ def a_peer_does_not_read_the_form(w):
 
 @case("dropped_bad_label", "label")
 def a_receiver_does_not_take_a_label(w):
-    with closing(Receiver(refuse(b"invalid label name"))) as r:
-        d = w.start(pipeline("metrics", write_to(r.url)))
-        send(d, Metrics().gauge("x", 1).request)
-        d.wait_log("Points are not sent")
-        yield d
+    yield from unsent(w, refuse(b"invalid label name"))
 
 
 @case("dropped_authenticator", "several values", change="auth::authenticator")
@@ -309,8 +297,6 @@ def new_certificates_cannot_be_used(w):
     cert.write_text("no certificate")
     d.wait_log("New TLS files cannot be used")
     yield d
-
-
 
 
 @case("exporter_is_refused", "401", "credentials", change="headers")

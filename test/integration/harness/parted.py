@@ -15,6 +15,7 @@ import json
 
 import yaml
 
+from . import kept
 from .limits import ROOT
 
 FOLDER = ROOT / "test/data/parted"
@@ -114,11 +115,8 @@ def left(folder, case):
 
 
 def expected(name):
-    return json.loads((FOLDER / "expected.json").read_text())[name]
+    return kept.expected(FOLDER, name)
 
 
 def keep_expected(name, found):
-    path = FOLDER / "expected.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    kept[name] = found
-    path.write_text(json.dumps({k: kept[k] for k in CASES if k in kept}, indent=1) + "\n")
+    kept.keep_expected(FOLDER, CASES, name, found)

@@ -7,6 +7,7 @@ import json
 
 import yaml
 
+from . import kept
 from .limits import ROOT
 
 FOLDER = ROOT / "test/data/ottl/profiles"
@@ -81,11 +82,8 @@ def told(text):
 
 
 def expected(name):
-    return json.loads((FOLDER / "expected.json").read_text())[name]
+    return kept.expected(FOLDER, name)
 
 
 def keep_expected(name, found):
-    path = FOLDER / "expected.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    kept[name] = found
-    path.write_text(json.dumps({k: kept[k] for k in CASES if k in kept}, indent=1) + "\n")
+    kept.keep_expected(FOLDER, CASES, name, found)
