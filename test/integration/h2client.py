@@ -11,6 +11,7 @@ import time
 import h2.config
 import h2.connection
 import h2.events
+from harness.limits import PATIENCE
 
 
 class Answer:
@@ -33,7 +34,7 @@ class Answer:
 
 
 class Client:
-    def __init__(self, port, host="127.0.0.1", timeout=10):
+    def __init__(self, port, host="127.0.0.1", timeout=PATIENCE):
         self.timeout = timeout
         self.sock = socket.create_connection((host, port), timeout=timeout)
         config = h2.config.H2Configuration(client_side=True, validate_outbound_headers=False,

@@ -189,7 +189,7 @@ def test_scrapers_with_a_window_of_zero_give_way_to_one_that_reads(otelcd):
         while not a.cut and not any(kind == HEADERS for kind, _, _, _ in a.frames()):
             assert time.monotonic() < until
             threading.Event().wait(0.01)
-    until = time.monotonic() + 5  # long before the minute that an answer may wait for its peer
+    until = time.monotonic() + 30  # long before the minute that an answer may wait for its peer
     while d.http("GET", "/metrics", address=d.scrape_address())[0] != 200:
         assert time.monotonic() < until, "places are held by those who do not read"
         threading.Event().wait(0.05)

@@ -58,7 +58,7 @@ def daemon(otelcd):
 
 def post(port, path, body, headers=None, method="POST"):
     """One HTTP/1.1 exchange: status, headers, body."""
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         c.request(method, path, body, {"content-type": "application/x-protobuf", **(headers or {})})
         r = c.getresponse()
@@ -246,7 +246,7 @@ def test_content_encodings_are_inflated(daemon, encoding, compress):
 
 
 def test_a_chunked_body_without_a_length_is_taken(daemon):
-    c = http.client.HTTPConnection("127.0.0.1", daemon.http_port, timeout=10)
+    c = http.client.HTTPConnection("127.0.0.1", daemon.http_port, timeout=PATIENCE)
     c.request("POST", "/v1/traces", iter([SPAN[:7], SPAN[7:8], SPAN[8:]]),
               {"content-type": "application/x-protobuf"}, encode_chunked=True)
     assert c.getresponse().status == 200
@@ -406,7 +406,7 @@ def test_a_grpc_exporter_pointed_at_the_http_port_is_served_and_the_log_says_wha
 def test_a_tls_client_on_a_plain_port_is_named_in_the_log(daemon):
     daemon.expect_warning("TLS")
     for _ in range(3):
-        s = socket.create_connection(("127.0.0.1", daemon.grpc_port), timeout=10)
+        s = socket.create_connection(("127.0.0.1", daemon.grpc_port), timeout=PATIENCE)
         s.sendall(bytes.fromhex("160301020001000 1fc0303".replace(" ", "")) + bytes(200))
         try:
             while s.recv(4096):

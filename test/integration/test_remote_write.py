@@ -412,7 +412,7 @@ def test_a_full_queue_tells_the_sender_to_come_again(otelcd, receiver):
     gate = threading.Event()
 
     def answer(request):
-        gate.wait(20)
+        gate.wait(PATIENCE)
         return 204, {}, b""
 
     r = receiver(answer)
@@ -509,7 +509,7 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(otelcd, receiver,
             while not stop.is_set():
                 value = float(len(sent))
                 try:
-                    d.export(point("x", value, len(sent)), timeout=5)
+                    d.export(point("x", value, len(sent)))
                 except Exception:
                     return
                 sent.append(value)
@@ -521,7 +521,7 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(otelcd, receiver,
         d.terminate(signal.SIGKILL)
         d.process.wait()
         stop.set()
-        t.join(20)
+        t.join(PATIENCE)
     d = otelcd(text, allow=["ended in the middle"])
     wait_settled(d)
     arrived = r.values("x")

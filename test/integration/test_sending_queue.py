@@ -84,7 +84,7 @@ def test_kill_9_in_a_loop_loses_nothing_acknowledged(otelcd, tmp_path):
             nonlocal acknowledged
             while True:
                 try:
-                    d.export(otlp.traces(3), timeout=5)
+                    d.export(otlp.traces(3))
                 except Exception:
                     return
                 acknowledged += 3
@@ -93,10 +93,10 @@ def test_kill_9_in_a_loop_loses_nothing_acknowledged(otelcd, tmp_path):
 
         t = threading.Thread(target=load)
         t.start()
-        assert done.wait(30)
+        assert done.wait(PATIENCE)
         d.terminate(signal.SIGKILL)
         d.process.wait()
-        t.join(20)
+        t.join(PATIENCE)
         d.close_clients()
     d = otelcd(text, allow=["ended in the middle"])
     d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)

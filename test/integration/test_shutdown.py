@@ -82,15 +82,13 @@ def test_a_batch_that_waits_leaves_at_sigterm(otelcd):
 
 
 def test_connections_that_idle_do_not_hold_up_the_end(otelcd):
-    d = otelcd(NOP)
+    d = otelcd(NOP, args=["--set", "service.shutdown_timeout=1h"])
     idle = []
     for address in (d.grpc_address(), d.http_address(), d.scrape_address()):
         host, port = address.rsplit(":", 1)
         idle.append(socket.create_connection((host, int(port))))
-    began = time.monotonic()
     d.terminate()
-    assert d.wait_end() == 0
-    assert time.monotonic() - began < 5
+    assert d.wait_end(PATIENCE / 2) == 0
     for s in idle:
         s.close()
 
@@ -101,23 +99,19 @@ def test_a_request_that_never_ends_holds_up_the_end_no_longer_than_the_deadline(
     host, port = d.http_address().rsplit(":", 1)
     with socket.create_connection((host, int(port))) as s:
         s.sendall(HALF)
-        began = time.monotonic()
         d.terminate()
-        assert d.wait_end() == 0
-        assert time.monotonic() - began < 5
+        assert d.wait_end(PATIENCE / 2) == 0
 
 
 def test_a_second_signal_ends_at_once(otelcd):
-    d = otelcd(NOP, end=False, allow=["."])
+    d = otelcd(NOP, args=["--set", "service.shutdown_timeout=1h"], end=False, allow=["."])
     host, port = d.http_address().rsplit(":", 1)
     with socket.create_connection((host, int(port))) as s:
         s.sendall(HALF)
-        began = time.monotonic()
         d.terminate()
         d.wait_log("^Starting shutdown")
         d.terminate()
-        d.wait_end()
-        assert time.monotonic() - began < 5
+        d.wait_end(PATIENCE / 2)
 
 
 QUEUES = {
