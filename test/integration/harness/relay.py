@@ -11,9 +11,12 @@ from .limits import PATIENCE
 
 
 def end_both_ways(end):
-    """Not end.shutdown(): that takes the TLS layer off first, and who still reads would take ciphertext for text."""
+    """Not SSLSocket.shutdown(): that takes the TLS layer off first, and who still reads would take ciphertext for text."""
     try:
-        socket.socket.shutdown(end, socket.SHUT_RDWR)
+        if isinstance(end, ssl.SSLSocket):
+            socket.socket.shutdown(end, socket.SHUT_RDWR)
+        else:
+            end.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
 
