@@ -23,7 +23,7 @@ EXAMPLES = sorted(p.name for p in (ROOT / "config").glob("*.yaml"))
 
 
 def run(*command, **more):
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **more)
+    return subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE, **more)
 
 
 def free_ports(text):

@@ -109,20 +109,27 @@ def seen(samples):
     return {name for _, _, stack in samples for name in stack}
 
 
+def tells_all(samples):
+    """Of the loop, of a thread beside it, and of what is expected to take the time."""
+    beside = any("work_until_closed" in stack and "main" not in stack for _, _, stack in samples)
+    reads = any(re.match("json_|read_value", stack[0]) for _, _, stack in samples)
+    return sum(count for count, _, _ in samples) >= 10 and {"main", "uv_run"} <= seen(samples) and beside and reads
+
+
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own handlers stand between")
 def test_a_profile_says_which_functions_took_the_time_on_the_loop_and_beside_it(otelcd, tmp_path):
     d = otelcd(config())
     with Load(d, 500), Load(d, 20000):  # a large one is read on a thread
-        status, data = ask(d, "profile?seconds=3", timeout=2 * PATIENCE)
-    assert status == 200
-    samples = read_profile(data)
-    assert sum(count for count, _, _ in samples) >= 10
-    assert {"main", "uv_run"} <= seen(samples)
-    assert any("work_until_closed" in stack and "main" not in stack for _, _, stack in samples)
-    assert any(re.match("json_|read_value", stack[0]) for _, _, stack in samples)
+        samples, files, deadline = [], [], time.monotonic() + PATIENCE
+        while not tells_all(samples):  # of a machine that is busy it may get little
+            status, data = ask(d, "profile?seconds=1", timeout=2 * PATIENCE)
+            assert status == 200
+            samples += read_profile(data)
+            files.append(tmp_path / f"cpu{len(files)}.pb.gz")
+            files[-1].write_bytes(data)
+            assert time.monotonic() < deadline, samples
     if shutil.which("go"):
-        (tmp_path / "cpu.pb.gz").write_bytes(data)
-        ran = subprocess.run(["go", "tool", "pprof", "-top", str(tmp_path / "cpu.pb.gz")], capture_output=True, text=True, timeout=10 * PATIENCE)  # it may have to be built
+        ran = subprocess.run(["go", "tool", "pprof", "-top", *map(str, files)], capture_output=True, text=True, timeout=10 * PATIENCE)  # it may have to be built
         assert ran.returncode == 0 and "Type: cpu" in ran.stdout and re.search(r"json_|read_value", ran.stdout), ran.stdout + ran.stderr
 
 

@@ -94,7 +94,7 @@ def runs(values):
     short = []
     for v in values:
         v = float(v) if isinstance(v, str) else v
-        v = None if v is None or math.isnan(v) else v
+        v = None if v is None or math.isnan(v) else float(f"{v:.10g}")  # what the store packs is not exact to the last digit
         if not short or short[-1] != v:
             short.append(v)
     return short
