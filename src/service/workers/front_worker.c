@@ -356,10 +356,12 @@ static int spawn(struct front_worker *w, int channel, int doors)
     w->process = mem_zalloc(sizeof(*w->process));
     w->process->data = w;
     rc = uv_spawn(&w->front->service->loop.uv, w->process, &options);
-    if (rc != 0) {
-        uv_close((uv_handle_t *)w->process, free_handle);
-        w->process = NULL;
+    if (rc == 0) {
+        w->pid = w->process->pid;
+        return 0;
     }
+    uv_close((uv_handle_t *)w->process, free_handle);
+    w->process = NULL;
     return rc;
 }
 
@@ -438,10 +440,8 @@ void front_worker_start(struct front_worker *w)
     w->ran = false;
     front_worker_enter(w, WORKER_STARTING);
     rc = start_process(w);
-    if (rc == 0) {
-        w->pid = w->process->pid;
+    if (rc == 0)
         return;
-    }
     log_error(log_of(w), "Cannot start a worker", F_UINT("worker", w->number), F_STR("error", uv_strerror(rc)));
     if (w->process != NULL) {
         front_worker_kill(w); /* it waits for its configuration; it is started again when it has ended */
