@@ -203,6 +203,16 @@ def test_of_a_group_of_two_one_is_killed_again_and_again_and_every_item_arrives(
     wait_bodies(steady, p, 1200)
 
 
+def test_workers_are_members_of_a_group_each_by_a_name_of_its_own(broker, peer, otelcd):
+    topic, p = broker.topic("workers", 4), peer()
+    a = otelcd(agent(broker.address, topic, producer={"required_acks": "all"}), allow=TROUBLE)
+    g = otelcd(gateway(broker.address, topic, p, group_instance_id="mine").replace("service:\n", "service:\n  workers: 2\n"), allow=TROUBLE)
+    for i in range(10):
+        a.export(numbered(20 * i, 20))
+    wait_bodies(g, p, 200)
+    assert {m[: -len("-01234567-0123-0123-0123-0123456789ab")] for m in broker.members(topic)} == {"mine", "mine-2"}  # a UUID behind each name
+
+
 def test_sasl_plain_is_spoken_and_a_wrong_password_is_named(broker, peer, otelcd):
     topic, p = broker.topic("plain"), peer()
     auth = {"sasl": {"mechanism": "PLAIN", "username": "otel", "password": "otelpw"}}

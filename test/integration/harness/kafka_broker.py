@@ -125,6 +125,13 @@ class Broker:
                 pass
             assert time.monotonic() < deadline and self.process.poll() is None, (self.folder / "broker.log").read_text()[-4000:]
 
+    def members(self, group):
+        """The ids of those that are in that consumer group."""
+        from confluent_kafka import admin
+
+        (found,) = admin.AdminClient({"bootstrap.servers": self.address}).list_groups(group, timeout=PATIENCE)
+        return [m.id for m in found.members]
+
     def topic(self, name, partitions=3, **settings):
         from confluent_kafka import admin
 
