@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/peer_shares.h"
 #include "base/version.h"
+#include "otlp/profile_strings.h"
 #include "otlp/validate.h"
 #include "pipeline/service_view.h"
 #include "service/graph_build.h"
@@ -272,8 +273,11 @@ void trial_stop(struct trial *t)
 
 /* ---- in and out ---- */
 
+#define MOST_RESOLVED (64u << 20) /* bytes of a request of profiles whose numbers have become texts */
+
 bool trial_batch(struct trial *t, enum signal signal, struct bytes wire, struct batch **batch, struct error *err)
 {
+    struct buf resolved = { 0 };
     struct validation v;
     struct block *block;
 
@@ -281,10 +285,13 @@ bool trial_batch(struct trial *t, enum signal signal, struct bytes wire, struct 
         error_set(err, UV_EINVAL, "%s", v.fault);
         return false;
     }
+    if (signal == SIGNAL_PROFILES && profile_strings_resolve(wire, MOST_RESOLVED, &resolved))
+        wire = buf_bytes(&resolved);
     block = block_force(&t->budget, wire.len + 1);
     if (wire.len > 0)
         memcpy(block->data, wire.data, wire.len);
     *batch = batch_new(signal, block, bytes_of(block->data, wire.len), v.items, clock_mono(&t->loop.clock));
+    buf_free(&resolved);
     return true;
 }
 

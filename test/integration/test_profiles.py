@@ -75,3 +75,19 @@ def test_equal_attributes_are_one_entry_of_the_dictionary(otelcd, tmp_path):
     assert faults == 0
     assert len(left["dictionary"]["attributeTable"]) == len(sent["dictionary"]["attributeTable"]) + 1
     assert left["dictionary"]["stringTable"] == sent["dictionary"]["stringTable"] + ["x"]
+
+
+def test_resources_whose_attributes_are_numbers_of_texts_are_known_by_name(otelcd, tmp_path):
+    """As the Go collector sends them on."""
+
+    def change(request):
+        strings = request["dictionary"]["stringTable"]
+        strings += ["numbered", "by a number"]
+        request["resourceProfiles"][0]["resource"]["attributes"] = [
+            {"keyStrindex": len(strings) - 2, "value": {"stringValueStrindex": len(strings) - 1}}]
+
+    statement = 'set(profile.original_payload_format, resource.attributes["numbered"])'
+    faults, _, left = refused_numbers(otelcd, tmp_path, statement, change)
+    assert faults == 0
+    assert left["resourceProfiles"][0]["resource"]["attributes"] == [{"key": "numbered", "value": {"stringValue": "by a number"}}]
+    assert first_profile(left)["originalPayloadFormat"] == "by a number"

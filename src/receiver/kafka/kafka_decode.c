@@ -11,6 +11,7 @@
 #include "otlp/any_value.h"
 #include "otlp/fields.h"
 #include "otlp/json.h"
+#include "otlp/profile_strings.h"
 #include "otlp/repair.h"
 #include "otlp/validate.h"
 #include "spans/jaeger.h"
@@ -187,20 +188,32 @@ static enum kafka_decoded fault_of(const struct validation *check, struct error 
     return KAFKA_BAD;
 }
 
-static enum kafka_decoded check_request(enum signal signal, struct bytes bytes, struct budget *budget,
+/* A valid request; of profiles with texts for numbers of them. */
+static enum kafka_decoded take_request(const struct kafka_value *v, struct bytes bytes, struct budget *budget,
+                                       struct kafka_request *out, uint64_t *need)
+{
+    struct buf resolved = { 0 };
+    bool texts = v->signal == SIGNAL_PROFILES && profile_strings_resolve(bytes, v->most, &resolved);
+    enum kafka_decoded d = fill_block(texts ? buf_bytes(&resolved) : bytes, budget, out, need);
+
+    buf_free(&resolved);
+    return d;
+}
+
+static enum kafka_decoded check_request(const struct kafka_value *v, struct bytes bytes, struct budget *budget,
                                         struct kafka_request *out, uint64_t *need, struct error *err)
 {
     struct validation check;
     struct buf mended = { 0 };
     enum kafka_decoded d = KAFKA_DECODED;
 
-    if (otlp_validate(signal, bytes, &check)) {
-        d = fill_block(bytes, budget, out, need);
-    } else if (!check.is_text || otlp_repair(signal, bytes, &mended) == 0 ||
-               !otlp_validate(signal, buf_bytes(&mended), &check)) {
+    if (otlp_validate(v->signal, bytes, &check)) {
+        d = take_request(v, bytes, budget, out, need);
+    } else if (!check.is_text || otlp_repair(v->signal, bytes, &mended) == 0 ||
+               !otlp_validate(v->signal, buf_bytes(&mended), &check)) {
         d = fault_of(&check, err);
     } else {
-        d = fill_block(buf_bytes(&mended), budget, out, need);
+        d = take_request(v, buf_bytes(&mended), budget, out, need);
     }
     out->items = check.items;
     buf_free(&mended);
@@ -258,9 +271,9 @@ enum kafka_decoded kafka_decode(const struct kafka_value *v, struct budget *budg
     if (v->reading != KAFKA_READ_PROTO)
         bytes = buf_bytes(&wire);
     if (v->n_headers == 0) {
-        d = check_request(v->signal, bytes, budget, out, need, err);
+        d = check_request(v, bytes, budget, out, need, err);
     } else if (put_headers(bytes, v, &with_headers)) {
-        d = check_request(v->signal, buf_bytes(&with_headers), budget, out, need, err);
+        d = check_request(v, buf_bytes(&with_headers), budget, out, need, err);
     } else if (with_headers.len > v->most) {
         error_set(err, UV_E2BIG, "with its headers as attributes of each resource it has more than %zu bytes", v->most);
     } else {

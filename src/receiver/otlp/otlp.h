@@ -146,6 +146,7 @@ struct unpacking {
     } fault;
     struct validation validation;
     struct text_repairs repairs; /* strings that were not UTF-8 */
+    bool resolved;               /* numbers of texts became texts: otlp/profile_strings.h */
     bool foreign;                /* done, without an item, and nobody can have meant that: err says why */
     struct error err;
 };

@@ -229,7 +229,7 @@ static struct packed packed_of(const struct otlp_call *call, const struct unpack
 {
     struct bytes came = bytes_of(call->body.block->data, call->body.len);
 
-    if (u->fault != UNPACK_DONE || u->json || u->repairs.strings > 0 || u->validation.items == 0 ||
+    if (u->fault != UNPACK_DONE || u->json || u->repairs.strings > 0 || u->resolved || u->validation.items == 0 ||
         (call->receiver->node.host->forwarded & 1u << u->coding) == 0 ||
         !coding_is_single(u->coding, came, u->body.len))
         return (struct packed){ 0 };

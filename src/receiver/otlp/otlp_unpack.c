@@ -8,6 +8,7 @@
 #include "receiver/otlp/otlp.h"
 
 #include "otlp/json.h"
+#include "otlp/profile_strings.h"
 #include "otlp/repair.h"
 
 #include <assert.h>
@@ -99,6 +100,14 @@ static bool repair_body(struct unpacking *u, struct buf *wire)
     return true;
 }
 
+/* Of profiles whose resources are described by numbers of texts. Without room the fault says so. */
+static void resolve_strings(struct unpacking *u, struct buf *wire)
+{
+    wire->len = 0;
+    if (profile_strings_resolve(u->body, u->limit, wire))
+        u->resolved = keep_wire(u, wire);
+}
+
 /* Touches nothing but u and wire. */
 static void unpack_body(struct unpacking *u, struct buf *wire)
 {
@@ -110,6 +119,8 @@ static void unpack_body(struct unpacking *u, struct buf *wire)
         u->fault = UNPACK_INVALID;
     else if (!u->json && u->validation.items == 0)
         u->foreign = otlp_foreign_wire(u->signal, u->body, &u->err);
+    if (u->signal == SIGNAL_PROFILES && u->fault == UNPACK_DONE)
+        resolve_strings(u, wire);
 }
 
 static struct unpacking work_of(const struct otlp_call *call)
