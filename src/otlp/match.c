@@ -6,7 +6,7 @@
 #include "otlp/match.h"
 
 #include "base/mem.h"
-#include "codec/regex.h"
+#include "codec/regex_steps.h"
 #include "config/yaml.h"
 #include "otlp/any_value.h"
 #include "otlp/text/any_value_yaml.h"
@@ -101,10 +101,13 @@ struct match {
     struct library *libraries;
     struct buf text; /* of an attribute that is no string */
     enum answer above;
+    struct regex_meter *meter; /* the selection's */
+    bool excludes;
 };
 
 struct selection {
     struct match *include, *exclude;
+    struct regex_meter meter; /* of what is asked about now */
 };
 
 /* match_check() has seen to it that they all compile. */
@@ -137,10 +140,11 @@ static void text_set_free(struct text_set *set)
     free(set->texts);
 }
 
-static bool text_set_has(const struct text_set *set, struct bytes text)
+static bool text_set_has(struct match *m, const struct text_set *set, struct bytes text)
 {
     for (size_t i = 0; i < set->n; i++)
-        if (set->patterns != NULL ? regex_search(set->patterns[i], text) : bytes_equal(set->texts[i], text))
+        if (set->patterns != NULL ? regex_meter_search(m->meter, set->patterns[i], text)
+                                  : bytes_equal(set->texts[i], text))
             return true;
     return !set->given;
 }
@@ -260,10 +264,10 @@ static bool wanted_is(struct match *m, const struct wanted *w, struct bytes any_
     if (w->pattern == NULL)
         return value_equal(&w->value, &v);
     if (v.type == VALUE_STRING)
-        return regex_search(w->pattern, v.bytes);
+        return regex_meter_search(m->meter, w->pattern, v.bytes);
     if (v.type != VALUE_BOOL && v.type != VALUE_INT && v.type != VALUE_DOUBLE)
         return false; /* as in the Go collector: no pattern matches a list */
-    return regex_search(w->pattern, text_of(m, any_value));
+    return regex_meter_search(m->meter, w->pattern, text_of(m, any_value));
 }
 
 static bool has_all(struct match *m, const struct wanted_list *list, struct bytes message, uint32_t number)
@@ -290,14 +294,20 @@ static bool is_of_service(struct match *m, struct bytes resource)
     if (!m->services.given)
         return true;
     if (!find_attribute(resource, OTLP_RESOURCE_ATTRIBUTES, bytes_str("service.name"), &any))
-        return text_set_has(&m->services, bytes_str(NO_SERVICE));
+        return text_set_has(m, &m->services, bytes_str(NO_SERVICE));
     v = value_read(any);
-    return text_set_has(&m->services, v.type == VALUE_STRING ? v.bytes : text_of(m, any));
+    return text_set_has(m, &m->services, v.type == VALUE_STRING ? v.bytes : text_of(m, any));
+}
+
+/* What could not be looked at, for want of steps, is included, and not excluded. */
+static bool holds(const struct match *m, bool matches)
+{
+    return m->meter->over ? !m->excludes : matches;
 }
 
 static enum answer ask_resource(struct match *m, struct bytes resource)
 {
-    if (!is_of_service(m, resource) || !has_all(m, &m->resources, resource, OTLP_RESOURCE_ATTRIBUTES))
+    if (!holds(m, is_of_service(m, resource) && has_all(m, &m->resources, resource, OTLP_RESOURCE_ATTRIBUTES)))
         return m->above = NO;
     return m->above = m->n_libraries > 0 || asks_items(m) ? MAYBE : YES;
 }
@@ -310,8 +320,8 @@ static enum answer ask_scope(struct match *m, struct bytes scope)
     if (m->above != MAYBE)
         return m->above;
     for (size_t i = 0; i < m->n_libraries && all; i++)
-        all = text_set_has(&m->libraries[i].name, v.name) && text_set_has(&m->libraries[i].version, v.version);
-    if (!all)
+        all = text_set_has(m, &m->libraries[i].name, v.name) && text_set_has(m, &m->libraries[i].version, v.version);
+    if (!holds(m, all))
         return NO;
     return asks_items(m) ? MAYBE : YES;
 }
@@ -329,8 +339,8 @@ static bool is_span(struct match *m, struct bytes span)
     if (m->names.given || m->kinds.given) {
         struct span_view v = span_view(span);
 
-        if (!text_set_has(&m->names, v.name) ||
-            (m->kinds.given && !text_set_has(&m->kinds, bytes_str(kind_name(v.kind)))))
+        if (!text_set_has(m, &m->names, v.name) ||
+            (m->kinds.given && !text_set_has(m, &m->kinds, bytes_str(kind_name(v.kind)))))
             return false;
     }
     return has_all(m, &m->attributes, span, OTLP_SPAN_ATTRIBUTES);
@@ -352,27 +362,27 @@ static bool is_log(struct match *m, struct bytes record)
             body = f.bytes;
     }
     v = value_read(body);
-    if (m->bodies.given && !text_set_has(&m->bodies, v.type == VALUE_STRING ? v.bytes : text_of(m, body)))
+    if (m->bodies.given && !text_set_has(m, &m->bodies, v.type == VALUE_STRING ? v.bytes : text_of(m, body)))
         return false;
     if (m->severity && (severity == 0 ? !m->match_undefined : severity < m->min))
         return false;
-    return text_set_has(&m->severity_texts, text) && has_all(m, &m->attributes, record, OTLP_LOG_ATTRIBUTES);
+    return text_set_has(m, &m->severity_texts, text) && has_all(m, &m->attributes, record, OTLP_LOG_ATTRIBUTES);
 }
 
 static bool is_metric(struct match *m, struct bytes metric)
 {
-    return text_set_has(&m->names, metric_view(metric).name);
+    return text_set_has(m, &m->names, metric_view(metric).name);
 }
 
 static bool ask_item(struct match *m, struct bytes item)
 {
     switch (m->signal) {
     case SIGNAL_TRACES:
-        return is_span(m, item);
+        return holds(m, is_span(m, item));
     case SIGNAL_LOGS:
-        return is_log(m, item);
+        return holds(m, is_log(m, item));
     default:
-        return is_metric(m, item);
+        return holds(m, is_metric(m, item));
     }
 }
 
@@ -385,6 +395,12 @@ struct selection *selection_new(const struct match_config *include, const struct
 
     s->include = include->on ? match_new(include, signal) : NULL;
     s->exclude = exclude->on ? match_new(exclude, signal) : NULL;
+    if (s->include != NULL)
+        s->include->meter = &s->meter;
+    if (s->exclude != NULL) {
+        s->exclude->meter = &s->meter;
+        s->exclude->excludes = true;
+    }
     return s;
 }
 
@@ -404,20 +420,28 @@ static enum selected selected(enum answer included, enum answer excluded)
     return included == YES && excluded == NO ? SELECTED_ALL : SELECTED_SOME;
 }
 
+const struct regex_meter *selection_meter(const struct selection *s)
+{
+    return &s->meter;
+}
+
 enum selected selection_resource(struct selection *s, struct bytes resource)
 {
+    regex_meter_begin(&s->meter);
     return selected(s->include != NULL ? ask_resource(s->include, resource) : YES,
                     s->exclude != NULL ? ask_resource(s->exclude, resource) : NO);
 }
 
 enum selected selection_scope(struct selection *s, struct bytes scope)
 {
+    regex_meter_begin(&s->meter);
     return selected(s->include != NULL ? ask_scope(s->include, scope) : YES,
                     s->exclude != NULL ? ask_scope(s->exclude, scope) : NO);
 }
 
 bool selection_item(struct selection *s, struct bytes item)
 {
+    regex_meter_begin(&s->meter);
     if (s->include != NULL && s->include->above != YES && !ask_item(s->include, item))
         return false;
     return s->exclude == NULL || s->exclude->above == NO || (s->exclude->above == MAYBE && !ask_item(s->exclude, item));

@@ -49,6 +49,7 @@ extern const struct option match_rows[];
 void match_check(const struct match_config *c, enum signal signal, const char *path, struct check *ck);
 
 /* What is selected by an include and an exclude, either of which may be off; both have passed match_check(). */
+struct regex_meter;
 struct selection;
 
 struct selection *selection_new(const struct match_config *include, const struct match_config *exclude,
@@ -66,5 +67,8 @@ enum selected {
 enum selected selection_resource(struct selection *s, struct bytes resource);
 enum selected selection_scope(struct selection *s, struct bytes scope);
 bool selection_item(struct selection *s, struct bytes item); /* a span, log record or metric */
+
+/* Of what was asked about last. When it is over, that was taken as selected. */
+const struct regex_meter *selection_meter(const struct selection *s);
 
 #endif

@@ -29,7 +29,16 @@ struct attributes {
     struct selection *selection; /* NULL: all */
     enum selected selected;      /* of what stands above the item */
     struct attribute_list list;
+    struct search_limit limit; /* of the selection */
 };
+
+static bool is_selected(struct attributes *p, struct bytes item)
+{
+    bool is = selection_item(p->selection, item);
+
+    search_limit_note(&p->limit, selection_meter(p->selection));
+    return is;
+}
 
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
@@ -37,6 +46,7 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
 
     (void)edit;
     p->selected = selection_resource(p->selection, at->message);
+    search_limit_note(&p->limit, selection_meter(p->selection));
     return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 
@@ -46,6 +56,7 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
 
     (void)edit;
     p->selected = selection_scope(p->selection, at->message);
+    search_limit_note(&p->limit, selection_meter(p->selection));
     return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 
@@ -54,14 +65,14 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
     struct attributes *p = arg;
 
     (void)edit;
-    return p->selected == SELECTED_ALL || selection_item(p->selection, at->message) ? REWRITE_KEEP : REWRITE_PASS;
+    return p->selected == SELECTED_ALL || is_selected(p, at->message) ? REWRITE_KEEP : REWRITE_PASS;
 }
 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct attributes *p = arg;
 
-    if (p->selected == SELECTED_SOME && at->data == 0 && !selection_item(p->selection, at->message))
+    if (p->selected == SELECTED_SOME && at->data == 0 && !is_selected(p, at->message))
         return REWRITE_KEEP;
     attribute_list_read(&p->list, at->message, at->attributes);
     actions_apply(p->actions, &p->list, p->processor.batch->metadata);
@@ -97,6 +108,7 @@ static int create(struct node *node, const void *config, struct error *err)
     p->actions = actions_new(node, &c->actions);
     actions_ask(p->actions, &p->list);
     p->selected = SELECTED_ALL;
+    search_limit_init(&p->limit, node);
     v->item = on_item;
     if (c->include.on || c->exclude.on) {
         p->selection = selection_new(&c->include, &c->exclude, node->signal);

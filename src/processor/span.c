@@ -5,6 +5,7 @@
 #include "otlp/match.h"
 #include "otlp/view.h"
 #include "processor/item_processor.h"
+#include "processor/search_limit.h"
 #include "processor/span_text.h"
 
 #include <assert.h>
@@ -69,7 +70,7 @@ static const struct option options[] = {
 };
 
 static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, NULL };
+                                                        &item_count_duration, &search_limit_row, NULL };
 
 struct span {
     struct item_processor processor;
@@ -82,6 +83,8 @@ struct span {
     struct attribute_list list;
     struct buf names[2]; /* one being made of the other */
     struct buf name_field;
+    struct regex_meter meter; /* of the rules, for a span */
+    struct search_limit limit;
 };
 
 /* ---- the name ---- */
@@ -139,7 +142,7 @@ static struct bytes apply_rules(struct span *p, struct bytes name)
     unsigned to = 1;
 
     for (size_t i = 0; i < p->n_rules && name.len > 0; i++) {
-        if (!regex_find(p->rules[i], name, found))
+        if (!regex_meter_find(&p->meter, p->rules[i], name, 0, found))
             continue;
         take_groups(p, p->rules[i], name, found, &p->names[to]);
         if (!p->config->name.to_attributes.keep_original_name) {
@@ -195,13 +198,20 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
     struct span *p = arg;
     struct bytes before, name;
 
-    if (p->selected == SELECTED_SOME && !selection_item(p->selection, at->message))
-        return REWRITE_KEEP;
+    if (p->selected == SELECTED_SOME) {
+        bool selected = selection_item(p->selection, at->message);
+
+        search_limit_note(&p->limit, selection_meter(p->selection));
+        if (!selected)
+            return REWRITE_KEEP;
+    }
     before = name = span_view(at->message).name;
     attribute_list_read(&p->list, at->message, at->attributes);
     if (join_attributes(p, &p->names[0]))
         name = buf_bytes(&p->names[0]);
+    regex_meter_begin(&p->meter);
     name = apply_rules(p, name);
+    search_limit_note(&p->limit, &p->meter);
     if (bytes_equal(before, name) && !p->list.changed && !p->config->status.on)
         return REWRITE_KEEP;
     write_span(p, edit, !bytes_equal(before, name), name);
@@ -214,6 +224,7 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
 
     (void)edit;
     p->selected = selection_resource(p->selection, at->message);
+    search_limit_note(&p->limit, selection_meter(p->selection));
     return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 
@@ -223,6 +234,7 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
 
     (void)edit;
     p->selected = selection_scope(p->selection, at->message);
+    search_limit_note(&p->limit, selection_meter(p->selection));
     return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 
@@ -300,6 +312,7 @@ static int create(struct node *node, const void *config, struct error *err)
     item_processor_init(&p->processor, NULL);
     p->processor.visitor.item = on_item;
     p->selected = SELECTED_ALL;
+    search_limit_init(&p->limit, node);
     if (c->include.on || c->exclude.on) {
         p->selection = selection_new(&c->include, &c->exclude, SIGNAL_TRACES);
         p->processor.visitor.resource = on_resource;

@@ -11,6 +11,8 @@ receivers:
 processors:
   redaction: {allow_all_keys: true, blocked_values: ["(a|b|c|d){100}[a-z]{200}x"]}
   attributes: {actions: [{action: delete, pattern: "(a|b|c|d){100}[a-z]{200}x"}, {key: long, action: extract, pattern: "(?P<out>(?:a|b|c|d){100}[a-z]{200})x"}]}
+  attributes/included: {include: {match_type: regexp, log_bodies: ["(a|b|c|d){100}[a-z]{200}x"]}, actions: [{key: mark, action: insert, value: in}]}
+  filter: {logs: {exclude: {match_type: regexp, bodies: ["(a|b|c|d){100}[a-z]{200}x"]}}}
   resource: {attributes: [{action: hash, pattern: "(a|b|c|d){100}[a-z]{200}x"}]}
   tail_sampling:
     decision_wait: 100ms
@@ -22,7 +24,7 @@ exporters:
   nop:
 service:
   pipelines:
-    logs: {receivers: [otlp], processors: [redaction], exporters: [file]}
+    logs: {receivers: [otlp], processors: [filter, attributes/included, redaction], exporters: [file]}
     metrics: {receivers: [otlp], processors: [resource, attributes], exporters: [file]}
     traces: {receivers: [otlp], processors: [tail_sampling], exporters: [nop]}
 """
@@ -46,17 +48,17 @@ def test_what_patterns_had_no_steps_left_for_is_masked_deleted_and_hashed_and_co
     d = otelcd(CONFIG.replace("FOLDER", str(tmp_path)))
     d.expect_warning("may take more steps than")
     resource = {"attributes": [pair(LONG, "secret"), pair("near", "secret too")]}
-    send(d, "logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": "b"}, "attributes": [pair("short", "x"), pair("long", LONG)]}]}]}]})
+    send(d, "logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": LONG}, "attributes": [pair("short", "x"), pair("long", LONG)]}]}]}]})
     point = {"asInt": "1", "timeUnixNano": "1700000000000000000", "attributes": [pair(LONG, "secret"), pair("long", "none")]}
     send(d, "metrics", {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [{"name": "m", "gauge": {"dataPoints": [point]}}]}]}]})
     span = {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "s", "attributes": [pair("long", LONG)]}
     send(d, "traces", {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
-    for processor in ("redaction", "attributes", "resource"):
+    for processor in ("redaction", "attributes", "attributes/included", "filter", "resource"):
         counted(d, processor)
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcol_processor_tail_sampling_sampling_policy_evaluation_error")) == 1)
     assert d.stop() == 0
     lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     (log,) = (line for line in lines if "resourceLogs" in line)
     (metric,) = (line for line in lines if "resourceMetrics" in line)
-    assert log["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["attributes"] == [pair("short", "x"), pair("long", "****")]
+    assert log["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["attributes"] == [pair(key, "****") for key in ("short", "long", "mark")]
     assert "secret" not in json.dumps(metric) and not metric["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["gauge"]["dataPoints"][0].get("attributes")

@@ -7,6 +7,7 @@
 #include "ottl/visited.h"
 #include "processor/filter/filter_config.h"
 #include "processor/item_processor.h"
+#include "processor/search_limit.h"
 
 #include <stdio.h>
 
@@ -37,6 +38,7 @@ static const struct metric_row *const metric_rows[] = {
     &item_count_incoming,
     &item_count_outgoing,
     &item_count_duration,
+    &search_limit_row,
     NULL,
 };
 
@@ -54,6 +56,7 @@ struct filter {
     struct metric *filtered;        /* all */
     struct metric *unmatched;       /* by include and exclude */
     struct ottl_evaluation *evaluation;
+    struct search_limit limit; /* of include and exclude */
 };
 
 static void note_dropped(struct filter *f, struct metric *by, uint64_t items)
@@ -105,16 +108,17 @@ static bool is_selected(struct filter *f, unsigned level, struct bytes message)
 {
     for (unsigned i = 0; i < FILTER_SELECTIONS; i++) {
         struct selection *s = f->selections[i];
+        enum selected selected;
 
         if (s == NULL || (level > LEVEL_RESOURCE && f->selected[i] != SELECTED_SOME))
             continue;
-        if (level > LEVEL_SCOPE) {
-            if (!selection_item(s, message))
-                return false;
-            continue;
-        }
-        f->selected[i] = level == LEVEL_RESOURCE ? selection_resource(s, message) : selection_scope(s, message);
-        if (f->selected[i] == SELECTED_NONE)
+        if (level > LEVEL_SCOPE)
+            selected = selection_item(s, message) ? SELECTED_ALL : SELECTED_NONE;
+        else
+            selected = f->selected[i] =
+                level == LEVEL_RESOURCE ? selection_resource(s, message) : selection_scope(s, message);
+        search_limit_note(&f->limit, selection_meter(s));
+        if (selected == SELECTED_NONE)
             return false;
     }
     return true;
@@ -237,6 +241,7 @@ static int create(struct node *node, const void *config, struct error *err)
     filter_gather(config, node->signal, NULL, take_condition, f);
     filter_selections(config, node->signal, f->selections);
     f->unmatched = counter_of(node, "include, exclude");
+    search_limit_init(&f->limit, node);
     set_visitor(f);
     return 0;
 }

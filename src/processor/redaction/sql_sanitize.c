@@ -350,9 +350,7 @@ static void take_token(struct sql *s)
     s->start = s->p;
     if (letter_len(s, 0) > 0)
         take_word(s);
-    else if (c == '"' && !s->mysql)
-        take_quoted(s, c);
-    else if (c == '`' && s->mysql)
+    else if (c == (s->mysql ? '`' : '"'))
         take_quoted(s, c);
     else if (c == '\'' || c == '"')
         take_text(s, c);
