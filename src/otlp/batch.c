@@ -70,8 +70,10 @@ struct batch *batch_merge(struct batch *const *parts, size_t n)
     }
     b = batch_alloc(parts[0]->signal, total, items, arrival);
     b->metadata = metadata_ref(parts[0]->metadata);
+    b->ordered = true;
     for (size_t i = 0; i < n; i++) {
         assert(parts[i]->signal == b->signal);
+        b->ordered &= parts[i]->ordered;
         for (uint32_t k = 0; k < parts[i]->n_segments; k++) {
             b->segments[at] = parts[i]->segments[k];
             block_ref(b->segments[at++].block);
@@ -97,6 +99,7 @@ struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata)
             (void)block_ref(b->segments[i].block);
         copy = batch_of(b->signal, b->segments, b->n_segments, b->items, b->arrival);
         copy->packed = b->packed;
+        copy->ordered = b->ordered;
         if (copy->packed.block != NULL)
             (void)block_ref(copy->packed.block);
         batch_unref(b);

@@ -37,6 +37,7 @@ struct batch {
     uint64_t arrival;          /* mono ns of the oldest part */
     struct metadata *metadata; /* the client's, where a receiver was told to keep it; may be NULL */
     struct packed packed;      /* only while the batch is what came in one request */
+    bool ordered;              /* in each message in it the fields are known to come in the order of their numbers */
     uint32_t n_segments;
     struct segment segments[];
 };

@@ -141,6 +141,7 @@ static void replace_field(struct walk *k, unsigned level, uint32_t number, const
     leave_out(k, level, start, end);
     put_head(k, number, p->len);
     put_pieces(k);
+    k->replaced = true;
 }
 
 static void drop_field(struct walk *k, unsigned level, unsigned below, const struct pb_field *f, const uint8_t *end)
@@ -291,6 +292,7 @@ static void end_scope(struct walk *k, unsigned level)
         return;
     leave_out(k, level, end, end);
     put_pieces(k);
+    k->replaced = true;
     k->levels[level].kept++;
     k->made += k->w->edit.made;
 }
@@ -405,6 +407,7 @@ static struct batch *make_result(struct walk *k, const struct batch *b)
     }
     made = batch_of(b->signal, segments.v, (uint32_t)segments.n, b->items - k->dropped + k->made, b->arrival);
     made->metadata = metadata_ref(b->metadata);
+    made->ordered = b->ordered && !k->replaced;
     vec_free(&segments);
     return made;
 }
@@ -412,7 +415,9 @@ static struct batch *make_result(struct walk *k, const struct batch *b)
 struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct rewrite_visitor *visitor,
                             struct budget *budget, uint64_t *dropped)
 {
-    struct walk k = { .w = w, .visitor = visitor, .batch = b, .budget = budget, .at = { .walk = &k } };
+    struct walk k = {
+        .w = w, .visitor = visitor, .batch = b, .budget = budget, .at = { .ordered = b->ordered, .walk = &k }
+    };
     struct batch *made;
 
     k.fields = fields_of_item(&k);

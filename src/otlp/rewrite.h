@@ -67,6 +67,7 @@ struct visit {
     struct bytes item;    /* events and exemplars: the span or data point ... */
     size_t index;         /* ... and the how manyth of it, from 0 */
     struct visit_serials in;
+    bool ordered; /* batch->ordered of the batch that is walked */
     struct walk *walk;
 };
 

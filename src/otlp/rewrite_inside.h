@@ -41,6 +41,7 @@ struct walk {
     size_t len;                /* of what is in it */
     size_t slice;              /* begins in it; what is before has been made a slice */
     bool changed;
+    bool replaced; /* something was put in, and not only left out */
     uint64_t dropped, made;
 };
 

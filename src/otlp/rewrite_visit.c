@@ -2,23 +2,27 @@
 /* What a message that is visited is in: looked for when it is asked for, once for each resource and scope. */
 #include "otlp/rewrite_inside.h"
 
-/* Field 1 of a resource's or scope's container. */
-static struct bytes read_head(struct buf *merged, struct bytes container)
+/* Field 1 of a resource's or scope's container. Where fields are in order there is none behind another. */
+static struct bytes read_head(struct buf *merged, struct bytes container, bool ordered)
 {
     struct pb_reader r = pb_reader(container);
-    struct bytes head = { NULL, 0 }, part;
+    struct bytes head = { NULL, 0 };
     unsigned parts = 0;
 
-    while (message_next(&r, OTLP_RESOURCE_GROUP_RESOURCE, &part)) {
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number != OTLP_RESOURCE_GROUP_RESOURCE && ordered)
+            break;
+        if (f.number != OTLP_RESOURCE_GROUP_RESOURCE || f.wire != PB_LEN)
+            continue;
         if (++parts == 1) {
-            head = part;
+            head = f.bytes;
             continue;
         }
         if (parts == 2) {
             merged->len = 0;
             buf_put(merged, head);
         }
-        buf_put(merged, part); /* parts of one message are merged by putting them end to end */
+        buf_put(merged, f.bytes); /* parts of one message are merged by putting them end to end */
         head = buf_bytes(merged);
     }
     return head;
@@ -29,7 +33,7 @@ struct bytes walk_head(struct walk *k, unsigned level)
     unsigned i = level - LEVEL_RESOURCE;
 
     if (!k->found[i])
-        k->heads[i] = read_head(&k->w->merged[i], k->containers[i]);
+        k->heads[i] = read_head(&k->w->merged[i], k->containers[i], k->batch->ordered);
     k->found[i] = true;
     return k->heads[i];
 }

@@ -54,6 +54,7 @@ static pthread_once_t compiled = PTHREAD_ONCE_INIT; /* large requests are valida
 struct scan {
     const uint8_t *end; /* of the request */
     uint64_t items;
+    bool disordered;      /* in a message a field stands behind one of a larger number */
     const uint8_t *fault; /* where it went wrong ... */
     const char *why;      /* ... and how */
 };
@@ -212,11 +213,8 @@ static inline const uint8_t *read_payload(struct scan *s, const uint8_t *p, cons
 {
     uint64_t n;
 
-    if (__builtin_expect(p < end && *p < 0x80, 1)) {
-        n = *p++;
-    } else if (!pb_varint_slow(&p, end, &n)) {
+    if (!pb_varint(&p, end, &n))
         return set_fault(s, p, "the length is malformed");
-    }
     if (n > (uint64_t)(end - p))
         return set_fault(s, p, "the field is longer than what contains it");
     *len = (size_t)n;
@@ -258,13 +256,24 @@ static struct action action_at(const struct table *t, uint64_t tag)
     return f != NULL ? action_of(f, (enum pb_wire)wire) : skip;
 }
 
+/* Behind a varint of at most 10 bytes, of which the last has a bit of its own; NULL: it is none. */
+static inline const uint8_t *skip_varint(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *tenth = end - p > 9 ? p + 9 : end;
+
+    while (p < tenth && *p >= 0x80)
+        p++;
+    return p == end || (p == tenth && *p > 1) ? NULL : p + 1;
+}
+
 static const uint8_t *skip_scalar(struct scan *s, unsigned wire, const uint8_t *p, const uint8_t *end)
 {
-    uint64_t v;
+    const uint8_t *next;
 
     switch (wire) {
     case PB_VARINT:
-        return pb_varint(&p, end, &v) ? p : set_fault(s, p, "the integer is malformed");
+        next = skip_varint(p, end);
+        return next != NULL ? next : set_fault(s, p, "the integer is malformed");
     case PB_FIXED64:
         return end - p >= 8 ? p + 8 : set_fault(s, p, "cut short");
     default:
@@ -294,10 +303,42 @@ static bool has_one_member(struct scan *s, const struct table *t, struct bytes m
     return second == NULL || set_fault(s, second, t->why);
 }
 
+static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p, const uint8_t *end, unsigned depth);
+
+static inline bool scan_key_value(struct scan *s, const struct table *t, const uint8_t *p, const uint8_t *end,
+                                  unsigned depth)
+{
+    return (depth < VALIDATE_MAX_DEPTH && is_plain_key_value(p, end, s->end)) || scan_message(s, t, p, end, depth);
+}
+
+/* Behind the short attributes with this tag that follow one another from p on; NULL: s says why. */
+static inline const uint8_t *scan_run(struct scan *s, const struct table *t, uint64_t tag, const uint8_t *p,
+                                      const uint8_t *end, unsigned depth)
+{
+    while (end - p >= 2 && p[0] == tag && p[1] < 0x80 && end - p - 2 >= p[1]) {
+        const uint8_t *next = p + 2 + p[1];
+
+        if (!scan_key_value(s, t, p + 2, next, depth))
+            return NULL;
+        p = next;
+    }
+    return p;
+}
+
+/* What is in a field that is a message. */
+static inline bool scan_child(struct scan *s, struct action a, const uint8_t *p, const uint8_t *end, unsigned depth)
+{
+    s->items += a.op == OP_ITEM;
+    return a.op == OP_KEY_VALUE ? scan_key_value(s, &tables[a.child], p, end, depth)
+                                : scan_message(s, &tables[a.child], p, end, depth);
+}
+
 /* One message from p to end. False: s says why. */
 static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p, const uint8_t *end, unsigned depth)
 {
     const uint8_t *begin = p, *start = p;
+    bool descends = false;
+    uint64_t before = 0;
 
     if (depth > VALIDATE_MAX_DEPTH)
         return set_fault(s, p, "nested too deep");
@@ -315,6 +356,8 @@ static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p
                 return set_fault(s, start, "the field number is malformed");
             a = action_at(t, tag);
         }
+        descends |= tag < before;
+        before = tag;
         switch (a.op) {
         case OP_FIXED64:
             if (end - p < 8)
@@ -339,16 +382,14 @@ static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p
         p = read_payload(s, p, end, &len);
         if (p == NULL)
             return false;
-        if (a.op >= OP_MESSAGE) {
-            s->items += a.op == OP_ITEM;
-            if (!(a.op == OP_KEY_VALUE && is_plain_key_value(p, p + len, s->end)) &&
-                !scan_message(s, &tables[a.child], p, p + len, depth + 1))
-                return false;
-        } else if (a.op >= OP_STRING && !check_payload(s, (enum op)a.op, p, len)) {
+        if (a.op >= OP_MESSAGE ? !scan_child(s, a, p, p + len, depth + 1)
+                               : a.op >= OP_STRING && !check_payload(s, (enum op)a.op, p, len))
             return false;
-        }
         p += len;
+        if (a.op == OP_KEY_VALUE && (p = scan_run(s, &tables[a.child], tag, p, end, depth + 1)) == NULL)
+            return false;
     }
+    s->disordered |= descends && depth > 1; /* requests are put end to end */
     return t->members == 0 || start == begin || has_one_member(s, t, bytes_of(begin, (size_t)(end - begin)));
 }
 
@@ -433,5 +474,6 @@ bool otlp_validate(enum signal signal, struct bytes request, struct validation *
         return false;
     }
     out->items = s.items;
+    out->ordered = !s.disordered;
     return true;
 }

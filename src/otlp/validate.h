@@ -15,6 +15,7 @@
 
 struct validation {
     uint64_t items;      /* when valid */
+    bool ordered;        /* when valid: in each message in it the fields come in the order of their numbers */
     size_t fault_offset; /* else: byte offset in the request ... */
     bool is_text;        /* a string that is not UTF-8: otlp/repair.h can mend it */
     char fault[256];     /* ... and e.g. "resource_spans[0].scope_spans[2].spans[7].name: not UTF-8" */

@@ -271,6 +271,7 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
     call->body.block = NULL;
     batch->metadata = metadata_ref(call->metadata);
     batch->packed = packed;
+    batch->ordered = u->validation.ordered;
     call_move(call, CALL_PIPELINE);
     ack_init(&call->ack, &host->loop->turn, NULL, call->items, true, on_settled);
     if (r->node.out[call->signal] != NULL) {

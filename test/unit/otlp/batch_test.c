@@ -94,6 +94,23 @@ START_TEST(where_there_is_none_one_is_made)
 }
 END_TEST
 
+START_TEST(merged_ones_are_in_order_when_all_of_them_are)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        struct batch *parts[2], *whole;
+
+        for (unsigned k = 0; k < 2; k++) {
+            parts[k] = batch_new(SIGNAL_LOGS, block_force(&budget, 0), bytes_of(NULL, 0), 1, 7);
+            ck_assert(!parts[k]->ordered); /* nobody has said so */
+            parts[k]->ordered = (i >> k & 1) != 0;
+        }
+        whole = batch_merge(parts, 2);
+        ck_assert(whole->ordered == (i == 3));
+        batch_unref(whole);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("batch");
@@ -105,6 +122,7 @@ int main(void)
     tcase_add_test(c, a_dictionary_gets_fields_at_its_end);
     tcase_add_test(c, one_that_comes_in_parts_is_all_of_them);
     tcase_add_test(c, where_there_is_none_one_is_made);
+    tcase_add_test(c, merged_ones_are_in_order_when_all_of_them_are);
     suite_add_tcase(suite, c);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -231,7 +231,7 @@ static uint64_t slow_count(ProtobufCMessage *m, unsigned level, enum signal sign
 }
 
 static uint64_t slow_dropped, slow_made;
-static bool slow_changed;
+static bool slow_changed, slow_put;
 
 static bool slow_children(ProtobufCMessage *m, unsigned level, enum signal signal);
 
@@ -247,6 +247,7 @@ static void slow_below(ProtobufCMessage *item)
         enum rewrite_verdict v = decide_slowly(BELOW, below);
 
         slow_changed |= v != REWRITE_KEEP;
+        slow_put |= v == REWRITE_EDIT;
         if (v == REWRITE_EDIT)
             slow_attributes(below);
         if (v == REWRITE_DROP)
@@ -268,7 +269,7 @@ static bool slow_end(ProtobufCMessage *group, enum signal signal)
     *v = realloc(*v, (*count_of(group, f) + 1) * sizeof(**v));
     (*v)[(*count_of(group, f))++] = read_as(f->descriptor, none);
     slow_made += signal != SIGNAL_METRICS;
-    slow_changed = true;
+    slow_changed = slow_put = true;
     return true;
 }
 
@@ -286,6 +287,7 @@ static bool slow_visit(ProtobufCMessage **child, unsigned level, enum signal sig
                                                        : REWRITE_KEEP;
 
     slow_changed |= v == REWRITE_EDIT || v == REWRITE_DROP;
+    slow_put |= v == REWRITE_EDIT;
     if (v == REWRITE_DROP) {
         slow_dropped += slow_count(*child, level, signal);
         return false;
@@ -366,11 +368,13 @@ static struct batch *random_batch(enum signal signal, uint64_t *state)
 
     for (size_t i = 0; i < n; i++) {
         struct buf b = { 0 };
+        struct validation v;
         struct block *block;
 
         random_request(&b, signal, state);
         block = block_with(buf_bytes(&b));
         parts[i] = batch_new(signal, block, bytes_of(block->data, b.len), path_count(buf_bytes(&b), 0, signal), 5);
+        parts[i]->ordered = otlp_validate(signal, buf_bytes(&b), &v) && v.ordered;
         buf_free(&b);
     }
     return batch_merge(parts, n);
@@ -381,6 +385,18 @@ static void gather(struct buf *out, const struct batch *b)
     for (uint32_t i = 0; i < b->n_segments; i++) {
         ck_assert_uint_gt(b->segments[i].len, 0);
         buf_append(out, b->segments[i].data, b->segments[i].len);
+    }
+}
+
+/* What is said to be in order is, and as long as nothing is put in it stays so. */
+static void check_order(const struct batch *made, bool only_dropped)
+{
+    ck_assert(made->ordered == only_dropped);
+    for (uint32_t i = 0; i < made->n_segments && made->ordered; i++) {
+        struct validation v;
+
+        ck_assert(!otlp_validate(made->signal, bytes_of(made->segments[i].data, made->segments[i].len), &v) ||
+                  v.ordered);
     }
 }
 
@@ -396,7 +412,7 @@ static void compare(enum signal signal, uint64_t seed, struct rewriter *w, const
     salt = random_message_next(&state);
     tree = read_as(signal_table[signal].request, buf_bytes(&bytes));
     slow_dropped = slow_made = 0;
-    slow_changed = false;
+    slow_changed = slow_put = false;
     slow_children(tree, 0, signal);
     packed_put(&want, tree);
     protobuf_c_message_free_unpacked(tree, NULL);
@@ -414,6 +430,7 @@ static void compare(enum signal signal, uint64_t seed, struct rewriter *w, const
         canonical_put(&got, signal_table[signal].request, buf_bytes(&raw));
         ck_assert_uint_eq(made->items, b->items - dropped + w->made);
         ck_assert_uint_eq(path_count(buf_bytes(&raw), 0, signal), made->items);
+        check_order(made, b->ordered && !slow_put);
         ck_assert_msg(bytes_equal(buf_bytes(&got), buf_bytes(&want)), "seed %llu", (unsigned long long)seed);
         buf_free(&raw);
     }

@@ -248,6 +248,189 @@ START_TEST(a_value_with_two_members_is_refused)
 }
 END_TEST
 
+/* Numbers of fields of a record and what they hold, in the order that they are written. */
+static const struct {
+    const char *fields; /* t: time, n: severity_number, b: body, a: an attribute, u: one that nobody knows */
+    bool ordered;
+} orders[] = {
+    { "", true },        { "t", true },     { "tnb", true }, { "tnbaaau", true }, { "tt", true }, { "nt", false },
+    { "tnabaa", false }, { "aaat", false }, { "uu", true },  { "aua", false },    { "ba", true }, { "tbn", false },
+};
+
+static void put_field(char c)
+{
+    size_t m;
+
+    switch (c) {
+    case 't':
+        pb_put_fixed64(&b, OTLP_LOG_TIME, 1);
+        break;
+    case 'n':
+        pb_put_uint(&b, OTLP_LOG_SEVERITY_NUMBER, 9);
+        break;
+    case 'u':
+        pb_put_uint(&b, 99, 1);
+        break;
+    default:
+        m = pb_begin(&b, c == 'b' ? OTLP_LOG_BODY : OTLP_LOG_ATTRIBUTES);
+        pb_put_str(&b, 1, "x");
+        pb_end(&b, m);
+    }
+}
+
+START_TEST(items_whose_fields_are_not_in_order_are_noticed)
+{
+    size_t record;
+
+    for (unsigned i = 0; i < 2; i++) { /* among others, whose fields are in order */
+        b.len = 0;
+        open_scope();
+        for (unsigned k = 0; k < 3; k++) {
+            record = pb_begin(&b, 2);
+            for (const char *c = k == i ? orders[_i].fields : "tnba"; *c != '\0'; c++)
+                put_field(*c);
+            pb_end(&b, record);
+        }
+        close_scope();
+        ck_assert_msg(valid(SIGNAL_LOGS), "%s", v.fault);
+        ck_assert_msg(v.ordered == orders[_i].ordered, "%s", orders[_i].fields);
+    }
+}
+END_TEST
+
+/* What items are in, and what is in an attribute. */
+START_TEST(other_messages_are_looked_at_too)
+{
+    size_t resource, kv;
+
+    for (unsigned i = 0; i < 4; i++) {
+        b.len = 0;
+        marks[0] = pb_begin(&b, 1);
+        if (i == 1)
+            pb_end(&b, pb_begin(&b, OTLP_RESOURCE_GROUP_SCOPES));
+        resource = pb_begin(&b, OTLP_RESOURCE_GROUP_RESOURCE);
+        if (i == 2)
+            pb_put_uint(&b, 2, 7);
+        kv = pb_begin(&b, OTLP_RESOURCE_ATTRIBUTES);
+        if (i != 3)
+            pb_put_str(&b, OTLP_KEY_VALUE_KEY, "k");
+        pb_put_bytes(&b, OTLP_KEY_VALUE_VALUE, bytes_of("\x0a\x01x", 3));
+        if (i == 3)
+            pb_put_str(&b, OTLP_KEY_VALUE_KEY, "k");
+        pb_end(&b, kv);
+        pb_end(&b, resource);
+        pb_put_str(&b, OTLP_RESOURCE_GROUP_SCHEMA_URL, "s");
+        pb_end(&b, marks[0]);
+        ck_assert_msg(valid(SIGNAL_LOGS), "%s", v.fault);
+        ck_assert(v.ordered == (i == 0));
+    }
+}
+END_TEST
+
+/* What is recognised by its shape must be the whole of the value. */
+static const struct {
+    const char *bytes;
+    size_t len;
+    bool ok;
+} values[] = {
+    { "\x0a\x01x", 3, true },
+    { "\x0a\x00", 2, true },
+    { "\x0a\x02x", 3, false },
+    { "\x0a\x01x\x18\x01", 5, false },
+    { "\x0a\x01\xff", 3, false },
+    { "\x0a\x80\x00", 3, true },
+    { "\x18\x7f", 2, true },
+    { "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, true },
+    { "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12, false },
+    { "\x18\x80", 2, false },
+    { "\x18", 1, false },
+    { "\x10\x01", 2, true },
+    { "\x10\x01\x10\x01", 4, false },
+    { "\x21"
+      "12345678",
+      9, true },
+    { "\x21"
+      "1234567",
+      8, false },
+    { "\x21"
+      "12345678\x18\x01",
+      11, false },
+    { "\x20\x01", 2, false },
+    { "\x1a\x01x", 3, false },
+    { "", 0, true },
+};
+
+START_TEST(a_value_is_checked_to_its_end)
+{
+    static const char text[] = "behind the record stands more, for whole blocks to be read";
+    size_t record, kv;
+
+    for (unsigned i = 0; i < 3; i++) {
+        b.len = 0;
+        open_scope();
+        record = pb_begin(&b, 2);
+        if (i == 0) {
+            pb_put_bytes(&b, OTLP_LOG_BODY, bytes_of(values[_i].bytes, values[_i].len));
+        } else {
+            for (unsigned k = 0; k < i; k++) { /* the second one follows a plain one */
+                kv = pb_begin(&b, OTLP_LOG_ATTRIBUTES);
+                pb_put_str(&b, 1, "key");
+                pb_put_bytes(&b, 2, k + 1 < i ? bytes_of("\x0a\x01x", 3) : bytes_of(values[_i].bytes, values[_i].len));
+                pb_end(&b, kv);
+            }
+        }
+        pb_end(&b, record);
+        pb_put_str(&b, 3, text);
+        close_scope();
+        ck_assert_msg(valid(SIGNAL_LOGS) == values[_i].ok, "%d, %u: %s", _i, i, v.fault);
+    }
+}
+END_TEST
+
+/* A body of arrays, and in the innermost, which is at that depth, a string or a map of plain pairs. */
+static void nest_plain(unsigned depth, bool map)
+{
+    size_t open[2 * VALIDATE_MAX_DEPTH], pair;
+    unsigned n = 0;
+
+    b.len = 0;
+    open_scope();
+    open[n++] = pb_begin(&b, 2);
+    open[n++] = pb_begin(&b, OTLP_LOG_BODY);
+    for (unsigned at = 5; at < depth; at += 2) {
+        open[n++] = pb_begin(&b, OTLP_ANY_ARRAY);
+        open[n++] = pb_begin(&b, OTLP_LIST_VALUES);
+    }
+    if (map) {
+        open[n++] = pb_begin(&b, OTLP_ANY_MAP);
+        for (unsigned i = 0; i < 2; i++) {
+            pair = pb_begin(&b, OTLP_LIST_VALUES);
+            pb_put_str(&b, OTLP_KEY_VALUE_KEY, "k");
+            pb_put_bytes(&b, OTLP_KEY_VALUE_VALUE, bytes_of("\x0a\x01v", 3));
+            pb_end(&b, pair);
+        }
+    } else {
+        pb_put_str(&b, OTLP_ANY_STRING, "v");
+    }
+    while (n > 0)
+        pb_end(&b, open[--n]);
+    close_scope();
+}
+
+START_TEST(what_is_plain_may_not_be_deeper_either)
+{
+    nest_plain(VALIDATE_MAX_DEPTH - 1, false);
+    ck_assert_msg(valid(SIGNAL_LOGS), "%s", v.fault);
+    nest_plain(VALIDATE_MAX_DEPTH + 1, false);
+    ck_assert(!valid(SIGNAL_LOGS));
+    nest_plain(VALIDATE_MAX_DEPTH - 3, true); /* the values at the limit */
+    ck_assert_msg(valid(SIGNAL_LOGS), "%s", v.fault);
+    nest_plain(VALIDATE_MAX_DEPTH - 1, true);
+    ck_assert(!valid(SIGNAL_LOGS));
+    ck_assert_msg(strstr(v.fault, "nested too deep") != NULL, "%s", v.fault);
+}
+END_TEST
+
 START_TEST(a_request_cut_short_is_refused_or_shorter_by_whole_fields)
 {
     size_t span, kv, any, full;
@@ -311,6 +494,10 @@ int main(void)
     tcase_add_test(tc, values_may_nest_as_deep_as_the_limit_and_no_deeper);
     tcase_add_loop_test(tc, a_metric_with_two_kinds_of_data_is_refused, 0, 2);
     tcase_add_loop_test(tc, a_value_with_two_members_is_refused, 0, 3);
+    tcase_add_loop_test(tc, items_whose_fields_are_not_in_order_are_noticed, 0, sizeof(orders) / sizeof(*orders));
+    tcase_add_test(tc, other_messages_are_looked_at_too);
+    tcase_add_loop_test(tc, a_value_is_checked_to_its_end, 0, sizeof(values) / sizeof(*values));
+    tcase_add_test(tc, what_is_plain_may_not_be_deeper_either);
     tcase_add_test(tc, a_request_cut_short_is_refused_or_shorter_by_whole_fields);
     tcase_add_loop_test(tc, random_bytes_never_lead_outside, 0, 8);
     suite_add_tcase(s, tc);
