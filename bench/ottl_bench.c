@@ -11,6 +11,7 @@
 #include "codec/pb.h"
 #include "otlp/fields.h"
 #include "otlp/rewrite.h"
+#include "otlp/validate.h"
 #include "ottl/ottl.h"
 
 #include <stdio.h>
@@ -103,12 +104,11 @@ static void put_request(struct buf *b)
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct bench *b = arg;
-    struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .item = at->message };
     struct error err;
     bool held;
 
     error_clear(&err);
-    ottl_begin(b->evaluation, &item, 0);
+    ottl_begin_visited(b->evaluation, at, 0);
     for (unsigned i = 0; i < b->c->times; i++)
         if (b->c->condition && ottl_test(b->evaluation, b->programs[i], &held, &err) && held)
             return REWRITE_DROP;
@@ -168,6 +168,7 @@ int main(int argc, char **argv)
 {
     double seconds = argc > 2 ? atof(argv[2]) : 1;
     struct buf request = { 0 };
+    struct validation valid;
     struct turn turn;
     struct budget budget;
     struct block *block;
@@ -179,6 +180,7 @@ int main(int argc, char **argv)
     block = block_force(&budget, request.len);
     memcpy(block->data, request.data, request.len);
     batch = batch_new(SIGNAL_LOGS, block, bytes_of(block->data, request.len), RECORDS, 0);
+    batch->ordered = otlp_validate(SIGNAL_LOGS, buf_bytes(&request), &valid) && valid.ordered;
     printf("%zu bytes for each of %u records\n", request.len / RECORDS, RECORDS);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         if (argc < 2 || strcmp(argv[1], "all") == 0 || strcmp(argv[1], cases[i].name) == 0)

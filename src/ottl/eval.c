@@ -4,6 +4,7 @@
  * caller's error, and every level above gives up. Values are never copied on the way: they point into the item, the
  * program or the scratch memory. */
 #include "ottl/dictionary.h"
+#include "ottl/visited.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -246,6 +247,12 @@ static inline bool compare_ints(int64_t x, enum ottl_operator op, int64_t y)
     }
 }
 
+/* An attribute that is set comes behind all others. */
+static inline bool is_ordered(const struct ottl_evaluation *e)
+{
+    return e->item.ordered && (e->changed & OTTL_CHANGED_ITEM) == 0;
+}
+
 /* Both do what eval_comparison() does, in the same steps, without asking of each node what it is. */
 static bool test_number(struct ottl_evaluation *e, const struct node *n, bool *truth)
 {
@@ -253,9 +260,20 @@ static bool test_number(struct ottl_evaluation *e, const struct node *n, bool *t
 
     if (!eval_spend(e, 1 + e->item.item.len / WALKED_BYTES))
         return false;
-    v = message_number_indexed(&e->index, e->item.item, n->kids[0]->row->number[0]);
+    v = message_number_indexed(&e->index, e->item.item, n->kids[0]->row->number[0], is_ordered(e));
     *truth = compare_ints((int64_t)v, n->op, n->kids[1]->value.integer);
     return true;
+}
+
+static inline bool find_attribute(struct ottl_evaluation *e, const struct node *path, struct bytes message,
+                                  struct bytes *any)
+{
+    struct bytes key = path->kids[0]->value.bytes;
+
+    if (message.len >= EVAL_LONG)
+        return eval_attribute(e, path, message, any);
+    return path->part == PART_ITEM && is_ordered(e) ? message_attribute_ordered(message, path->row->number[0], key, any)
+                                                    : message_attribute(message, path->row->number[0], key, any);
 }
 
 static bool test_attribute(struct ottl_evaluation *e, const struct node *n, bool *truth)
@@ -267,8 +285,7 @@ static bool test_attribute(struct ottl_evaluation *e, const struct node *n, bool
     if (!eval_spend(e, 2 + message.len / WALKED_BYTES))
         return false;
     *truth = n->op == OTTL_NE;
-    if (message.len < EVAL_LONG ? !message_attribute(message, path->row->number[0], path->kids[0]->value.bytes, &any)
-                                : !eval_attribute(e, path, message, &any))
+    if (!find_attribute(e, path, message, &any))
         return true;
     v = ottl_value_read(any);
     *truth = ottl_compare(&v, n->op, &n->kids[1]->value);
@@ -404,20 +421,50 @@ void ottl_begin_batch(struct ottl_evaluation *e, uint64_t items)
     e->left = OTTL_BATCH_STEPS + items * OTTL_BATCH_ITEM_STEPS;
 }
 
-void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t now)
+/* What was made for the item before goes. */
+static inline void begin_item(struct ottl_evaluation *e, int64_t now)
 {
     if (e->arena.total > KEPT_SCRATCH)
         arena_free(&e->arena);
     else if (e->arena.total > 0)
         arena_reset(&e->arena);
-    e->item = *item;
-    eval_heads_take(e);
     e->changed = 0;
     message_index_begin(&e->index);
     e->cache = bytes_of(NULL, 0);
     limit_steps(e);
     e->now = now;
     e->appended.n = 0;
+}
+
+void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t now)
+{
+    e->item = *item;
+    e->visited = false;
+    eval_heads_take(e);
+    begin_item(e, now);
+}
+
+/* Is the evaluation at an item that was visited and left as it was, in the same scope or metric? */
+static inline bool is_beside(const struct ottl_evaluation *e, const struct visit *at)
+{
+    const struct visit_serials *in = &e->item.in;
+
+    return e->visited && e->changed == 0 && e->item.at == at && in->request == at->in.request &&
+           in->resource == at->in.resource && in->scope == at->in.scope && in->metric == at->in.metric;
+}
+
+void ottl_begin_visited(struct ottl_evaluation *e, const struct visit *at, int64_t now)
+{
+    struct ottl_item item;
+
+    if (is_beside(e, at)) {
+        e->item.item = at->message;
+        begin_item(e, now);
+        return;
+    }
+    item = visited_item(at);
+    ottl_begin(e, &item, now);
+    e->visited = true;
 }
 
 bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *result, struct error *err)

@@ -99,7 +99,39 @@ bool message_find_indexed(struct message_index *index, struct bytes message, uin
     return pb_next(&r, field);
 }
 
-uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number)
+/* The last of that number, where no other is behind one of a larger number. */
+static uint64_t find_ordered_number(struct bytes message, uint32_t number)
+{
+    const uint8_t *p = message.data, *end = bytes_end(message);
+    uint64_t v = 0;
+
+    while (p != end) {
+        const uint8_t *next = pass_short(p, end);
+        struct pb_reader r;
+        struct pb_field f;
+
+        if (next != NULL && p[0] >> 3 != number) {
+            if (p[0] >> 3 > number)
+                break;
+            p = next;
+            continue;
+        }
+        if (next == p + 2 && (p[0] & 7) == PB_VARINT) {
+            v = p[1];
+            p = next;
+            continue;
+        }
+        r = pb_reader(bytes_of(p, (size_t)(end - p)));
+        if (!pb_next(&r, &f) || f.number > number)
+            break;
+        if (f.number == number)
+            v = f.wire != PB_LEN ? f.u64 : 0;
+        p = r.p;
+    }
+    return v;
+}
+
+uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number, bool ordered)
 {
     const uint8_t *p;
     struct pb_field f;
@@ -109,8 +141,11 @@ uint64_t message_number_indexed(struct message_index *index, struct bytes messag
         if (index->at[number] == 0)
             return 0;
         p = message.data + index->at[number] - 1;
-        if (p[0] == PB_TAG(number, PB_VARINT) && p[1] < 0x80) /* of a varint there is at least a byte */
+        if (number < 16 && p[0] == PB_TAG(number, PB_VARINT) && p[1] < 0x80) /* of a varint there is at least a byte */
             return p[1];
+    } else if (ordered && index->asked == 0 && !index->worth) {
+        index->asked = 1;
+        return find_ordered_number(message, number);
     }
     return message_find_indexed(index, message, number, &f) && f.wire != PB_LEN ? f.u64 : 0;
 }
@@ -257,7 +292,8 @@ struct bytes message_replace_bytes(struct arena *a, struct bytes message, uint32
 
 /* ---- attributes ---- */
 
-bool message_attribute(struct bytes message, uint32_t number, struct bytes key, struct bytes *any_value)
+static inline bool find_attribute(struct bytes message, uint32_t number, struct bytes key, bool ordered,
+                                  struct bytes *any_value)
 {
     const uint8_t *p = message.data, *end = bytes_end(message);
     uint8_t tag = (uint8_t)PB_TAG(number, PB_LEN);
@@ -271,11 +307,13 @@ bool message_attribute(struct bytes message, uint32_t number, struct bytes key, 
         if (next != NULL && *p == tag && is_usual_attribute(p, (size_t)(next - p), key, any_value))
             return true;
         if (next != NULL && (*p != tag || is_other_usual(p, (size_t)(next - p), key.len))) {
+            if (ordered && *p >> 3 > number)
+                return false;
             p = next;
             continue;
         }
         r = pb_reader(bytes_of(p, (size_t)(end - p)));
-        if (!pb_next(&r, &f))
+        if (!pb_next(&r, &f) || (ordered && f.number > number))
             return false;
         p = r.p;
         if (f.number != number || f.wire != PB_LEN)
@@ -287,6 +325,16 @@ bool message_attribute(struct bytes message, uint32_t number, struct bytes key, 
         }
     }
     return false;
+}
+
+bool message_attribute(struct bytes message, uint32_t number, struct bytes key, struct bytes *any_value)
+{
+    return find_attribute(message, number, key, false, any_value);
+}
+
+bool message_attribute_ordered(struct bytes message, uint32_t number, struct bytes key, struct bytes *any_value)
+{
+    return find_attribute(message, number, key, true, any_value);
 }
 
 struct bytes message_attribute_set(struct arena *a, struct bytes message, uint32_t number, struct bytes key,

@@ -44,8 +44,9 @@ static inline void message_index_begin(struct message_index *index)
 /* The same as message_find(). The index becomes that of the message when it is another's. */
 bool message_find_indexed(struct message_index *index, struct bytes message, uint32_t number, struct pb_field *field);
 
-/* The value of a field that is a number, below INDEXED_FIELDS; 0 where it is missing. */
-uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number);
+/* The value of a field that is a number, below INDEXED_FIELDS; 0 where it is missing. Of a message whose fields are in
+ * the order of their numbers (`ordered`) those behind it are not looked at. */
+uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number, bool ordered);
 
 /* The content of a field that is bytes; none where it is missing. */
 struct bytes message_bytes(struct bytes message, uint32_t number);
@@ -58,6 +59,8 @@ struct bytes message_replace_bytes(struct arena *a, struct bytes message, uint32
 
 /* The value of an attribute, the content of an AnyValue; false: there is none of that key. */
 bool message_attribute(struct bytes message, uint32_t number, struct bytes key, struct bytes *any_value);
+/* The same of a message whose fields are in the order of their numbers. */
+bool message_attribute_ordered(struct bytes message, uint32_t number, struct bytes key, struct bytes *any_value);
 /* The message with that value of the attribute, others of its key gone; or without it. */
 struct bytes message_attribute_set(struct arena *a, struct bytes message, uint32_t number, struct bytes key,
                                    struct bytes any_value);

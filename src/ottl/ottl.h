@@ -91,6 +91,7 @@ struct ottl_item {
                                       * no number is known, which is looked into anew each time */
     struct ottl_beside beside_item;  /* given: `metric` is without its data points, the other ones are here */
     struct ottl_beside beside_below; /* given: `item` is without its events or exemplars */
+    bool ordered;                    /* the fields of `item` come in the order of their numbers */
     struct ottl_schema schema[2];    /* of the resource and of the scope; given when a statement has set it */
     const struct visit *at;          /* asked for what is not given, until the item has been run on; or NULL */
 };
@@ -105,6 +106,9 @@ void ottl_begin_batch(struct ottl_evaluation *e, uint64_t items);
 
 /* Begin with this item: what was made for the one before is gone. `now` in ns since 1970. */
 void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t now);
+/* The same with the item that is visited, visited_item() of it: a span, log record, data point or profile. What it is
+ * in is taken over from the item before where it is the same. */
+void ottl_begin_visited(struct ottl_evaluation *e, const struct visit *at, int64_t now);
 
 /* Is the condition true of the item? False in *result, and false returned, when it cannot be told: *err says why. */
 bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *result, struct error *err);

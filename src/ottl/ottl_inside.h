@@ -219,6 +219,7 @@ struct ottl_evaluation {
     struct eval_found found[EVAL_FOUND];
     struct eval_dictionary dictionary;
     struct ottl_item item;
+    bool visited; /* it was begun with ottl_begin_visited() */
     unsigned changed;
     struct bytes cache;
     struct ottl_value locals[MAX_LOCALS];

@@ -33,6 +33,7 @@ static inline struct ottl_item visited_item(const struct visit *at)
                                .item = at->message,
                                .data = at->data,
                                .in = at->in,
+                               .ordered = at->ordered,
                                .at = at };
 }
 

@@ -108,14 +108,16 @@ void processor_rig_send_batch(struct processor_rig *r, struct batch *batch)
     ck_assert(ledger_sums(&r->ledger));
 }
 
-static void send_items(struct processor_rig *r, struct bytes wire, uint64_t items)
+static void send_items(struct processor_rig *r, struct bytes wire, uint64_t items, bool ordered)
 {
     struct block *block = block_force(&r->rig.budget, wire.len + 1);
+    struct batch *batch;
 
     if (wire.len > 0)
         memcpy(block->data, wire.data, wire.len);
-    processor_rig_send_batch(
-        r, batch_new(r->ledger.signal, block, bytes_of(block->data, wire.len), items, clock_mono(&r->rig.loop.clock)));
+    batch = batch_new(r->ledger.signal, block, bytes_of(block->data, wire.len), items, clock_mono(&r->rig.loop.clock));
+    batch->ordered = ordered;
+    processor_rig_send_batch(r, batch);
 }
 
 void processor_rig_send_wire(struct processor_rig *r, struct bytes wire)
@@ -123,7 +125,7 @@ void processor_rig_send_wire(struct processor_rig *r, struct bytes wire)
     struct validation v;
 
     ck_assert_msg(otlp_validate(r->ledger.signal, wire, &v), "%s", v.fault);
-    send_items(r, wire, v.items);
+    send_items(r, wire, v.items, v.ordered);
 }
 
 void processor_rig_send(struct processor_rig *r, const char *json)
@@ -165,7 +167,7 @@ void processor_rig_send_two_data(struct processor_rig *r, const char *name)
     pb_end(&b, metric);
     pb_end(&b, scope);
     pb_end(&b, resource);
-    send_items(r, buf_bytes(&b), 2);
+    send_items(r, buf_bytes(&b), 2, false);
     buf_free(&b);
 }
 

@@ -3,8 +3,6 @@
  * is copied. A walk that has what it wants, or no time left, only passes over the rest. */
 #include "page/tap/tap_pick.h"
 
-#include "ottl/visited.h"
-
 #include <time.h>
 
 struct picking {
@@ -39,13 +37,12 @@ static size_t size_of(const struct visit *at)
 
 static bool is_held(struct picking *x, const struct visit *at)
 {
-    const struct ottl_item item = visited_item(at);
     struct error err = { 0 };
     bool held = false;
 
     if (x->q->condition == NULL)
         return true;
-    ottl_begin(x->p->evaluation, &item, x->q->now);
+    ottl_begin_visited(x->p->evaluation, at, x->q->now);
     if (!ottl_test(x->p->evaluation, x->q->condition, &held, &err) && x->found->failed++ == 0)
         x->found->why = err;
     return held;

@@ -55,6 +55,8 @@ struct filter {
     VEC(struct dropped_by) dropped; /* of the batch */
     struct metric *filtered;        /* all */
     struct metric *unmatched;       /* by include and exclude */
+    bool selects;                   /* there is an include or exclude */
+    int64_t now;                    /* of the batch */
     struct ottl_evaluation *evaluation;
     struct search_limit limit; /* of include and exclude */
 };
@@ -71,7 +73,10 @@ static void note_dropped(struct filter *f, struct metric *by, uint64_t items)
 
 static void begin_batch(struct item_processor *r, const struct batch *b)
 {
-    ottl_begin_batch(container_of(r, struct filter, processor)->evaluation, b->items);
+    struct filter *f = container_of(r, struct filter, processor);
+
+    f->now = statement_now(&r->node);
+    ottl_begin_batch(f->evaluation, b->items);
 }
 
 /* Of a batch that is rejected nothing was dropped: its sender has all of it, and may send it again. */
@@ -86,21 +91,40 @@ static void count_dropped(struct item_processor *r)
     f->dropped.n = 0;
 }
 
-/* Is one of the context's conditions true? */
-static struct statement *ask(struct filter *f, enum ottl_context context, const struct ottl_item *item)
+static bool is_to_ask(const struct filter *f, enum ottl_context context)
+{
+    return f->lists[context].v.n > 0 && f->processor.fault.code == 0;
+}
+
+/* Is one of the context's conditions true of what the evaluation has begun with? */
+static struct statement *test_conditions(struct filter *f, enum ottl_context context)
 {
     struct statement *s;
     struct error err;
     bool failed = false;
 
-    if (f->lists[context].v.n == 0 || f->processor.fault.code != 0)
-        return NULL;
     error_clear(&err);
-    ottl_begin(f->evaluation, item, statement_now(&f->processor.node));
     s = statement_list_test(&f->lists[context], f->evaluation, &failed, &err);
     if (failed)
         f->processor.fault = err;
     return s;
+}
+
+static struct statement *ask(struct filter *f, enum ottl_context context, const struct ottl_item *item)
+{
+    if (!is_to_ask(f, context))
+        return NULL;
+    ottl_begin(f->evaluation, item, f->now);
+    return test_conditions(f, context);
+}
+
+/* The same of an item, of which there are many. */
+static struct statement *ask_item(struct filter *f, enum ottl_context context, const struct visit *at)
+{
+    if (!is_to_ask(f, context))
+        return NULL;
+    ottl_begin_visited(f->evaluation, at, f->now);
+    return test_conditions(f, context);
 }
 
 /* By include and exclude: false: it goes. */
@@ -124,10 +148,9 @@ static bool is_selected(struct filter *f, unsigned level, struct bytes message)
     return true;
 }
 
-static enum rewrite_verdict judge_statement(struct filter *f, struct statement *s, bool selected, uint64_t items)
+/* By that condition, or by include and exclude. */
+static enum rewrite_verdict drop_items(struct filter *f, const struct statement *s, uint64_t items)
 {
-    if (s == NULL && selected)
-        return REWRITE_KEEP;
     note_dropped(f, s != NULL ? s->counted : f->unmatched, items);
     return REWRITE_DROP;
 }
@@ -137,10 +160,11 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
     struct filter *f = arg;
     struct ottl_item item = visited_resource(at);
     struct statement *s = ask(f, OTTL_RESOURCE, &item);
-    bool selected = s != NULL || is_selected(f, LEVEL_RESOURCE, at->message);
 
     (void)edit;
-    return s == NULL && selected ? REWRITE_KEEP : judge_statement(f, s, selected, visit_count(at, LEVEL_RESOURCE));
+    if (s == NULL && is_selected(f, LEVEL_RESOURCE, at->message))
+        return REWRITE_KEEP;
+    return drop_items(f, s, visit_count(at, LEVEL_RESOURCE));
 }
 
 static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
@@ -148,10 +172,11 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
     struct filter *f = arg;
     struct ottl_item item = visited_scope(at);
     struct statement *s = ask(f, OTTL_SCOPE, &item);
-    bool selected = s != NULL || is_selected(f, LEVEL_SCOPE, at->message);
 
     (void)edit;
-    return s == NULL && selected ? REWRITE_KEEP : judge_statement(f, s, selected, visit_count(at, LEVEL_SCOPE));
+    if (s == NULL && is_selected(f, LEVEL_SCOPE, at->message))
+        return REWRITE_KEEP;
+    return drop_items(f, s, visit_count(at, LEVEL_SCOPE));
 }
 
 static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
@@ -159,10 +184,11 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
     struct filter *f = arg;
     struct ottl_item item = visited_metric(at);
     struct statement *s = ask(f, OTTL_METRIC, &item);
-    bool selected = s != NULL || is_selected(f, LEVEL_METRIC, at->message);
 
     (void)edit;
-    return s == NULL && selected ? REWRITE_KEEP : judge_statement(f, s, selected, visit_count(at, LEVEL_METRIC));
+    if (s == NULL && is_selected(f, LEVEL_METRIC, at->message))
+        return REWRITE_KEEP;
+    return drop_items(f, s, visit_count(at, LEVEL_METRIC));
 }
 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
@@ -173,12 +199,12 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
                                                   [SIGNAL_PROFILES] = OTTL_PROFILE };
     struct filter *f = arg;
     enum signal signal = f->processor.node.signal;
-    struct ottl_item item = visited_item(at);
-    struct statement *s = ask(f, contexts[signal], &item);
+    struct statement *s = ask_item(f, contexts[signal], at);
 
     (void)edit;
-    return judge_statement(f, s, s != NULL || signal == SIGNAL_METRICS || is_selected(f, LEVELS, at->message),
-                           path_items(at->message, signal));
+    if (s == NULL && (!f->selects || signal == SIGNAL_METRICS || is_selected(f, LEVELS, at->message)))
+        return REWRITE_KEEP;
+    return drop_items(f, s, path_items(at->message, signal));
 }
 
 /* Events are no items: they are counted nowhere. */
@@ -214,7 +240,7 @@ static void take_condition(void *arg, const struct statement_text *t)
 static void set_visitor(struct filter *f)
 {
     struct rewrite_visitor *v = &f->processor.visitor;
-    bool selects = f->selections[0] != NULL || f->selections[1] != NULL || f->selections[2] != NULL;
+    bool selects = f->selects;
     enum signal signal = f->processor.node.signal;
 
     v->resource = selects || f->lists[OTTL_RESOURCE].v.n > 0 ? on_resource : NULL;
@@ -242,6 +268,7 @@ static int create(struct node *node, const void *config, struct error *err)
     filter_selections(config, node->signal, f->selections);
     f->unmatched = counter_of(node, "include, exclude");
     search_limit_init(&f->limit, node);
+    f->selects = f->selections[0] != NULL || f->selections[1] != NULL || f->selections[2] != NULL;
     set_visitor(f);
     return 0;
 }

@@ -5,7 +5,6 @@
  *
  * What can go wrong: records for which there is no place are sent on when the others are counted; when that fails they
  * are dropped, and their sender is told that they were rejected. */
-#include "ottl/visited.h"
 #include "processor/log_dedup/log_dedup.h"
 
 #include <stdlib.h>
@@ -125,14 +124,13 @@ static void on_rest_settled(struct ack *ack, const struct outcome *outcome)
 static enum rewrite_verdict ask_record(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct log_dedup *p = arg;
-    const struct ottl_item item = visited_item(at);
     struct error err;
     bool failed = false;
     struct statement *s;
 
     (void)edit;
     error_clear(&err);
-    ottl_begin(p->evaluation, &item, statement_now(node_of(p)));
+    ottl_begin_visited(p->evaluation, at, statement_now(node_of(p)));
     s = statement_list_test(&p->conditions, p->evaluation, &failed, &err);
     p->wanted[p->at++] = s != NULL;
     return s != NULL ? REWRITE_DROP : REWRITE_KEEP;

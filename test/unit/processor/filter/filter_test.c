@@ -154,6 +154,53 @@ START_TEST(what_a_batch_may_cost_is_limited_and_counted)
 }
 END_TEST
 
+/* Two resources with two scopes each, of two records: one of the eight goes. */
+START_TEST(each_item_is_asked_with_what_it_is_in)
+{
+    struct buf json = { 0 };
+
+    processor_rig_init(&rig, &filter_processor, SIGNAL_LOGS, SIGNAL_LOGS,
+                       "{error_mode: propagate, logs: {log_record: ['resource.attributes[\"r\"] == \"1\" and "
+                       "scope.name == \"s0\" and severity_number == 2']}}");
+    buf_puts(&json, "{'resourceLogs':[");
+    for (unsigned r = 0; r < 2; r++) {
+        buf_printf(&json, "%s{'resource':{'attributes':[{'key':'r','value':{'stringValue':'%u'}}]},'scopeLogs':[",
+                   r > 0 ? "," : "", r);
+        for (unsigned s = 0; s < 2; s++)
+            buf_printf(&json, "%s{'scope':{'name':'s%u'},'logRecords':[{'severityNumber':1},{'severityNumber':2}]}",
+                       s > 0 ? "," : "", s);
+        buf_puts(&json, "]}");
+    }
+    buf_puts(&json, "]}");
+    for (unsigned i = 1; i < 4; i++) {
+        processor_rig_send(&rig, buf_cstr(&json));
+        ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+        ck_assert_uint_eq(processor_rig_dropped(&rig, "filtered"), i);
+    }
+    processor_rig_close(&rig);
+    buf_free(&json);
+}
+END_TEST
+
+/* The evaluation goes from a span to its events, and on to the next span. */
+START_TEST(a_span_behind_events_is_asked_as_itself)
+{
+    processor_rig_init(&rig, &filter_processor, SIGNAL_TRACES, SIGNAL_TRACES,
+                       "{error_mode: propagate, traces: {span: ['name == \"b\" or kind.string == \"Server\"'], "
+                       "spanevent: ['name == \"x\" and span.name == \"a\"']}}");
+    processor_rig_send(&rig,
+                       "{'resourceSpans':[{'scopeSpans':[{'spans':[{'name':'a','events':[{'name':'x'},{'name':'y'}"
+                       "]},{'name':'b','events':[{'name':'x'}]},{'name':'c','kind':2},{'name':'d','events':[{"
+                       "'name':'x'}]}]}]}]}");
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "filtered"), 2);
+    ck_assert_str_eq(processor_rig_out(&rig),
+                     "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"a\",\"events\":[{\"name\":\"y\"}]}"
+                     ",{\"name\":\"d\",\"events\":[{\"name\":\"x\"}]}]}]}]}\n");
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("filter");
@@ -166,6 +213,8 @@ int main(void)
     tcase_add_test(t, points_without_end_do_not_each_walk_over_the_others);
     tcase_add_test(t, records_of_a_long_resource_do_not_each_walk_over_it);
     tcase_add_test(t, what_a_batch_may_cost_is_limited_and_counted);
+    tcase_add_test(t, each_item_is_asked_with_what_it_is_in);
+    tcase_add_test(t, a_span_behind_events_is_asked_as_itself);
     tcase_set_timeout(t, 300);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
