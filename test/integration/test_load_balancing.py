@@ -96,6 +96,26 @@ def test_each_span_goes_to_the_member_that_go_would_send_its_trace_to(otelcd, pe
     assert d.metrics().sum("otelcol_exporter_queue_size", exporter="load_balancing") == 0
 
 
+def test_workers_agree_on_the_ring_and_show_each_member_once(otelcd, peers, tmp_path):
+    three = peers(3)
+    takes, three[0].answer = three[0].answer, lambda call: ("UNAVAILABLE", "not now", None)
+    text = config(tmp_path, static(*(p.endpoint for p in three))).replace("service:", "service:\n  workers: 2", 1)
+    d = otelcd(text, expect=[AWAY])
+    requests = [of_traces(100) for _ in range(4)]
+    for r in requests:
+        d.export(r)  # each on a connection of its own
+    nodes = lambda: json.loads(d.http("GET", "/api/v1/status", address=d.scrape_address())[2])["pipelines"][0]["nodes"]  # noqa: E731
+    shown = lambda: sorted((m["endpoint"], m["member"], m["state"]) for m in nodes()[-1]["members"])  # noqa: E731
+    wanted = sorted((p.endpoint, "here", "ok" if p != three[0] else "failing") for p in three)
+    d.wait_metrics(lambda _: shown() == wanted)
+    assert d.metrics().sum("otelcol_loadbalancer_num_backends") == 3
+    three[0].answer = takes
+    all_sent(d)
+    ring = Ring([p.endpoint for p in three])
+    assert arrived(*three) == sorted(s for r in requests for s in sent(r))
+    assert all(ring.owner(trace) == p.endpoint for p in three for trace, _ in spans(p))
+
+
 def test_a_resource_and_its_scope_go_with_the_spans_of_each_part(otelcd, peers, tmp_path):
     two = peers(2)
     d = otelcd(config(tmp_path, static(*(p.endpoint for p in two))))

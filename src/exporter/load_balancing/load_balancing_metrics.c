@@ -29,8 +29,8 @@ static const struct metric_row row_resolutions =
     METRIC_ROW("otelcol_loadbalancer_num_resolutions", METRIC_COUNTER, "{resolutions}",
                "How often it was asked who the members are, by whether that was answered.");
 static const struct metric_row row_leaving =
-    METRIC_ROW("otelcd_loadbalancer_leaving_members", METRIC_GAUGE, "{members}",
-               "Members that are not on the ring any more, and have something that is to be moved to others.");
+    METRIC_ROW_AS(SHOW_MOST, "otelcd_loadbalancer_leaving_members", METRIC_GAUGE, "{members}",
+                  "Members that are not on the ring any more, and have something that is to be moved to others.");
 static const struct metric_row row_moved =
     METRIC_ROW("otelcd_loadbalancer_moved_items", METRIC_COUNTER, "{items}",
                "Items that were moved from the queues of members that have left to those of others.");

@@ -127,6 +127,27 @@ static void put_client(struct buf *out, const struct client *c)
     put_text(out, c->reason != NULL ? c->reason : "");
 }
 
+static void put_member(const struct node_member *m, void *arg)
+{
+    struct counting *c = arg;
+
+    put_text(c->out, m->endpoint);
+    put_text(c->out, m->state);
+    put_raw(c->out, m->health, HEALTH_CAUSES * sizeof(*m->health));
+    c->n++;
+}
+
+static void put_members(struct buf *out, const struct node *n)
+{
+    struct counting c = { .out = out };
+    size_t at;
+
+    at = begin_list(out);
+    if (n->each_member != NULL)
+        n->each_member(n, put_member, &c);
+    end_list(out, at, c.n);
+}
+
 static void put_node(struct buf *out, const struct graph_node *gn)
 {
     const struct node *n = (const struct node *)(const void *)gn->memory;
@@ -143,6 +164,7 @@ static void put_node(struct buf *out, const struct graph_node *gn)
     put_raw(out, &fill, n->sender != NULL ? sizeof(fill) : 0);
     put_text(out, n->peer != NULL ? n->peer : "");
     put(out, n->clients != NULL ? n->clients->forgotten : 0);
+    put_members(out, n);
     put(out, n->clients != NULL ? n->clients->n : 0);
     for (size_t i = 0; n->clients != NULL && i < n->clients->n; i++)
         put_client(out, &n->clients->v[i]);
@@ -297,27 +319,50 @@ static void take_client(struct taking *t, const struct told_node *n, const struc
         r->client(r->arg, n, &c);
 }
 
+static void take_member(struct taking *t, const struct told_node *n, const struct told_reader *r)
+{
+    struct told_member m = { .endpoint = take_text(t) };
+    size_t len;
+
+    m.state = take_text(t);
+    m.health = take_raw(t, &len);
+    t->broken |= len != HEALTH_CAUSES * sizeof(*m.health);
+    if (!t->broken && r->member != NULL)
+        r->member(r->arg, n, &m);
+}
+
+/* What follows it belongs to it. */
+static void take_node_head(struct taking *t, struct told_node *n)
+{
+    size_t health, fill;
+
+    n->kind = take(t);
+    n->from = take(t);
+    n->to = take(t);
+    n->id = take_text(t);
+    n->pipeline = take_text(t);
+    n->health = take_raw(t, &health);
+    n->fill = take_raw(t, &fill);
+    n->peer = take_text(t);
+    n->forgotten = take(t);
+    if (fill < sizeof(*n->fill))
+        n->fill = NULL;
+    t->broken |= health != HEALTH_CAUSES * sizeof(*n->health);
+}
+
 static void take_node(struct taking *t, const struct told_reader *r)
 {
-    struct told_node n = { .kind = take(t) };
-    size_t health, fill;
-    uint64_t n_clients;
+    struct told_node n = { 0 };
+    uint64_t members, clients;
 
-    n.from = take(t);
-    n.to = take(t);
-    n.id = take_text(t);
-    n.pipeline = take_text(t);
-    n.health = take_raw(t, &health);
-    n.fill = take_raw(t, &fill);
-    n.peer = take_text(t);
-    n.forgotten = take(t);
-    n_clients = take(t);
-    if (fill < sizeof(*n.fill))
-        n.fill = NULL;
-    t->broken |= health != HEALTH_CAUSES * sizeof(*n.health);
+    take_node_head(t, &n);
     if (!t->broken && r->node != NULL)
         r->node(r->arg, &n);
-    for (uint64_t i = 0; !t->broken && i < n_clients; i++)
+    members = take(t);
+    for (uint64_t i = 0; !t->broken && i < members; i++)
+        take_member(t, &n, r);
+    clients = take(t);
+    for (uint64_t i = 0; !t->broken && i < clients; i++)
         take_client(t, &n, r);
 }
 

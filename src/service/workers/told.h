@@ -38,6 +38,11 @@ struct told_ledger {
     size_t n_reasons;
 };
 
+struct told_member {
+    const char *endpoint, *state;
+    const struct health *health; /* HEALTH_CAUSES */
+};
+
 struct told_node {
     uint64_t kind, from, to;
     const char *id, *pipeline;      /* pipeline: "" for none */
@@ -50,13 +55,14 @@ struct told_node {
 /* Of own telemetry's nodes nothing is told: the front has them (service/workers/own_relay.h). */
 void told_write(struct buf *out, const struct told_process *p, struct metrics *metrics, const struct graph *g);
 
-/* Called one by one, in the order: metrics, ledgers each with its reasons behind it, nodes each with its
+/* Called one by one, in the order: metrics, ledgers each with its reasons behind it, nodes each with its members and
  * clients. Texts and arrays lie in what is read. Any may be NULL. */
 struct told_reader {
     void (*metric)(void *arg, const struct told_metric *m);
     void (*ledger)(void *arg, const struct told_ledger *l);
     void (*reason)(void *arg, const struct told_ledger *l, const struct told_reason *r);
     void (*node)(void *arg, const struct told_node *n);
+    void (*member)(void *arg, const struct told_node *n, const struct told_member *m);
     void (*client)(void *arg, const struct told_node *n, const struct client *c);
     void *arg;
 };

@@ -253,8 +253,7 @@ static struct node *find_node(const struct graph *g, const struct told_node *tol
     return NULL;
 }
 
-/* The worse; of two alike the one that has been so for longer. */
-static void add_health(struct health *to, const struct health *from)
+void totals_add_health(struct health *to, const struct health *from)
 {
     uint64_t failures = to->failures + from->failures;
 
@@ -338,11 +337,20 @@ static void on_node(void *arg, const struct told_node *told)
     if (told->peer[0] != '\0')
         n->peer = totals_word(a->t, told->peer);
     for (size_t i = 0; i < HEALTH_CAUSES; i++)
-        add_health(&n->health[i], &told->health[i]);
+        totals_add_health(&n->health[i], &told->health[i]);
     if (n->sender != NULL && told->fill != NULL)
         add_fill(n, told->fill);
     if (n->clients != NULL)
         n->clients->forgotten += told->forgotten;
+}
+
+static void on_member(void *arg, const struct told_node *told, const struct told_member *m)
+{
+    const struct adding *a = arg;
+    struct node *n = shown_node(a, told);
+
+    if (n != NULL)
+        totals_add_member(a->t, n, m);
 }
 
 static void on_client(void *arg, const struct told_node *told, const struct client *c)
@@ -392,6 +400,8 @@ void totals_free(struct totals *t)
         free(t->ledgers.v[i]);
     }
     vec_free(&t->ledgers);
+    totals_clear_members(t);
+    vec_free(&t->members);
     for (size_t i = 0; i < t->rows.n; i++) {
         free((double *)(uintptr_t)t->rows.v[i]->bounds);
         free(t->rows.v[i]);
@@ -406,6 +416,7 @@ void totals_free(struct totals *t)
 void totals_begin(struct totals *t, struct graph *mirror)
 {
     clear_metrics(&t->merged);
+    totals_clear_members(t);
     metrics_collect(t->front);
     add_metrics(t, t->front, true);
     add_metrics(t, &t->retired, false);
@@ -438,7 +449,7 @@ void totals_take(struct totals *t, const struct told_process *p)
         sum->signals[i] += p->signals[i];
 }
 
-static const struct told_reader reading = { on_metric, on_ledger, on_reason, on_node, on_client, NULL };
+static const struct told_reader reading = { on_metric, on_ledger, on_reason, on_node, on_member, on_client, NULL };
 
 bool totals_add(struct totals *t, struct graph *mirror, struct bytes told, bool gone, struct told_process *p)
 {

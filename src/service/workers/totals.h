@@ -6,6 +6,14 @@
 
 #include "service/workers/told.h"
 
+/* Of an exporter that has several. */
+struct totals_member {
+    const struct node *node; /* of the mirror */
+    char *endpoint;
+    const char *state;
+    struct health health[HEALTH_CAUSES];
+};
+
 struct totals {
     struct metrics *front;                /* of this process */
     struct metrics merged;                /* what is shown */
@@ -14,6 +22,7 @@ struct totals {
     VEC(struct ledger *) ledgers;         /* of these */
     VEC(const struct metric_row *) known; /* the one of each name, whoever came with it first */
     VEC(struct metric_row *) rows;        /* of these, those that were made here */
+    VEC(struct totals_member) members;    /* of the nodes of this process that workers have told of last */
     VEC(char *) words;                    /* texts that have to stay */
     struct told_process process;          /* sums; pid is none */
     struct told_process gone;             /* what those that are gone have counted */
