@@ -8,7 +8,7 @@
 #include "codec/regex_steps.h"
 #include "config/check_place.h"
 #include "otlp/text/any_value_yaml.h"
-#include "processor/attribute_convert.h"
+#include "otlp/text/attribute_convert.h"
 #include "processor/search_limit.h"
 
 #include <assert.h>

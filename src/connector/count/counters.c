@@ -2,11 +2,14 @@
 /* A thing's values of the metric's attributes lead to the counter that it counts in: a point, in a metric, in a
  * resource like its own, each made when it is first needed. What is made takes room, of which a batch has so much; see
  * count.c for what becomes of things without. */
+#include "base/decimal.h"
 #include "base/mem.h"
 #include "connector/count/count_inside.h"
 #include "otlp/any_value.h"
+#include "otlp/text/attribute_convert.h"
 #include "otlp/view.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,34 +41,55 @@ static void put_attribute(struct count *p, const char *key, struct bytes value)
     pb_end(&p->scratch, mark);
 }
 
-/* Of a sum: the item's, as text. What is zero, false or empty counts as missing, as in the Go collector. */
+/* Texts, and numbers that are not 0 as texts: what a sum's points are told apart by. False: it is none of these. */
+static bool put_text(struct count *p, struct bytes any)
+{
+    struct value v = value_read(any);
+    double number = v.type == VALUE_INT ? (double)v.integer : v.type == VALUE_DOUBLE ? v.number : 0;
+
+    p->text.len = 0;
+    if (v.type == VALUE_STRING)
+        buf_put(&p->text, v.bytes);
+    else if (v.type == VALUE_DOUBLE && (number < 0 || number > 0 || isnan(number)))
+        decimal_put(&p->text, number, DECIMAL_GO);
+    else if (v.type == VALUE_INT && v.integer != 0)
+        any_value_put(&p->text, any);
+    return p->text.len > 0;
+}
+
+/* What stands for an attribute that is missing: a text or a number, and not an empty one. */
+static bool stands_for_it(struct bytes any)
+{
+    struct value v = value_read(any);
+
+    return (v.type == VALUE_STRING && v.bytes.len > 0) || (v.type == VALUE_INT && v.integer != 0) ||
+           (v.type == VALUE_DOUBLE && (v.number < 0 || v.number > 0 || isnan(v.number)));
+}
+
+/* Of a sum: the item's, as text. One that is there and says nothing is missing, as in the Go collector. */
 static bool gather_texts(struct count *p, const struct counted_metric *m, const struct visit *at, struct digest *key)
 {
     struct buf any = { 0 };
+    bool all = true;
 
     p->scratch.len = 0;
-    for (size_t i = 0; i < m->n_attributes; i++) {
+    for (size_t i = 0; i < m->n_attributes && all; i++) {
         const struct counted_attribute *a = &m->attributes[i];
         struct bytes value;
 
-        p->text.len = 0;
-        if (find_attribute(at->message, at->attributes, a->key, &value))
-            any_value_put(&p->text, value);
-        if (p->text.len == 0 || bytes_is(buf_bytes(&p->text), "0") || bytes_is(buf_bytes(&p->text), "false")) {
-            p->text.len = 0;
-            any_value_put(&p->text, a->fallback);
+        if (!find_attribute(at->message, at->attributes, a->key, &value)) {
+            all = stands_for_it(a->fallback);
+            put_attribute(p, a->key, a->fallback);
+            continue;
         }
-        if (p->text.len == 0) {
-            buf_free(&any);
-            return false;
-        }
+        all = put_text(p, value);
         any.len = 0;
         pb_put_bytes(&any, OTLP_ANY_STRING, buf_bytes(&p->text));
         put_attribute(p, a->key, buf_bytes(&any));
     }
     buf_free(&any);
     *key = digest_bytes(*key, buf_bytes(&p->scratch));
-    return true;
+    return all;
 }
 
 /* Scopes and resources may be large, and have many items: each is looked through once, and hashed once. */
@@ -220,8 +244,6 @@ static double amount_of(const struct counted_metric *m, const struct visit *at)
 {
     struct bytes any;
     struct value v;
-    char text[64], *end;
-    double number;
 
     if (!find_attribute(at->message, at->attributes, m->source, &any))
         return 0;
@@ -230,12 +252,7 @@ static double amount_of(const struct counted_metric *m, const struct visit *at)
         return (double)v.integer;
     if (v.type == VALUE_DOUBLE)
         return v.number;
-    if (v.type != VALUE_STRING || v.bytes.len == 0 || v.bytes.len >= sizeof(text) || v.bytes.data[0] <= ' ')
-        return 0;
-    memcpy(text, v.bytes.data, v.bytes.len);
-    text[v.bytes.len] = '\0';
-    number = strtod(text, &end);
-    return *end == '\0' ? number : 0;
+    return v.type == VALUE_STRING ? attribute_number(v.bytes) : 0;
 }
 
 static struct counter *new_counter(struct count *p, enum count_section section, struct message *data,

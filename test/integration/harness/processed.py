@@ -73,10 +73,14 @@ def headers(case):
     return {"Content-Type": "application/json", **case.get("metadata", {})}
 
 
+NOW = re.compile(r"^Timestamp: 20(?:2[6-9]|[3-9]\d)-\S+ \S+\.\d+ .*")  # inputs are older, or whole seconds
+
+
 def lines(text):
-    """Of the debug exporter; runs of attributes sorted, for their order means nothing."""
+    """Of the debug exporter; runs of attributes sorted, for their order means nothing. What is as old as the test is now."""
     out, run = [], []
     for line in text.splitlines():
+        line = NOW.sub("Timestamp: now", line)
         if re.match(r"\d{4}-\d\d-\d\dT", line):
             continue
         if line.lstrip().startswith("-> "):

@@ -34,12 +34,13 @@ START_TEST(an_item_has_so_many_steps_and_no_more)
     unsigned searches = 0;
 
     regex_meter_begin(&m);
-    while (!m.over && searches < 10000000) {
+    ck_assert(regex_meter_spend(&m, REGEX_ITEM_STEPS - 10000));
+    while (!m.over && searches < 10000) {
         ck_assert(!regex_meter_search(&m, r, bytes_str("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")));
         searches++;
     }
     ck_assert(m.over);
-    ck_assert_uint_gt(searches, 1000);
+    ck_assert_uint_gt(searches, 100);
     ck_assert(!regex_meter_spend(&m, 1));
     regex_meter_begin(&m);
     ck_assert(regex_meter_search(&m, r, bytes_str("xxy")));

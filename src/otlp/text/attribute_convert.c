@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Texts become numbers as Go's strconv reads them, numbers become texts as it writes them. What cannot be converted
  * stays as it is, which is the Go collector's way too. */
-#include "processor/attribute_convert.h"
+#include "otlp/text/attribute_convert.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -45,13 +45,15 @@ static bool copy_number(struct bytes s, char *out)
     return n > 0 && memchr(out, '\0', n) == NULL;
 }
 
-/* As strconv.ParseFloat reads it. */
+/* As strconv.ParseFloat reads it. Of what is no number *v is 0, of one that is too large infinite. */
 static bool read_double(struct bytes s, double *v)
 {
     char text[LONGEST_NUMBER + 1];
     const char *p = text;
     char *end;
+    double number;
 
+    *v = 0;
     if (s.len > LONGEST_NUMBER || !copy_number(s, text))
         return false;
     p += *p == '+' || *p == '-';
@@ -62,8 +64,19 @@ static bool read_double(struct bytes s, double *v)
             return false;
     }
     errno = 0;
-    *v = strtod(text, &end);
-    return *end == '\0' && !(errno == ERANGE && isinf(*v));
+    number = strtod(text, &end);
+    if (*end != '\0')
+        return false;
+    *v = number;
+    return !(errno == ERANGE && isinf(number));
+}
+
+double attribute_number(struct bytes text)
+{
+    double v;
+
+    (void)read_double(text, &v);
+    return v;
 }
 
 /* What the Go collector's machines make of a double that no int64 holds. */
