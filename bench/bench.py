@@ -457,7 +457,7 @@ class Bench:
         """What the binary has for the page, its API, taps, the commands that tell of a configuration or a running otelcd, and
         reloads."""
         built = pathlib.Path(os.environ["BENCH"]).parent / "src"
-        commands = "completion explain explain_loss fault_report migrate schema schema_rows status tap top top_frame top_screen daemon daemon_tls"
+        commands = "completion explain explain_loss fault_report migrate schema schema_rows schema_rules status tap top top_frame top_screen daemon daemon_tls"
         objects = [built / f"command/{c}.o" for c in commands.split()]
         for folder in ("page", "page/tap", "command/doctor", "command/migrate", "service/control", "service/reload", "otlp/text"):
             objects += (built / folder).glob("*.o")

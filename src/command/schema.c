@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `otelcd schema`: the whole configuration. Sections have a pattern for the ids of each component, old names included;
- * what stands behind it comes from its rows. References between components, and what a component checks itself, are no
- * matter of a schema: `otelcd validate` says them. */
+ * what stands behind it comes from its rows, and from rules where a component checks more (schema_rules.c). What refers
+ * to something else is no matter of a schema: `otelcd validate` says it. */
 #include "command/command.h"
 #include "command/schema.h"
 
@@ -25,8 +25,11 @@ static struct yaml_node *component_schema(struct arena *a, const struct componen
 {
     static const struct option none[] = { OPT_END };
     const struct option *rows = c->options != NULL ? c->options : none;
-    struct yaml_node *n = schema_or(a, schema_of_rows(a, rows, false), !schema_is_required(rows));
+    const char *name = arena_printf(a, "%s.%s", config_sections[c->kind], c->type);
+    struct yaml_node *map = schema_of_rows(a, rows, false), *n;
+    bool needed = schema_put_rules(a, name, rows, map);
 
+    n = schema_or(a, map, !needed && !schema_is_required(rows));
     yaml_put(a, n, "description", 0, 0, yaml_scalar(a, c->summary, false, NULL));
     return n;
 }
@@ -121,6 +124,7 @@ static struct yaml_node *service_schema(struct arena *a)
     replace_value(properties, "extensions",
                   schema_read(a, "{\"anyOf\": [" IDS "\"minItems\": 0}, {\"type\": \"null\"}" OR_VARIABLE));
     schema_put(a, n, "required", "[\"pipelines\"]");
+    (void)schema_put_rules(a, "service", service_options, n);
     return schema_or(a, n, false);
 }
 
@@ -133,6 +137,7 @@ static struct yaml_node *whole_schema(struct arena *a)
            "\"type\": \"object\", \"required\": [\"receivers\", \"exporters\", \"service\"]}");
     struct yaml_node *properties = yaml_new(a, YAML_MAP, NULL);
 
+    schema_put_shared(a, yaml_get(n, "$defs"));
     for (int kind = 0; kind < COMPONENT_KINDS; kind++)
         yaml_put(a, properties, config_sections[kind], 0, 0,
                  section_schema(a, yaml_get(n, "$defs"), (enum component_kind)kind));

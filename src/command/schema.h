@@ -18,6 +18,12 @@ bool schema_is_required(const struct option *rows);
 struct yaml_node *schema_read(struct arena *a, const char *json);
 void schema_put(struct arena *a, struct yaml_node *map, const char *key, const char *json);
 
+/* What components check themselves, where a schema can say it (schema_rules.c): schemas that several share, into
+ * $defs; and those of a component ("exporters.otlp_grpc") or of "service", as allOf of its map. True: an empty map
+ * lacks something, and so does a bare key. */
+void schema_put_shared(struct arena *a, struct yaml_node *defs);
+bool schema_put_rules(struct arena *a, const char *name, const struct option *rows, struct yaml_node *map);
+
 /* The schema, or null where `null` is true, or a value that is one ${...}. */
 struct yaml_node *schema_or(struct arena *a, struct yaml_node *schema, bool null);
 

@@ -158,8 +158,20 @@ static struct yaml_node *text_schema(struct arena *a, const struct option *o)
     return schema_read(a, o->scalar ? ANY_SCALAR : TEXT);
 }
 
+/* A list of such, or text that is split at commas. */
+static struct yaml_node *words_schema(struct arena *a, const struct option *o)
+{
+    struct yaml_node *n = schema_read(a, "{\"anyOf\": [{\"type\": \"array\"}, " TEXT "]}"), *word = names_schema(a, o);
+
+    schema_put(a, word, "not", "{\"type\": \"null\"}");
+    yaml_put(a, yaml_get(n, "anyOf")->items[0], "items", 0, 0, word);
+    return n;
+}
+
 static struct yaml_node *strings_schema(struct arena *a, const struct option *o)
 {
+    if (o->names != NULL)
+        return words_schema(a, o);
     return schema_read(a, arena_printf(a,
                                        "{\"anyOf\": [{\"type\": \"array\", \"items\": %s}, %s, "
                                        "{\"type\": \"null\"}]}",

@@ -55,7 +55,8 @@ static const struct option extract_options[] = {
     OPT_STRINGS(struct k8s_extract_config, metadata, METADATA_DEFAULT,
                 "Attributes that resources get. k8s.deployment.uid, k8s.cronjob.uid, k8s.node.uid and k8s.cluster.uid "
                 "have further objects watched; those of containers need k8s.container.name or container.id on the "
-                "resource, or a pod that has one container."),
+                "resource, or a pod that has one container.",
+                .names = k8s_field_names),
     OPT_LIST(struct k8s_extract_config, labels, struct k8s_rule_config, rule_options, "Labels that become attributes."),
     OPT_LIST(struct k8s_extract_config, annotations, struct k8s_rule_config, rule_options,
              "Annotations that become attributes."),
