@@ -8,6 +8,8 @@ import signal
 from harness import otlp
 from harness.otlp_peer import GrpcPeer
 from test_own_telemetry import PULL, attributes, config, peer, points, to  # noqa: F401
+from test_control import runtime  # noqa: F401
+from test_tap import Tap
 from test_workers import DIED, Connection, pids, shared, status
 
 
@@ -95,6 +97,16 @@ def test_a_reload_leads_what_workers_tell_to_another_backend(peer, otelcd):  # n
     assert connections[0].send(1) == 200
     assert d.ledger("pipeline", "traces")["delivered"] == 21
     assert len(span_workers(other)) == 4 and "own_telemetry" not in json.dumps(status(d)["pipelines"])
+
+
+def test_a_tap_of_own_telemetry_sees_what_all_of_them_send(peer, otelcd, runtime):  # noqa: F811
+    p = peer()
+    d = otelcd(shared(config(all_of_it(to(p)))), env={"RUNTIME_DIRECTORY": str(runtime)})
+    tap = Tap(d, "traces/own_telemetry", "--count", "4", "--rate", "0")
+    for _ in range(4):
+        assert Connection(d).send(1) == 200
+    code, items, told = tap.end()
+    assert code == 0 and items.count("receiver/otlp/TraceDataReceived") == 4 and "otelcd.worker" in items, told
 
 
 def test_a_backend_that_is_away_costs_own_telemetry_alone(otelcd, unused_port):

@@ -34,9 +34,9 @@ struct tap_set {
     uint64_t refilled;       /* mono ns */
     uint64_t cpu;            /* of the loop's thread then, ns */
     int64_t time_left;       /* CPU time to look, ns */
-    /* Where items pass in other processes (service::workers): a sound request, and what it asks for; it answers. NULL:
-     * they pass here. */
-    void (*elsewhere)(void *arg, struct page *page, const struct tap_request *r);
+    /* Where items pass in other processes (service::workers): a sound request, and what it asks for; it answers. False,
+     * or NULL: they pass here. */
+    bool (*elsewhere)(void *arg, struct page *page, const struct tap_request *r);
     void *arg;
 };
 

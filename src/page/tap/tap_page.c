@@ -138,9 +138,7 @@ void tap_page_begin(struct tap_set *s, struct page *page)
         answer_fault(page, &fault);
     else if (bytes_is(page->req->method, "HEAD"))
         page_answer(page, 200, "text/event-stream", bytes_of(NULL, 0));
-    else if (s->elsewhere != NULL)
-        s->elsewhere(s->arg, page, &r);
-    else
+    else if (s->elsewhere == NULL || !s->elsewhere(s->arg, page, &r))
         begin_tap(s, page, &r);
     tap_request_free(&r);
 }

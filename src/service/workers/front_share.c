@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct config *service_load(struct service *s, struct buf *for_workers)
 {
@@ -55,11 +56,23 @@ unsigned front_count_workers(const struct config *c)
     return alone == NULL ? n : 0;
 }
 
-static void on_tap(void *arg, struct page *page, const struct tap_request *r)
+static bool is_own(const struct config *c, const char *pipeline)
+{
+    for (size_t i = 0; i < c->n_pipelines; i++)
+        if (c->pipelines[i].own && strcmp(c->pipelines[i].id, pipeline) == 0)
+            return true;
+    return false;
+}
+
+/* Own telemetry of all passes here. */
+static bool on_tap(void *arg, struct page *page, const struct tap_request *r)
 {
     struct service *s = arg;
 
+    if (is_own(s->now.config, r->pipeline))
+        return false;
     tap_relay_begin(s->front, &s->loop, page, r);
+    return true;
 }
 
 void front_share(struct service *s, unsigned n, struct buf *for_workers)
