@@ -11,13 +11,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#ifdef HAVE_ISAL
-#define STREAMS gzip_writer_isal
-#define WHOLE_MAX (16 * 1024ul) /* up to here libdeflate is as fast as ISA-L, and smaller */
-#else
-#define STREAMS gzip_writer_zlib
-#define WHOLE_MAX SIZE_MAX
-#endif
+#define WHOLE_MAX (16 * 1024ul) /* up to here libdeflate is as fast as our own writer, and smaller */
 
 static const struct {
     const char *name;
@@ -243,12 +237,12 @@ static void deflate_stream(enum coding c, const struct bytes *parts, size_t n, s
     void **stream = &kept[c == CODING_ZLIB];
 
     if (*stream == NULL) {
-        *stream = STREAMS.stream_new(c, 0);
-        thread_at_end(STREAMS.stream_free, *stream);
+        *stream = gzip_writer_own.stream_new(c, 0);
+        thread_at_end(gzip_writer_own.stream_free, *stream);
     }
     for (size_t i = 0; i + 1 < n; i++)
-        STREAMS.stream_write(*stream, parts[i], false, out);
-    STREAMS.stream_write(*stream, parts[n - 1], true, out);
+        gzip_writer_own.stream_write(*stream, parts[i], false, out);
+    gzip_writer_own.stream_write(*stream, parts[n - 1], true, out);
 }
 
 /* What is a matter of whole runs. */
@@ -324,24 +318,24 @@ struct gzip_stream *gzip_stream_new(void)
 {
     struct gzip_stream *s = mem_alloc(sizeof(*s));
 
-    s->stream = STREAMS.stream_new(CODING_GZIP, 0);
+    s->stream = gzip_writer_own.stream_new(CODING_GZIP, 0);
     return s;
 }
 
 void gzip_stream_write(struct gzip_stream *s, struct bytes in, struct buf *out)
 {
-    STREAMS.stream_write(s->stream, in, false, out);
+    gzip_writer_own.stream_write(s->stream, in, false, out);
 }
 
 void gzip_stream_end(struct gzip_stream *s, struct buf *out)
 {
-    STREAMS.stream_write(s->stream, bytes_of(NULL, 0), true, out);
+    gzip_writer_own.stream_write(s->stream, bytes_of(NULL, 0), true, out);
 }
 
 void gzip_stream_free(struct gzip_stream *s)
 {
     if (s == NULL)
         return;
-    STREAMS.stream_free(s->stream);
+    gzip_writer_own.stream_free(s->stream);
     free(s);
 }

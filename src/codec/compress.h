@@ -44,8 +44,8 @@ int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *bud
  * member, zstd of one frame. False for the other codings. */
 bool coding_is_single(enum coding c, struct bytes packed, size_t len);
 
-/* Compress whole. level 0 = the fastest that is good (gzip: ISA-L's level 1 where it exists, small contents by
- * libdeflate's; zstd: -1); 1-9 libdeflate's, zstd's own for zstd. Appends to `out`. */
+/* Compress whole. level 0 = the fastest that is good (gzip: our own writer, small contents by
+ * libdeflate's level 1; zstd: -1); 1-9 libdeflate's, zstd's own for zstd. Appends to `out`. */
 int deflate_buf(enum coding c, int level, struct bytes in, struct buf *out, struct error *err);
 
 /* The same of a content that lies in `n` parts, which nobody has to put together first. */

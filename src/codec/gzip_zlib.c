@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gzip and zlib by zlib: what libdeflate cannot read at once, or finds fault with; and streams on hosts without ISA-L.
- */
+/* gzip and zlib by zlib: what libdeflate cannot read at once, or finds fault with. */
 #include "codec/inflate.h"
 
 #include "base/mem.h"
@@ -93,42 +92,4 @@ static int zlib_inflate(enum coding c, struct bytes in, struct inflate_out *o, s
     return inflate_members(c, in, o, zlib_inflate_member, err);
 }
 
-static void *stream_new(enum coding c, int level)
-{
-    z_stream *z = mem_zalloc(sizeof(*z));
-    int rc = deflateInit2(z, level == 0 ? Z_BEST_SPEED : level, Z_DEFLATED, window_bits(c), 8, Z_DEFAULT_STRATEGY);
-
-    if (rc != Z_OK) /* 256 kB of our own choice: as in base/mem.h, the lack of it ends the process */
-        abort();
-    return z;
-}
-
-static void stream_write(void *stream, struct bytes in, bool end, struct buf *out)
-{
-    z_stream *z = stream;
-    int rc;
-
-    do {
-        unsigned give = clamp(in.len), room;
-
-        z->next_out = buf_reserve(out, give / 8 + 1024);
-        z->avail_out = room = clamp(out->cap - out->len);
-        z->next_in = (Bytef *)(uintptr_t)in.data;
-        z->avail_in = give;
-        rc = deflate(z, end && give == in.len ? Z_FINISH : Z_NO_FLUSH);
-        assert(rc != Z_STREAM_ERROR);
-        in = bytes_skip(in, give - z->avail_in);
-        out->len += room - z->avail_out;
-    } while (in.len > 0 || z->avail_out == 0 || (end && rc != Z_STREAM_END));
-    if (end)
-        deflateReset(z);
-}
-
-static void stream_free(void *stream)
-{
-    deflateEnd(stream);
-    free(stream);
-}
-
 const struct gzip_reader gzip_reader_zlib = { "zlib", zlib_inflate };
-const struct gzip_writer gzip_writer_zlib = { "zlib", stream_new, stream_write, stream_free };

@@ -51,10 +51,7 @@ struct gzip_writer {
 };
 
 extern const struct gzip_reader gzip_reader_zlib, gzip_reader_libdeflate;
-extern const struct gzip_writer gzip_writer_zlib;
-#ifdef HAVE_ISAL
-extern const struct gzip_writer gzip_writer_isal; /* its streams have one level; `level` is not looked at */
-#endif
+extern const struct gzip_writer gzip_writer_own; /* its streams have one level; `level` is not looked at */
 
 /* Appends a content whole; level 1 to 9. */
 void gzip_deflate_whole(enum coding c, int level, struct bytes in, struct buf *out);

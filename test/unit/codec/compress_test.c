@@ -19,12 +19,7 @@ static const size_t sizes[] = {
 };
 
 static const struct gzip_reader *const readers[] = { &gzip_reader_zlib, &gzip_reader_libdeflate };
-static const struct gzip_writer *const writers[] = {
-    &gzip_writer_zlib,
-#ifdef HAVE_ISAL
-    &gzip_writer_isal,
-#endif
-};
+static const struct gzip_writer *const writers[] = { &gzip_writer_own };
 
 static struct error err;
 
