@@ -12,10 +12,29 @@
 
 /* ---- output ---- */
 
+#define GROWTH_LEAST 128u /* in 1024 parts */
+#define GROWTH_MOST 1024u
+
+/* What the same was done to is as much larger as the last one: for a guess that is a little too small all is copied. */
+static size_t guess_growth(const struct walk *k)
+{
+    size_t growth = k->w->growth > GROWTH_LEAST ? k->w->growth : GROWTH_LEAST;
+
+    return k->segment->len / 1024 * growth;
+}
+
+static void learn_growth(struct rewriter *w, const struct batch *b, size_t len)
+{
+    size_t growth = b->n_segments == 1 && len > b->bytes ? (len - b->bytes) * 1024 / b->bytes : 0;
+
+    growth += growth / 16 + 1;
+    w->growth = growth < GROWTH_MOST ? growth : GROWTH_MOST;
+}
+
 static uint8_t *reserve_output(struct walk *k, size_t n)
 {
     if (k->out == NULL)
-        k->out = block_force(k->budget, k->segment->len + k->segment->len / 8 + n + 256);
+        k->out = block_force(k->budget, k->segment->len + guess_growth(k) + n + 256);
     else if (k->out->cap - k->len < n)
         k->out = block_grow(k->out, k->out->cap + k->out->cap / 2 + n, true);
     return k->out->data + k->len;
@@ -432,8 +451,10 @@ struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct re
         made = batch_ref(b);
     else
         made = k.dropped > 0 && b->items == k.dropped && k.made == 0 ? NULL : make_result(&k, b);
-    if (k.out != NULL)
+    if (k.out != NULL) {
+        learn_growth(w, b, k.len);
         block_unref(k.out);
+    }
     return made;
 }
 

@@ -113,6 +113,7 @@ struct rewriter {
     VEC(struct rewrite_slice) slices;
     uint64_t made;   /* items that the last walk has added */
     uint64_t serial; /* the last one that was given to a message */
+    size_t growth;   /* by which a request became larger last, in 1024 parts of it */
 };
 
 void rewriter_free(struct rewriter *w);
