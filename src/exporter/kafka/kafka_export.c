@@ -12,6 +12,7 @@
  * after a crash the batch comes once more. */
 #include "exporter/kafka/kafka_exporter.h"
 
+#include "otlp/cut/cutter.h"
 #include "otlp/metadata.h"
 
 #include <assert.h>
@@ -24,6 +25,12 @@
 static uint64_t items_of(const struct kafka_piece *p)
 {
     return p->item.data != NULL ? 1 : p->batch->items;
+}
+
+static void free_piece(struct kafka_piece *p)
+{
+    batch_cutter_free(p->cutter);
+    batch_unref(p->batch);
 }
 
 static bool is_divisible(const struct kafka_piece *p)
@@ -43,7 +50,7 @@ void kafka_export_forget(struct kafka_export *e)
     list_remove(&e->link);
     list_remove(&e->working);
     for (size_t i = 0; i < e->pieces.n; i++)
-        batch_unref(e->pieces.v[i].batch);
+        free_piece(&e->pieces.v[i]);
     for (size_t i = 0; i < e->failed.n; i++)
         batch_unref(e->failed.v[i]);
     vec_free(&e->pieces);
@@ -178,20 +185,26 @@ static void push_piece(struct kafka_export *e, const struct kafka_piece *p)
         list_push(&e->node->working, &e->working);
 }
 
-/* In pieces of at most `most` bytes, which have its key and topic. */
+/* In pieces of at most `most` bytes, which have its key and topic, one after another. */
 static void cut_piece(struct kafka_export *e, struct kafka_piece *p, uint64_t most)
 {
-    batch_parts parts = { 0 };
+    metric_add(e->node->m.splits, 1);
+    p->cutter = batch_cutter_new(p->batch, most > 0 ? most : 1, e->node->node.host->budget);
+    push_piece(e, p);
+}
+
+/* Like `p`, which is being cut: its next part, or all that is left. */
+static struct kafka_piece next_piece(struct kafka_export *e, struct kafka_piece *p, bool all)
+{
     struct kafka_piece part = *p;
 
-    metric_add(e->node->m.splits, 1);
-    batch_cut(p->batch, most > 0 ? most : 1, e->node->node.host->budget, &parts);
-    for (size_t i = parts.n; i-- > 0;) {
-        part.batch = parts.v[i];
-        push_piece(e, &part);
-    }
-    vec_free(&parts);
-    batch_unref(p->batch);
+    part.cutter = NULL;
+    part.batch = all ? batch_cutter_rest(p->cutter) : batch_cutter_next(p->cutter);
+    if (batch_cutter_left(p->cutter) == 0)
+        free_piece(p);
+    else
+        push_piece(e, p);
+    return part;
 }
 
 static void complain_size(struct kafka_exporter *n, uint64_t size)
@@ -251,6 +264,8 @@ static void give_up_pieces(struct kafka_export *e)
     while (e->pieces.n > 0) {
         struct kafka_piece p = e->pieces.v[--e->pieces.n];
 
+        if (p.cutter != NULL)
+            p = next_piece(e, &p, true);
         kafka_export_failed(e, &p, e->failure.reason, e->failure.why);
     }
 }
@@ -316,7 +331,10 @@ bool kafka_export_step(void *node)
         return false;
     } else {
         p = e->pieces.v[--e->pieces.n];
-        if (!p.ready) {
+        if (p.cutter != NULL) {
+            p = next_piece(e, &p, false);
+            push_piece(e, &p);
+        } else if (!p.ready) {
             split_piece(e, &p);
         } else if (kafka_produce(n, e, &p) == KAFKA_FULL) {
             *vec_push(&e->pieces) = p;

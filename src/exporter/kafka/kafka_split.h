@@ -20,10 +20,11 @@ struct kafka_split_rules {
 #define KAFKA_KEY_MOST 32
 
 struct kafka_piece {
-    struct batch *batch; /* one reference; BY_ITEM: of the whole that was split */
-    uint64_t at;         /* BY_ITEM: which item of it */
-    bool ready;          /* it is split */
-    bool alone;          /* to be sent as a request of its own */
+    struct batch *batch;         /* one reference; BY_ITEM: of the whole that was split */
+    uint64_t at;                 /* BY_ITEM: which item of it */
+    struct batch_cutter *cutter; /* NULL, or it is cut in pieces like it as their turn comes; has items left */
+    bool ready;                  /* it is split */
+    bool alone;                  /* to be sent as a request of its own */
     uint8_t n_key;
     uint8_t key[KAFKA_KEY_MOST];
     struct bytes topic; /* that the data names, in the batch; empty: none */

@@ -2,7 +2,8 @@
 /* A batch on its way. Its parts go out one after another, each with an answer of its own: taken, perhaps but for some
  * items; refused, which is no reason to keep back the next one; too large, then it is cut in smaller ones and these
  * take its place, down to single items. A single item that is too large is dropped, and nothing else ever is for its
- * size.
+ * size. What is cut is cut part by part, each when the one before it has its answer: a large batch holds up nobody for
+ * longer than one part of it takes, and is in memory once, and that part twice.
  *
  * With each answer but the last the sender hears of that part; with the last the batch is settled: safe, with what was
  * rejected and why; or, when nothing of it was taken, as refused. The first answer that says to come again ends it
@@ -13,17 +14,44 @@
 #include "exporter/otlp/otlp_exporter.h"
 
 #include "net/http2/grpc.h"
+#include "otlp/cut/cutter.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 void otlp_export_free(struct otlp_export *e)
 {
     list_remove(&e->link);
     otlp_request_free(&e->request);
-    for (size_t i = 0; i < e->parts.n; i++)
-        batch_unref(e->parts.v[i]);
+    for (size_t i = 0; i < e->parts.n; i++) {
+        if (e->parts.v[i].batch != NULL)
+            batch_unref(e->parts.v[i].batch);
+        batch_cutter_free(e->parts.v[i].cutter);
+    }
     vec_free(&e->parts);
     free(e);
+}
+
+/* ---- parts ---- */
+
+/* What is first is to be cut: the next part of it takes its place in front. */
+static void cut_next(struct otlp_export *e)
+{
+    struct batch_cutter *c = e->parts.v[e->parts.n - 1].cutter;
+    struct batch *part = batch_cutter_next(c);
+
+    assert(part != NULL);
+    if (batch_cutter_left(c) == 0) {
+        batch_cutter_free(c);
+        e->parts.n--;
+    }
+    *vec_push(&e->parts) = (struct otlp_part){ .batch = part };
+}
+
+/* The one under way, or next. */
+static struct batch *first_part(const struct otlp_export *e)
+{
+    return e->parts.v[e->parts.n - 1].batch;
 }
 
 /* ---- the end ---- */
@@ -45,8 +73,12 @@ static struct batch *take_rest(struct otlp_export *e)
     batch_parts in_order = { 0 };
     struct batch *rest;
 
-    while (e->parts.n > 0)
-        *vec_push(&in_order) = e->parts.v[--e->parts.n];
+    while (e->parts.n > 0) {
+        struct otlp_part p = e->parts.v[--e->parts.n];
+
+        *vec_push(&in_order) = p.batch != NULL ? p.batch : batch_cutter_rest(p.cutter);
+        batch_cutter_free(p.cutter);
+    }
     rest = batch_merge(in_order.v, in_order.n);
     vec_free(&in_order);
     return rest;
@@ -64,18 +96,12 @@ static void settle_for_now(struct otlp_export *e, const struct otlp_answer *a)
     ack_settle(ack, &o);
 }
 
-/* ---- parts ---- */
-
-/* The one under way, or next. */
-static struct batch *first_part(const struct otlp_export *e)
-{
-    return e->parts.v[e->parts.n - 1];
-}
+/* ---- what became of a part ---- */
 
 /* The last one is told by settling. */
 static void end_part(struct otlp_export *e, uint64_t rejected, const char *reason)
 {
-    struct batch *part = e->parts.v[--e->parts.n];
+    struct batch *part = e->parts.v[--e->parts.n].batch;
     struct losses lost = { 0 };
 
     e->answered += part->items;
@@ -120,14 +146,11 @@ static void drop_large_part(struct otlp_export *e, uint64_t size, const char *wh
 /* The part under way in pieces of at most `most` bytes, in its place. */
 static void cut_part(struct otlp_export *e, uint64_t most)
 {
-    struct batch *part = e->parts.v[--e->parts.n];
-    batch_parts pieces = { 0 };
+    struct batch *part = e->parts.v[--e->parts.n].batch;
+    struct batch_cutter *c = batch_cutter_new(part, most > 0 ? most : 1, e->node->node.host->budget);
 
     metric_add(e->node->m.splits, 1);
-    batch_cut(part, most > 0 ? most : 1, e->node->node.host->budget, &pieces);
-    while (pieces.n > 0)
-        *vec_push(&e->parts) = pieces.v[--pieces.n];
-    vec_free(&pieces);
+    *vec_push(&e->parts) = (struct otlp_part){ .cutter = c };
     batch_unref(part);
 }
 
@@ -144,7 +167,9 @@ static void send_parts(struct otlp_export *e)
     while (e->parts.n > 0 && e->request.state == REQUEST_NONE) {
         struct batch *part = first_part(e);
 
-        if (part->bytes > limit->now && otlp_batch_divisible(part)) {
+        if (part == NULL) {
+            cut_next(e);
+        } else if (part->bytes > limit->now && otlp_batch_divisible(part)) {
             cut_part(e, limit->now);
         } else if (part->bytes > limit->most) {
             drop_large_part(e, part->bytes, "max_request_bytes", limit->most);
@@ -235,7 +260,7 @@ void otlp_export_start(struct otlp_exporter *n, struct batch *batch, struct ack 
     e->node = n;
     e->ack = ack;
     e->items = batch->items;
-    *vec_push(&e->parts) = batch;
+    *vec_push(&e->parts) = (struct otlp_part){ .batch = batch };
     list_push(&n->exports, &e->link);
     send_parts(e);
 }

@@ -96,16 +96,22 @@ struct otlp_request {
 };
 
 /* A batch on its way. */
+/* One of both: what goes in one request, perhaps; or what is cut when its turn comes. */
+struct otlp_part {
+    struct batch *batch;
+    struct batch_cutter *cutter; /* has items left */
+};
+
 struct otlp_export {
     struct list link;
     struct otlp_exporter *node;
     struct ack *ack;
-    batch_parts parts;        /* not answered yet, the first of them, which is under way, last */
-    bool beginning;           /* in send_parts() */
-    uint64_t items, answered; /* of the batch; of the parts that have been answered */
-    uint64_t refused;         /* of those, in parts that were refused */
-    struct outcome done;      /* of the parts that were answered; SAFE */
-    struct outcome refusal;   /* the last one */
+    VEC(struct otlp_part) parts; /* not answered yet, the first of them, which is under way, last */
+    bool beginning;              /* in send_parts() */
+    uint64_t items, answered;    /* of the batch; of the parts that have been answered */
+    uint64_t refused;            /* of those, in parts that were refused */
+    struct outcome done;         /* of the parts that were answered; SAFE */
+    struct outcome refusal;      /* the last one */
     struct otlp_request request;
 };
 

@@ -2,6 +2,7 @@
 #include "base/loop/turn.h"
 #include "codec/pb.h"
 #include "otlp/batch.h"
+#include "otlp/cut/cutter.h"
 #include "otlp/validate.h"
 
 #include <check.h>
@@ -282,6 +283,65 @@ START_TEST(a_cut_by_bytes_shares_what_fits_and_fills_its_parts)
 }
 END_TEST
 
+/* After `asked` parts one by one, the rest at once; or nothing, and all memory is given back. */
+static void check_cutter(struct batch *whole, uint64_t most, size_t asked, bool rest, const struct buf *want)
+{
+    struct batch_cutter *c = batch_cutter_new(whole, most, &budget);
+    struct buf got = { 0 };
+    uint64_t used = budget.used, items = 0;
+
+    for (size_t i = 0; i <= asked && batch_cutter_left(c) > 0; i++) {
+        struct batch *part = i < asked ? batch_cutter_next(c) : rest ? batch_cutter_rest(c) : NULL;
+
+        if (part == NULL)
+            break;
+        items += part->items;
+        ck_assert_uint_eq(batch_cutter_left(c), whole->items - items);
+        collect_batch(part, &got);
+        batch_unref(part);
+    }
+    if (batch_cutter_left(c) == 0) {
+        ck_assert_ptr_null(batch_cutter_next(c));
+        ck_assert_str_eq(buf_cstr(&got), buf_cstr((struct buf *)(uintptr_t)want));
+    } else {
+        ck_assert(!rest);
+    }
+    batch_cutter_free(c);
+    ck_assert_uint_eq(budget.used, used);
+    buf_free(&got);
+}
+
+START_TEST(what_is_cut_part_by_part_may_be_left_or_taken_whole_at_any_time)
+{
+    enum signal s = (enum signal)_i;
+    struct batch *parts[3] = { make(s, 2, 2, 3), make(s, 1, 1, 1), make(s, 1, 3, 5) };
+    struct batch *whole = batch_merge(parts, 3);
+    struct buf want = { 0 };
+
+    collect_batch(whole, &want);
+    for (uint64_t most = 1; most <= whole->bytes; most += 17)
+        for (size_t asked = 0; asked <= whole->items; asked++)
+            for (int rest = 0; rest < 2; rest++)
+                check_cutter(whole, most, asked, rest, &want);
+    batch_unref(whole);
+    buf_free(&want);
+}
+END_TEST
+
+START_TEST(of_a_large_batch_no_more_is_copied_than_is_asked_for)
+{
+    struct batch *whole = make(SIGNAL_LOGS, 1, 1, 10000), *part;
+    uint64_t used = budget.used, most = whole->bytes / 100;
+    struct batch_cutter *c = batch_cutter_new(whole, most, &budget);
+
+    part = batch_cutter_next(c);
+    ck_assert_uint_le(budget.used - used, 2 * most + 256);
+    batch_unref(part);
+    batch_cutter_free(c);
+    batch_unref(whole);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("split");
@@ -295,6 +355,8 @@ int main(void)
     tcase_add_test(tc, cutting_again_by_the_same_number_copies_nothing_more);
     tcase_add_loop_test(tc, a_cut_by_bytes_fits_everywhere_and_loses_nothing, 0, SIGNAL_PROFILES);
     tcase_add_test(tc, a_cut_by_bytes_shares_what_fits_and_fills_its_parts);
+    tcase_add_loop_test(tc, what_is_cut_part_by_part_may_be_left_or_taken_whole_at_any_time, 0, SIGNAL_PROFILES);
+    tcase_add_test(tc, of_a_large_batch_no_more_is_copied_than_is_asked_for);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* segment_cut: a segment cut by items; batch_cutter: a batch cut in as many as its bytes ask for.
+ *
+ * A segment that the cut goes through is taken apart along the path from the request down to an item, and written
+ * anew in pieces. A level of the path (request, resource, scope, and for metrics metric and data) is opened in a piece
+ * when the first item below it comes: its fields other than the children are its head, and are repeated. Where bytes
+ * count, an item goes to the next piece when this one might not hold it: what opening levels and growing length
+ * prefixes would add is counted with the most that it can be. The walk stops behind each item, so that whoever wants
+ * one piece only need not wait for the others. */
+#include "otlp/cut/cutter.h"
+
+#include "base/mem.h"
+#include "otlp/metadata.h"
+#include "otlp/path.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct level {
+    uint32_t field; /* that this message is in its parent */
+    struct bytes message;
+    struct pb_reader rest; /* of it, where the walk is */
+    size_t head;           /* where bytes count: of the head */
+    size_t mark;
+    bool open;
+};
+
+#define LENGTH_MOST 5u                /* bytes of a nested message's length */
+#define PREFIX_MOST (1 + LENGTH_MOST) /* and its tag: all field numbers of the path are below 16 */
+
+struct cutter {
+    enum signal signal;
+    struct budget *budget;
+    struct level levels[LEVELS]; /* [0] is the request itself */
+    unsigned depth;              /* of the messages that hold items: 2, metrics 4 */
+    unsigned at;                 /* where the walk is */
+    struct buf out;
+    uint64_t items; /* in the piece being written */
+    uint64_t most;  /* it may have */
+    uint64_t each;  /* what the pieces after it may have */
+    uint64_t bytes; /* that a piece may have; 0: they do not count */
+    segments *pieces;
+};
+
+/* ---- pieces ---- */
+
+static void close_level(struct cutter *c, unsigned level)
+{
+    struct level *l = &c->levels[level];
+
+    if (l->open && l != c->levels) /* the request itself has no head of its own */
+        pb_end(&c->out, l->mark);
+    l->open = false;
+}
+
+static void open_level(struct cutter *c, unsigned level)
+{
+    struct level *l = &c->levels[level];
+    struct pb_reader r = pb_reader(l->message);
+    struct pb_field f;
+
+    if (l->open)
+        return;
+    l->open = true;
+    if (level == 0)
+        return;
+    l->mark = pb_begin(&c->out, l->field);
+    while (pb_next(&r, &f))
+        if (!path_is_child(level, f.number))
+            buf_append(&c->out, f.start, (size_t)(r.p - f.start));
+}
+
+static void end_piece(struct cutter *c)
+{
+    struct block *block;
+
+    for (unsigned level = c->depth; level > 0; level--)
+        close_level(c, level);
+    close_level(c, 0);
+    block = block_force(c->budget, c->out.len);
+    memcpy(block->data, c->out.data, c->out.len);
+    *vec_push(c->pieces) = (struct segment){ block, block->data, c->out.len, c->items };
+    c->out.len = 0;
+    c->items = 0;
+    c->most = c->each;
+}
+
+/* What a piece would have at most with `more` bytes in the innermost message. */
+static size_t size_with(const struct cutter *c, size_t more)
+{
+    size_t size = c->out.len + more;
+
+    for (unsigned level = 1; level <= c->depth; level++)
+        size += c->levels[level].open ? LENGTH_MOST - 1 : PREFIX_MOST + c->levels[level].head;
+    return size;
+}
+
+static void put_item(struct cutter *c, struct bytes field)
+{
+    bool full = c->bytes > 0 ? c->items > 0 && size_with(c, field.len) > c->bytes : c->items == c->most;
+
+    if (full)
+        end_piece(c);
+    for (unsigned level = 0; level <= c->depth; level++)
+        open_level(c, level);
+    buf_put(&c->out, field);
+    c->items++;
+}
+
+/* ---- the walk ---- */
+
+static size_t measure_head(unsigned level, struct bytes message)
+{
+    struct pb_reader r = pb_reader(message);
+    struct pb_field f;
+    size_t size = 0;
+
+    while (pb_next(&r, &f))
+        if (!path_is_child(level, f.number))
+            size += (size_t)(r.p - f.start);
+    return size;
+}
+
+static void enter_message(struct cutter *c, unsigned level, uint32_t field, struct bytes message)
+{
+    struct level *l = &c->levels[level];
+
+    *l = (struct level){ .field = field, .message = message, .rest = pb_reader(message) };
+    if (c->bytes > 0)
+        l->head = measure_head(level, message);
+    c->at = level;
+}
+
+static void enter_segment(struct cutter *c, const struct segment *s)
+{
+    c->depth = path_depth(c->signal);
+    enter_message(c, LEVEL_REQUEST, 0, bytes_of(s->data, s->len));
+}
+
+/* One more item is written, and before it the piece that has no room for it is ended. False: there are no more, and
+ * the last piece is ended. */
+static bool cut_item(struct cutter *c)
+{
+    struct pb_field f;
+
+    for (;;) {
+        struct level *l = &c->levels[c->at];
+
+        if (!pb_next(&l->rest, &f)) {
+            close_level(c, c->at);
+            if (c->at == LEVEL_REQUEST)
+                break;
+            c->at--;
+        } else if (path_is_child(c->at, f.number) && f.wire == PB_LEN) {
+            if (c->at == c->depth) {
+                put_item(c, bytes_of(f.start, (size_t)(l->rest.p - f.start)));
+                return true;
+            }
+            enter_message(c, c->at + 1, f.number, f.bytes);
+        }
+    }
+    if (c->items > 0)
+        end_piece(c);
+    return false;
+}
+
+void segment_cut(enum signal signal, const struct segment *s, uint64_t first, uint64_t each, struct budget *budget,
+                 segments *pieces)
+{
+    struct cutter c = { .signal = signal, .budget = budget, .most = first, .each = each, .pieces = pieces };
+
+    enter_segment(&c, s);
+    while (cut_item(&c))
+        ;
+    buf_free(&c.out);
+}
+
+/* ---- a batch ---- */
+
+struct batch_cutter {
+    struct batch *batch; /* a reference */
+    uint64_t most, left; /* bytes of a part; items */
+    bool whole;          /* it goes as it is, and has not gone */
+    uint32_t next;       /* segment */
+    bool cutting;        /* the one before it */
+    struct cutter cutter;
+    segments pieces;     /* of that one, which have not been taken */
+    struct segment held; /* the first of the next part; block NULL: there is none yet */
+};
+
+struct batch_cutter *batch_cutter_new(struct batch *b, uint64_t most, struct budget *budget)
+{
+    struct batch_cutter *c = mem_zalloc(sizeof(*c));
+
+    c->batch = batch_ref(b);
+    c->most = most;
+    c->left = b->items;
+    c->whole = b->bytes <= most || b->items <= 1 || !signal_table[b->signal].mergeable;
+    c->cutter = (struct cutter){ .signal = b->signal, .budget = budget, .bytes = most, .pieces = &c->pieces };
+    return c;
+}
+
+void batch_cutter_free(struct batch_cutter *c)
+{
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < c->pieces.n; i++)
+        block_unref(c->pieces.v[i].block);
+    if (c->held.block != NULL)
+        block_unref(c->held.block);
+    vec_free(&c->pieces);
+    buf_free(&c->cutter.out);
+    batch_unref(c->batch);
+    free(c);
+}
+
+uint64_t batch_cutter_left(const struct batch_cutter *c)
+{
+    return c->left;
+}
+
+/* One piece of the segment that is being cut; false: it has no more. */
+static bool take_piece(struct batch_cutter *c, struct segment *piece)
+{
+    while (c->cutting && c->pieces.n == 0)
+        c->cutting = cut_item(&c->cutter);
+    if (c->pieces.n == 0)
+        return false;
+    *piece = c->pieces.v[--c->pieces.n];
+    assert(c->pieces.n == 0); /* an item ends one piece at most */
+    return true;
+}
+
+/* What comes next, and fits or is a single item. One reference. False: nothing does. */
+static bool take_segment(struct batch_cutter *c, struct segment *out)
+{
+    const struct batch *b = c->batch;
+
+    while (!take_piece(c, out)) {
+        if (c->next == b->n_segments)
+            return false;
+        *out = b->segments[c->next++];
+        if (out->items == 0)
+            out->items = path_count(bytes_of(out->data, out->len), LEVEL_REQUEST, b->signal);
+        if (out->len <= c->most || out->items <= 1) {
+            block_ref(out->block);
+            return true;
+        }
+        enter_segment(&c->cutter, out);
+        c->cutting = true;
+    }
+    return true;
+}
+
+static struct batch *make_part(struct batch_cutter *c, const segments *gathered)
+{
+    struct batch *part;
+    uint64_t items = 0;
+
+    for (size_t i = 0; i < gathered->n; i++)
+        items += gathered->v[i].items;
+    part = batch_of(c->batch->signal, gathered->v, (uint32_t)gathered->n, items, c->batch->arrival);
+    part->metadata = metadata_ref(c->batch->metadata);
+    assert(items <= c->left);
+    c->left -= items;
+    return part;
+}
+
+struct batch *batch_cutter_next(struct batch_cutter *c)
+{
+    segments gathered = { 0 };
+    struct batch *part;
+    uint64_t bytes = 0;
+
+    if (c->whole) {
+        c->whole = false;
+        c->left = 0;
+        return batch_ref(c->batch);
+    }
+    if (c->left == 0)
+        return NULL;
+    while (c->held.block != NULL || take_segment(c, &c->held)) {
+        if (gathered.n > 0 && bytes + c->held.len > c->most)
+            break;
+        bytes += c->held.len;
+        *vec_push(&gathered) = c->held;
+        c->held.block = NULL;
+    }
+    part = make_part(c, &gathered);
+    vec_free(&gathered);
+    return part;
+}
+
+struct batch *batch_cutter_rest(struct batch_cutter *c)
+{
+    assert(c->left > 0);
+    c->most = c->cutter.bytes = UINT64_MAX;
+    return batch_cutter_next(c);
+}
+
+void batch_cut(struct batch *b, uint64_t most, struct budget *budget, batch_parts *parts)
+{
+    struct batch_cutter *c = batch_cutter_new(b, most, budget);
+    struct batch *part;
+
+    while ((part = batch_cutter_next(c)) != NULL)
+        *vec_push(parts) = part;
+    batch_cutter_free(c);
+}

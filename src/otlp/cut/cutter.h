@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests cut in pieces between their items, each of which is a request of its own. */
+#ifndef OTLP_CUT_CUTTER_H
+#define OTLP_CUT_CUTTER_H
+
+#include "base/budget.h"
+#include "base/vec.h"
+#include "otlp/batch.h"
+
+typedef VEC(struct segment) segments;
+
+/* The segment, of a mergeable signal, in copies that are appended to `pieces`: one of `first` items, and the rest in
+ * such of `each`. Their blocks are charged to `budget`, whatever its limit. */
+void segment_cut(enum signal signal, const struct segment *s, uint64_t first, uint64_t each, struct budget *budget,
+                 segments *pieces);
+
+/* A batch that is cut by bytes part by part, as they are asked for: so that a large one holds up nobody for long, and
+ * no more of it is copied than is needed by then. The parts are those of batch_cut(). */
+struct batch_cutter;
+
+struct batch_cutter *batch_cutter_new(struct batch *b, uint64_t most,
+                                      struct budget *budget); /* b: one reference more */
+void batch_cutter_free(struct batch_cutter *c);               /* NULL is fine */
+
+/* The next part, one reference; NULL: that was all. */
+struct batch *batch_cutter_next(struct batch_cutter *c);
+
+/* What has not been asked for, as one batch; there is something. No other part comes after it. */
+struct batch *batch_cutter_rest(struct batch_cutter *c);
+
+/* Items of the parts that have not been asked for. */
+uint64_t batch_cutter_left(const struct batch_cutter *c);
+
+#endif
