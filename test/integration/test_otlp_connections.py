@@ -12,7 +12,7 @@ from harness import otlp
 from harness.h2_peer import Connection, H2Peer
 from harness.limits import PATIENCE, free_port
 from harness.names import Names
-from harness.otlp_peer import GrpcPeer
+from harness.otlp_peer import GrpcPeer, HttpPeer
 
 CONFIG = """
 receivers:
@@ -361,6 +361,24 @@ def test_a_name_that_moves_is_followed_when_a_connection_ends(otelcd, several, t
     send(d, rest)
     settled(d, 22)
     assert shares(several)[0] == 1 and min(shares(several)[1:]) > 0
+
+
+def test_over_http_too_a_name_that_moves_is_followed_when_a_connection_ends(otelcd, tmp_path):
+    port = free_port()
+    here, there = (HttpPeer(port=port, host=host) for host in HOSTS[:2])
+    names = Names(tmp_path, many_example=HOSTS[:1])
+    text = config(f"http://many-example:{port}").replace("otlp_grpc", "otlp_http")
+    d = otelcd(text, under=names.command, allow=["Exporting failed"])
+    d.export(named("first"))
+    here.wait_items(1)
+    names.set(many_example=HOSTS[1:2])
+    here.close()
+    rest = [f"n{i}" for i in range(20)]
+    send(d, rest)
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items", exporter="otlp_http") == 21)
+    assert here.items() == 1
+    arrived_once(there, rest)
+    there.close()
 
 
 # --- what does not fit ---

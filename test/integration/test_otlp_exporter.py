@@ -4,6 +4,7 @@
 import gzip
 import json
 import signal
+import socket
 import threading
 
 import grpc
@@ -530,44 +531,71 @@ def test_a_reload_keeps_what_is_on_disk(peer, otelcd, tmp_path):
 # --- peers that are no good ---
 
 
-def write(*chunks, forever=False):
+def write(*chunks, forever=False, pause=0.0, ends=True):
+    """ends: the connection closes behind it; else only our half of it, and the peer has to leave."""
+
     def answer(handler):
         try:
             for c in chunks:
                 handler.wfile.write(c)
             while forever:
                 handler.wfile.write(chunks[-1])
+                threading.Event().wait(pause)
+            if not ends:
+                handler.connection.shutdown(socket.SHUT_WR)
+                handler.connection.recv(1)
         except OSError:
             pass
 
     return lambda call: answer
 
 
+def stall(call):
+    def answer(handler):
+        handler.connection.settimeout(PATIENCE)
+        try:
+            handler.connection.recv(1)  # until the peer leaves
+        except OSError:
+            pass
+
+    return answer
+
+
 BOMB = gzip.compress(bytes(256 << 20))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+CONTROLS = "\x1b[2J\x07\r\n" * 130_000  # 1 MB
+STATUS = status(14, CONTROLS)
 BAD_PEERS = {
     "10 GB": (write(HEAD + b"Content-Length: 10000000000\r\n\r\n", b"x" * 65536, forever=True), "larger than 4 MiB"),
     "a gzip bomb": (write(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB), BOMB), "larger than 4 MiB"),
     "chunks for ever": (write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"x" * 4096 + b"\r\n", forever=True), "larger than 4 MiB"),
     "1xx for ever": (write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", forever=True), None),
     "a head without end": (write(HEAD, b"X-A: " + b"y" * 1000 + b"\r\n", forever=True), None),
+    "trailers without end": (write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: " + b"y" * 1000 + b"\r\n", forever=True), None),
+    "a reason of 1 MB": (write(b"HTTP/1.1 503 " + CONTROLS.replace("\r\n", "").encode() + b"\r\nContent-Length: 0\r\n\r\n"), None),
+    "a status text of 1 MB": (write(BUSY % (b"application/x-protobuf", len(STATUS)) + STATUS), None),
+    "a page of 1 MB": (write(BUSY % (b"text/html", len(CONTROLS)) + CONTROLS.encode()), None),
     "no HTTP": (write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), None),
     "half an answer": (write(HEAD + b"Content-Length: 100\r\n\r\nabc"), None),
+    "half an answer on a connection that is half closed": (write(HEAD + b"Content-Length: 100\r\n\r\nabc", ends=False), None),
+    "a half closed connection": (write(ends=False), None),
     "a bad length": (write(HEAD + b"Content-Length: -5\r\n\r\n"), None),
 }
+SLOW_PEERS = {"silence": (stall, None), "dribble": (write(HEAD, b"X", forever=True, pause=0.05), None)}
 
 
-@pytest.mark.parametrize("kind", BAD_PEERS)
+@pytest.mark.parametrize("kind", [*BAD_PEERS, *SLOW_PEERS])
 def test_what_a_bad_peer_sends_is_bounded_and_the_others_are_served(otelcd, tmp_path, kind):
-    answer, taken = BAD_PEERS[kind]  # the status says that it was taken, whatever follows
+    answer, taken = {**BAD_PEERS, **SLOW_PEERS}[kind]  # the status says that it was taken, whatever follows
     bad, good = HttpPeer(answer), HttpPeer()
     text = CONFIG.format(
         folder=tmp_path,
         exporter="otlp_http",
-        options=json.dumps({"endpoint": bad.endpoint, "timeout": "5s", "retry_on_failure": RETRY_SOON}),
+        options=json.dumps({"endpoint": bad.endpoint, "timeout": "500ms" if kind in SLOW_PEERS else "5s", "retry_on_failure": RETRY_SOON}),
     ).replace("service:", f"  otlp_http/good: {{endpoint: '{good.endpoint}'}}\nservice:")
     text = text.replace("exporters: [otlp_http]", "exporters: [otlp_http, otlp_http/good]") + "  shutdown_timeout: 1s\n"
-    d = otelcd(text.replace("extensions: [file_storage]\n", "extensions: [file_storage]\n"), allow=["."])
+    d = otelcd(text, allow=["."])
     d.export(otlp.logs(3))
     good.wait_items(3)
     bad.wait(lambda p: len(p.calls) >= (1 if taken else 2))
@@ -577,7 +605,11 @@ def test_what_a_bad_peer_sends_is_bounded_and_the_others_are_served(otelcd, tmp_
     for _ in range(10):
         d.export(otlp.logs(1))
     good.wait_items(13)
+    if kind not in SLOW_PEERS:  # a line for the first, and then ever more seldom
+        bad.wait(lambda p: len(p.calls) >= (11 if taken else 20))
+        assert 1 <= len(d.records("Partial success response" if taken else "Exporting failed")) < 8
     assert SANITIZED or d.rss() < 150 << 20
+    assert not any("\x1b" in str(line) or "\x07" in str(line) or len(str(line)) > 10_000 for line in d.output)
     bad.close()
     good.close()
 

@@ -245,3 +245,58 @@ def test_certificates_and_cas_are_swapped_at_both_ends_under_load_and_nothing_is
     assert gateway.metrics().sum("otelcd_pipeline_received_items") >= sum(sent)  # what a cut has left without an answer goes again
     agent.stop()
     front.__exit__()
+
+
+def fresh_connection(front, agent, gateway, n):
+    """What is sent next goes over a new one, and arrives."""
+    front.cut()
+    agent.export(otlp.logs(1))
+    gateway.wait_metrics(lambda m: m.sum("otelcd_pipeline_received_items") >= n)
+
+
+@pytest.mark.parametrize("exporter", ["otlp_grpc", "otlp_http"])
+def test_files_of_an_exporter_that_are_half_written_leave_what_there_was(otelcd, ca, exporter):
+    cert, key = ca.issue("agent")
+    trusted = cert.with_name("trusted.pem")
+    trusted.write_bytes(ca.cert.read_bytes())
+    gateway = otelcd(GATEWAY.format(tls=pair(ca.issue("localhost")) + f", client_ca_file: '{ca.cert}'"), allow=["A TLS handshake with a client failed"])
+    front = Front(gateway.grpc_port if exporter == "otlp_grpc" else gateway.http_port)
+    endpoint = ("https://" if exporter == "otlp_http" else "") + f"localhost:{front.port}"
+    tls = pair((cert, key)) + f", ca_file: '{trusted}'"
+    agent = otelcd(AGENT.format(exporter=exporter, endpoint=endpoint, tls=tls, more=SOON), allow=["Exporting failed"],
+                   expect=["New TLS files cannot be used"])
+    failed = lambda m: m.sum("otelcd_tls_reloads", outcome="failed")  # noqa: E731
+    n = 0
+    for path in (trusted, cert, key):
+        whole = path.read_bytes()
+        for part in (whole[: len(whole) // 2], whole[:-30], b""):
+            before = failed(agent.metrics())
+            path.write_bytes(part)
+            agent.wait_metrics(lambda m, before=before: failed(m) > before)
+        n += 1
+        fresh_connection(front, agent, gateway, n)
+        before = agent.metrics().sum("otelcd_tls_reloads", outcome="ok")
+        path.write_bytes(whole)
+        agent.wait_metrics(lambda m, before=before: m.sum("otelcd_tls_reloads", outcome="ok") > before)
+    agent.stop()
+    front.__exit__()
+
+
+@pytest.mark.parametrize("exporter", ["otlp_grpc", "otlp_http"])
+def test_a_next_hop_whose_certificate_expires_is_told_with_the_date_and_what_waits_arrives_when_it_has_another(otelcd, ca, exporter):
+    own = ca.issue("localhost", seconds=4)
+    gateway = otelcd(GATEWAY.format(tls=pair(own)), expect=["A TLS certificate has expired"], allow=["."])
+    front = Front(gateway.grpc_port if exporter == "otlp_grpc" else gateway.http_port)
+    endpoint = ("https://" if exporter == "otlp_http" else "") + f"localhost:{front.port}"
+    agent = otelcd(AGENT.format(exporter=exporter, endpoint=endpoint, tls=f"ca_file: '{ca.cert}'", more=SOON), expect=["Exporting failed"])
+    gateway.wait_log("A TLS certificate has expired")
+    front.cut()
+    agent.export(otlp.logs(1))
+    assert re.search(r"expired on 20\d\d-", str(agent.wait_log("Exporting failed")))
+    agent.wait_metrics(lambda m: m.sum("otelcd_exporter_retried_items") >= 10)
+    assert len(agent.records("Exporting failed")) < 8
+    for path, new in zip(own, ca.issue("localhost", file="new")):
+        os.replace(new, path)
+    gateway.wait_metrics(lambda m: m.sum("otelcd_pipeline_received_items") == 1)
+    agent.stop()
+    front.__exit__()

@@ -140,7 +140,7 @@ class HttpPeer(Peer):
 
     exporter = "otlp_http"
 
-    def __init__(self, answer=None, port=0):
+    def __init__(self, answer=None, port=0, host="127.0.0.1"):
         super().__init__()
         self.answer = answer or (lambda call: None)
         outer = self
@@ -160,9 +160,9 @@ class HttpPeer(Peer):
 
         self.closing = False
         self.open = []  # connections
-        self.server = PeerServer(self, port, Handler)
+        self.server = PeerServer(self, port, Handler, host)
         self.port = self.server.server_address[1]
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.endpoint = f"http://{host}:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def _read(self, handler):

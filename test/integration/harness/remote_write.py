@@ -25,9 +25,9 @@ class PeerServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, peer, port, handler):
+    def __init__(self, peer, port, handler, host="127.0.0.1"):
         self.peer = peer
-        super().__init__(("127.0.0.1", port), handler)
+        super().__init__((host, port), handler)
 
     def handle_error(self, request, client_address):
         if not self.peer.closing and not isinstance(sys.exc_info()[1], OSError):
