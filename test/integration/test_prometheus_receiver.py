@@ -85,6 +85,8 @@ def test_samples_become_points_with_the_labels_of_their_target(scraper, target):
     assert wait_point(d, "load", value=0.5).labels == {"zone": "a"}
     assert wait_point(d, "up", value=1).labels == {"zone": "a"}
     assert wait_point(d, "scrape_samples_scraped", value=2)
+    assert d.stop() == 0
+    assert not any(p.stale for r in points(d) for p in r) or d.records(FAILED)  # who is started again goes on with his series, as Prometheus does
 
 
 def test_labels_of_a_target_say_how_it_is_scraped(scraper, target):

@@ -4,21 +4,30 @@
 
 #include <stdlib.h>
 
+/* In the list's memory: to give back that of a hundred thousand targets, one by one, takes eight milliseconds. */
+void target_list_add(struct target_list *l, const struct label_set *labels)
+{
+    size_t n = labels->list.n, size = n * sizeof(*labels->list.v);
+    struct label_set *s = vec_push(&l->targets);
+
+    *s = (struct label_set){ 0 };
+    if (n == 0)
+        return;
+    s->list.v = memcpy(arena_alloc(&l->memory, size), labels->list.v, size);
+    s->list.n = n;
+    l->n_pairs += n;
+}
+
 void target_list_free(struct target_list *l)
 {
-    for (size_t i = 0; i < l->targets.n; i++)
-        label_set_free(&l->targets.v[i]);
     vec_free(&l->targets);
     arena_free(&l->memory);
+    l->n_pairs = 0;
 }
 
 uint64_t target_list_size(const struct target_list *l)
 {
-    uint64_t size = l->memory.total + l->targets.cap * sizeof(*l->targets.v);
-
-    for (size_t i = 0; i < l->targets.n; i++)
-        size += l->targets.v[i].list.cap * sizeof(struct label_pair);
-    return size;
+    return l->memory.total + l->targets.cap * sizeof(*l->targets.v);
 }
 
 static struct budget *budget_of(const struct discovery *d)

@@ -19,11 +19,13 @@ struct discovery;
 
 /* Targets that were found together: their labels, __address__ among them, in memory that they share. */
 struct target_list {
-    VEC(struct label_set) targets;
-    size_t n_pairs; /* labels of all of them */
+    VEC(struct label_set) targets; /* to be read; none has memory of its own */
+    size_t n_pairs;                /* labels of all of them */
     struct arena memory;
 };
 
+/* One more, with these labels, whose texts stay as long as the list. */
+void target_list_add(struct target_list *l, const struct label_set *labels);
 void target_list_free(struct target_list *l);
 uint64_t target_list_size(const struct target_list *l); /* bytes */
 

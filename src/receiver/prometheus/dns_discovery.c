@@ -73,20 +73,21 @@ static void add_record(const struct dns_discovery *d, const char *name, const st
     bool srv = d->config->type == DNS_SRV, v6 = strchr(r->host, ':') != NULL;
     unsigned port = srv ? r->port : (unsigned)d->config->port;
     size_t len = strlen(r->host);
-    struct label_set *s = vec_push(&found->targets);
+    struct label_set s = { 0 };
     char text[DNS_NAME + 16];
 
-    *s = (struct label_set){ 0 };
-    label_set_put(s, bytes_str("__meta_dns_name"), keep(found, name));
+    label_set_put(&s, bytes_str("__meta_dns_name"), keep(found, name));
     if (label != NULL)
-        label_set_put(s, bytes_str(label), keep(found, r->host));
+        label_set_put(&s, bytes_str(label), keep(found, r->host));
     if (srv) {
         snprintf(text, sizeof(text), "%u", port);
-        label_set_put(s, bytes_str("__meta_dns_srv_record_port"), keep(found, text));
+        label_set_put(&s, bytes_str("__meta_dns_srv_record_port"), keep(found, text));
     }
     len -= label != NULL && len > 0 && r->host[len - 1] == '.';
     snprintf(text, sizeof(text), "%s%.*s%s:%u", v6 ? "[" : "", (int)len, r->host, v6 ? "]" : "", port);
-    label_set_put(s, bytes_str("__address__"), keep(found, text));
+    label_set_put(&s, bytes_str("__address__"), keep(found, text));
+    target_list_add(found, &s);
+    label_set_free(&s);
 }
 
 static void take_answer(struct dns_discovery *d, const struct answer *a)

@@ -15,6 +15,7 @@ void target_group_free(struct target_group *g)
 {
     label_set_free(&g->common);
     label_set_free(&g->own);
+    label_set_free(&g->all);
     buf_free(&g->scratch);
     free(g->texts);
 }
@@ -111,7 +112,7 @@ bool target_group_add(struct target_group *g, struct bytes address)
 {
     struct target_list *out = g->out;
     size_t n = g->common.list.n + g->own.list.n + 1;
-    struct label_set *s;
+    struct label_set *s = &g->all;
 
     if (out->targets.n >= DISCOVERY_MAX_TARGETS)
         g->fault = "there are more than 100000 targets";
@@ -119,14 +120,13 @@ bool target_group_add(struct target_group *g, struct bytes address)
         g->fault = "the targets have more than 4000000 labels together";
     if (g->fault != NULL)
         return false;
-    s = vec_push(&out->targets);
-    *s = (struct label_set){ 0 };
+    label_set_reset(s);
     for (size_t i = 0; i < g->common.list.n; i++)
         label_set_put(s, g->common.list.v[i].name, g->common.list.v[i].value);
     for (size_t i = 0; i < g->own.list.n; i++)
         label_set_put(s, g->own.list.v[i].name, g->own.list.v[i].value);
     label_set_put(s, bytes_str("__address__"), address);
-    out->n_pairs += s->list.n;
+    target_list_add(out, s);
     label_set_reset(&g->own);
     return true;
 }

@@ -6,12 +6,13 @@
 
 #include "receiver/prometheus/discovery.h"
 
-#define TARGET_GROUP_MAX_BYTES (256ull << 20) /* of the texts of a list; one that comes again is there once */
+#define TARGET_GROUP_MAX_BYTES (256ull << 20) /* of a list; a text that comes again is there once */
 
 struct target_group {
     struct target_list *out;
     struct label_set common; /* of all of the group */
     struct label_set own;    /* of the next target; goes before the others */
+    struct label_set all;    /* scratch: both */
     const char *fault;       /* NULL, or why there are not all of them: a sentence */
     struct buf scratch;
     /* Texts that are kept: an open hash table. */

@@ -62,13 +62,8 @@ static bool add_targets(const struct group *g, const char *meta, const char *val
     if (meta != NULL)
         label_set_put(&common, bytes_str(meta), keep_text(out, bytes_str(value)));
     for (size_t i = 0; i < g->targets.n; i++) {
-        struct label_set *s = vec_push(&out->targets);
-
-        *s = (struct label_set){ 0 };
-        for (size_t k = 0; k < common.list.n; k++)
-            label_set_put(s, common.list.v[k].name, common.list.v[k].value);
-        label_set_put(s, bytes_str(ADDRESS), keep_text(out, bytes_str(g->targets.v[i])));
-        out->n_pairs += s->list.n;
+        label_set_put(&common, bytes_str(ADDRESS), keep_text(out, bytes_str(g->targets.v[i])));
+        target_list_add(out, &common);
     }
     label_set_free(&common);
     return true;

@@ -129,6 +129,21 @@ START_TEST(lists_are_limited)
 }
 END_TEST
 
+START_TEST(a_list_that_was_given_back_can_be_filled_again)
+{
+    static const char text[] = "[{\"targets\":[\"a:1\",\"b:1\"],\"labels\":{\"x\":\"y\"}}]";
+    struct target_list list = { 0 };
+    struct error err;
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert(target_list_read(bytes_str(text), true, NULL, NULL, &list, &err));
+        ck_assert_uint_eq(list.n_pairs, 4);
+        target_list_free(&list);
+        ck_assert_uint_eq(target_list_size(&list), 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("target_list");
@@ -138,6 +153,7 @@ int main(void)
 
     tcase_add_loop_test(tc, groups_become_targets_with_their_labels, 0, N(lists));
     tcase_add_loop_test(tc, a_list_with_a_fault_is_none, 0, N(faults));
+    tcase_add_test(tc, a_list_that_was_given_back_can_be_filled_again);
     tcase_add_loop_test(tc, lists_are_limited, 0, N(sizes));
     tcase_set_timeout(tc, 60);
     suite_add_tcase(s, tc);
