@@ -27,17 +27,25 @@ bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...)
     return false;
 }
 
-bool eval_spend(struct ottl_evaluation *e, uint64_t steps)
+static bool fail_overspent(struct ottl_evaluation *e)
 {
-    e->steps += steps;
     if (e->steps > e->limit)
         return e->limit == OTTL_MAX_STEPS
                    ? eval_fail(e, "more than %u steps for one item", OTTL_MAX_STEPS)
                    : eval_fail(e, "the batch's items have taken all steps that it has: %u, and %u for each",
                                OTTL_BATCH_STEPS, OTTL_BATCH_ITEM_STEPS);
-    if (e->arena.total > OTTL_MAX_SCRATCH)
-        return eval_fail(e, "more than %u MiB of memory for one item", OTTL_MAX_SCRATCH >> 20);
-    return true;
+    return eval_fail(e, "more than %u MiB of memory for one item", OTTL_MAX_SCRATCH >> 20);
+}
+
+static inline bool spend_steps(struct ottl_evaluation *e, uint64_t steps)
+{
+    e->steps += steps;
+    return __builtin_expect(e->steps <= e->limit && e->arena.total <= OTTL_MAX_SCRATCH, 1) || fail_overspent(e);
+}
+
+bool eval_spend(struct ottl_evaluation *e, uint64_t steps)
+{
+    return spend_steps(e, steps);
 }
 
 #define WORST_SHARE 16u /* of such steps the batch pays one in so many */
@@ -254,11 +262,11 @@ static inline bool is_ordered(const struct ottl_evaluation *e)
 }
 
 /* Both do what eval_comparison() does, in the same steps, without asking of each node what it is. */
-static bool test_number(struct ottl_evaluation *e, const struct node *n, bool *truth)
+static inline bool test_number(struct ottl_evaluation *e, const struct node *n, bool *truth)
 {
     uint64_t v;
 
-    if (!eval_spend(e, 1 + e->item.item.len / WALKED_BYTES))
+    if (!spend_steps(e, 1 + e->item.item.len / WALKED_BYTES))
         return false;
     v = message_number_indexed(&e->index, e->item.item, n->kids[0]->row->number[0], is_ordered(e));
     *truth = compare_ints((int64_t)v, n->op, n->kids[1]->value.integer);
@@ -282,7 +290,7 @@ static bool test_attribute(struct ottl_evaluation *e, const struct node *n, bool
     struct bytes message = *item_part(&e->item, path->part), any;
     struct ottl_value v;
 
-    if (!eval_spend(e, 2 + message.len / WALKED_BYTES))
+    if (!spend_steps(e, 2 + message.len / WALKED_BYTES))
         return false;
     *truth = n->op == OTTL_NE;
     if (!find_attribute(e, path, message, &any))
@@ -352,7 +360,7 @@ static bool eval_condition(struct ottl_evaluation *e, const struct node *n, stru
 
 bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
 {
-    if (!eval_spend(e, 1))
+    if (!spend_steps(e, 1))
         return false;
     switch (n->kind) {
     case NODE_LITERAL:
@@ -419,6 +427,7 @@ void ottl_begin_batch(struct ottl_evaluation *e, uint64_t items)
     e->steps = 0;
     e->spared = 0;
     e->left = OTTL_BATCH_STEPS + items * OTTL_BATCH_ITEM_STEPS;
+    e->visited = false;
 }
 
 /* What was made for the item before goes. */
@@ -444,13 +453,14 @@ void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t
     begin_item(e, now);
 }
 
-/* Is the evaluation at an item that was visited and left as it was, in the same scope or metric? */
+/* Is the evaluation at an item that was visited, in the same scope or metric, and nothing but the item has changed? */
 static inline bool is_beside(const struct ottl_evaluation *e, const struct visit *at)
 {
     const struct visit_serials *in = &e->item.in;
 
-    return e->visited && e->changed == 0 && e->item.at == at && in->request == at->in.request &&
-           in->resource == at->in.resource && in->scope == at->in.scope && in->metric == at->in.metric;
+    return e->visited && (e->changed & ~(unsigned)OTTL_CHANGED_ITEM) == 0 && e->item.at == at &&
+           in->request == at->in.request && in->resource == at->in.resource && in->scope == at->in.scope &&
+           in->metric == at->in.metric;
 }
 
 void ottl_begin_visited(struct ottl_evaluation *e, const struct visit *at, int64_t now)
@@ -467,14 +477,21 @@ void ottl_begin_visited(struct ottl_evaluation *e, const struct visit *at, int64
     e->visited = true;
 }
 
-bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *result, struct error *err)
+/* What most conditions are is tested at once. */
+static inline bool test_where(struct ottl_evaluation *e, const struct node *where, bool *result)
 {
-    e->err = err;
     *result = true;
-    if (p->where == NULL || eval_truth(e, p->where, result))
+    if (where == NULL ||
+        (where->direct == DIRECT_NUMBER ? test_number(e, where, result) : eval_truth(e, where, result)))
         return true;
     *result = false;
     return false;
+}
+
+bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *result, struct error *err)
+{
+    e->err = err;
+    return test_where(e, p->where, result);
 }
 
 /* An editor may run out of steps or memory when it has set something: then it is as if it had not. */
@@ -497,7 +514,8 @@ static bool edit_item(struct ottl_evaluation *e, const struct node *editor)
 
 bool ottl_run(struct ottl_evaluation *e, const struct ottl_program *p, bool *ran, struct error *err)
 {
-    if (!ottl_test(e, p, ran, err))
+    e->err = err;
+    if (!test_where(e, p->where, ran))
         return false;
     if (!*ran || p->editor == NULL)
         return true;

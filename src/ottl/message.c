@@ -57,13 +57,18 @@ bool message_find(struct bytes message, uint32_t number, struct pb_field *field)
     return found;
 }
 
-static void index_message(struct message_index *index, struct bytes message)
+static void begin_index(struct message_index *index, struct bytes message)
 {
-    const uint8_t *p = message.data, *end = bytes_end(message);
-
-    memset(index->at, 0, sizeof(index->at));
-    index->data = message.data;
+    index->data = index->next = message.data;
     index->len = message.len;
+    index->known = 0;
+}
+
+/* Up to the first field of a larger number. */
+static void index_up_to(struct message_index *index, uint32_t most)
+{
+    const uint8_t *p = index->next, *end = index->data + index->len;
+
     while (p != end) {
         const uint8_t *next = pass_short(p, end);
         uint32_t number = p[0] >> 3;
@@ -72,82 +77,69 @@ static void index_message(struct message_index *index, struct bytes message)
             struct pb_reader r = pb_reader(bytes_of(p, (size_t)(end - p)));
             struct pb_field f;
 
-            if (!pb_next(&r, &f))
-                return;
+            if (!pb_next(&r, &f)) {
+                p = end;
+                break;
+            }
             next = r.p;
             number = f.number;
         }
-        if (number < INDEXED_FIELDS)
-            index->at[number] = (uint32_t)(p - message.data) + 1;
+        if (number > most)
+            break;
+        if (number < INDEXED_FIELDS) {
+            index->at[number] = (uint32_t)(p - index->data);
+            index->known |= 1u << number;
+        }
         p = next;
     }
+    index->next = p;
+}
+
+static bool read_indexed(const struct message_index *index, uint32_t number, struct pb_field *field)
+{
+    struct pb_reader r;
+
+    if ((index->known >> number & 1) == 0)
+        return false;
+    r = pb_reader(bytes_skip(bytes_of(index->data, index->len), index->at[number]));
+    return pb_next(&r, field);
+}
+
+static bool is_index_of(const struct message_index *index, struct bytes message)
+{
+    return index->data == message.data && index->len == message.len;
 }
 
 bool message_find_indexed(struct message_index *index, struct bytes message, uint32_t number, struct pb_field *field)
 {
-    struct pb_reader r;
-
     index->asked++;
     if (message.len == 0 || number >= INDEXED_FIELDS || message.len >= UINT32_MAX ||
         (index->asked == 1 && !index->worth))
         return message_find(message, number, field);
-    if (index->data != message.data || index->len != message.len)
-        index_message(index, message);
-    if (index->at[number] == 0)
-        return false;
-    r = pb_reader(bytes_skip(message, index->at[number] - 1));
-    return pb_next(&r, field);
+    if (!is_index_of(index, message))
+        begin_index(index, message);
+    index_up_to(index, UINT32_MAX);
+    return read_indexed(index, number, field);
 }
 
-/* The last of that number, where no other is behind one of a larger number. */
-static uint64_t find_ordered_number(struct bytes message, uint32_t number)
+uint64_t message_number_found(struct message_index *index, struct bytes message, uint32_t number, bool ordered)
 {
-    const uint8_t *p = message.data, *end = bytes_end(message);
-    uint64_t v = 0;
-
-    while (p != end) {
-        const uint8_t *next = pass_short(p, end);
-        struct pb_reader r;
-        struct pb_field f;
-
-        if (next != NULL && p[0] >> 3 != number) {
-            if (p[0] >> 3 > number)
-                break;
-            p = next;
-            continue;
-        }
-        if (next == p + 2 && (p[0] & 7) == PB_VARINT) {
-            v = p[1];
-            p = next;
-            continue;
-        }
-        r = pb_reader(bytes_of(p, (size_t)(end - p)));
-        if (!pb_next(&r, &f) || f.number > number)
-            break;
-        if (f.number == number)
-            v = f.wire != PB_LEN ? f.u64 : 0;
-        p = r.p;
-    }
-    return v;
-}
-
-uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number, bool ordered)
-{
-    const uint8_t *p;
     struct pb_field f;
+    uint64_t v;
+    bool found;
 
-    if (index->data == message.data && index->len == message.len && message.len > 0) {
+    if (ordered && message.len > 0 && number < INDEXED_FIELDS && message.len < UINT32_MAX) {
         index->asked++;
-        if (index->at[number] == 0)
-            return 0;
-        p = message.data + index->at[number] - 1;
-        if (number < 16 && p[0] == PB_TAG(number, PB_VARINT) && p[1] < 0x80) /* of a varint there is at least a byte */
-            return p[1];
-    } else if (ordered && index->asked == 0 && !index->worth) {
-        index->asked = 1;
-        return find_ordered_number(message, number);
+        if (!is_index_of(index, message))
+            begin_index(index, message);
+        index_up_to(index, number);
+        if (message_index_number(index, number, &v))
+            return v;
+        found = read_indexed(index, number, &f);
+    } else {
+        found = message_find_indexed(index, message, number, &f);
     }
-    return message_find_indexed(index, message, number, &f) && f.wire != PB_LEN ? f.u64 : 0;
+    return found && f.wire != PB_LEN ? f.u64 : 0;
 }
 
 struct bytes message_bytes(struct bytes message, uint32_t number)

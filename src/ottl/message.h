@@ -28,9 +28,11 @@ bool message_find(struct bytes message, uint32_t number, struct pb_field *field)
 struct message_index {
     const uint8_t *data; /* of the message that it is of; NULL: of none */
     size_t len;
-    uint32_t asked; /* how often since it began */
-    bool worth;     /* the one before was asked more than once: then an index is less work than to look each time */
-    uint32_t at[INDEXED_FIELDS]; /* offset + 1; 0: there is none */
+    const uint8_t *next; /* what is from here on is not in it yet: of a message in order, as far as it was asked for */
+    uint32_t asked;      /* how often since it began */
+    uint32_t known;      /* bit n: there is a field n, and at[n] is its offset */
+    bool worth; /* the one before was asked more than once: then an index is less work than to look each time */
+    uint32_t at[INDEXED_FIELDS];
 };
 
 /* The next item: the index is of no message. */
@@ -44,9 +46,34 @@ static inline void message_index_begin(struct message_index *index)
 /* The same as message_find(). The index becomes that of the message when it is another's. */
 bool message_find_indexed(struct message_index *index, struct bytes message, uint32_t number, struct pb_field *field);
 
+/* The number that is in the index, where it is small. */
+static inline bool message_index_number(const struct message_index *index, uint32_t number, uint64_t *v)
+{
+    const uint8_t *p;
+
+    if (number >= 16 || (index->known >> number & 1) == 0)
+        return false;
+    p = index->data + index->at[number];
+    *v = p[1]; /* of a varint there is at least a byte */
+    return p[0] == PB_TAG(number, PB_VARINT) && p[1] < 0x80;
+}
+
+/* The rest of message_number_indexed(). */
+uint64_t message_number_found(struct message_index *index, struct bytes message, uint32_t number, bool ordered);
+
 /* The value of a field that is a number, below INDEXED_FIELDS; 0 where it is missing. Of a message whose fields are in
  * the order of their numbers (`ordered`) those behind it are not looked at. */
-uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number, bool ordered);
+static inline uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number,
+                                              bool ordered)
+{
+    uint64_t v;
+
+    if (index->data == message.data && index->len == message.len && message_index_number(index, number, &v)) {
+        index->asked++;
+        return v;
+    }
+    return message_number_found(index, message, number, ordered);
+}
 
 /* The content of a field that is bytes; none where it is missing. */
 struct bytes message_bytes(struct bytes message, uint32_t number);

@@ -156,19 +156,16 @@ static void take_added(struct transform_walk *w)
     }
 }
 
-unsigned transform_run_item(struct transform_walk *w, const struct ottl_item *item, const struct ottl_item **now)
+/* The evaluation has begun with it. */
+static unsigned run_begun(struct transform_walk *w, const struct ottl_item **now)
 {
     unsigned changed, above;
     struct error err;
 
-    *now = item;
-    if (w->fault.code != 0)
-        return 0;
     error_clear(&err);
     if ((w->writes & OTTL_APPENDS) != 0)
         ottl_allow_metrics(w->evaluation,
                            w->generation < TRANSFORM_MAX_GENERATIONS ? TRANSFORM_MAX_ADDED - w->added_len : 0);
-    ottl_begin(w->evaluation, item, w->now);
     if (!w->run(w->arg, w->evaluation, &err))
         w->fault = err;
     changed = ottl_changed(w->evaluation);
@@ -181,6 +178,15 @@ unsigned transform_run_item(struct transform_walk *w, const struct ottl_item *it
     if ((w->writes & OTTL_APPENDS) != 0)
         take_added(w);
     return changed;
+}
+
+unsigned transform_run_item(struct transform_walk *w, const struct ottl_item *item, const struct ottl_item **now)
+{
+    *now = item;
+    if (w->fault.code != 0)
+        return 0;
+    ottl_begin(w->evaluation, item, w->now);
+    return run_begun(w, now);
 }
 
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
@@ -221,16 +227,32 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
     return REWRITE_EDIT;
 }
 
-static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
+/* A span, log record, data point or profile. */
+static unsigned run_on_item(struct transform_walk *w, const struct visit *at, const struct ottl_item **now)
 {
-    struct ottl_item item = transform_item_in(arg, at);
-    const struct ottl_item *now;
+    struct ottl_item item;
 
+    *now = NULL;
+    if (w->fault.code != 0)
+        return 0;
+    if ((w->writes & (OTTL_CHANGED_RESOURCE | OTTL_CHANGED_SCOPE)) == 0) { /* what it is in is as it came */
+        ottl_begin_visited(w->evaluation, at, w->now);
+        return run_begun(w, now);
+    }
+    item = transform_item_in(w, at);
     item.metric = at->metric;
     item.in.metric = at->in.metric;
     item.item = at->message;
     item.data = at->data;
-    if (!(transform_run_item(arg, &item, &now) & OTTL_CHANGED_ITEM))
+    ottl_begin(w->evaluation, &item, w->now);
+    return run_begun(w, now);
+}
+
+static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
+{
+    const struct ottl_item *now;
+
+    if (!(run_on_item(arg, at, &now) & OTTL_CHANGED_ITEM))
         return REWRITE_KEEP;
     pieces_add(edit, now->item);
     return REWRITE_EDIT;
