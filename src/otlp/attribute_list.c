@@ -103,6 +103,7 @@ static inline const uint8_t *find_next(const struct attribute_list *l, const uin
                                        struct attribute_slot *a)
 {
     uint8_t tag = (uint8_t)PB_TAG(l->number, PB_LEN);
+    uint8_t last = l->ordered ? tag | 7 : 0x7f; /* the largest tag that is no sign of the end */
 
     while (p < end) {
         const uint8_t *start = p;
@@ -110,6 +111,8 @@ static inline const uint8_t *find_next(const struct attribute_list *l, const uin
 
         if (*p == tag) {
             n = usual_attribute(p, end, tag, a);
+        } else if (*p > last && *p < 0x80) {
+            break;
         } else if ((p = short_field(p, end)) != NULL) {
             continue;
         }

@@ -23,6 +23,7 @@ struct attribute_list {
     struct arena arena;
     unsigned number; /* of the attributes' field */
     bool changed;
+    bool ordered;     /* to be set before a reading: the message's fields are in the order of their numbers */
     uint64_t skipped; /* bit n: nobody asks for a key of n bytes. Longer ones are always read */
 };
 

@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "codec/regex_steps.h"
 #include "config/check_place.h"
+#include "otlp/fields.h"
 #include "otlp/text/any_value_yaml.h"
 #include "otlp/text/attribute_convert.h"
 #include "processor/search_limit.h"
@@ -194,6 +195,9 @@ struct action {
     struct bytes key; /* empty: only the pattern */
     bool has_value, has_default, from_address;
     struct buf value, fallback; /* contents of AnyValues */
+    struct buf field;           /* key and value as an attribute ... */
+    struct attribute_slot slot; /* ... that this points to ... */
+    unsigned number;            /* ... of that number; 0: not yet */
     struct bytes from_attribute, from_context;
     char *auth; /* what from_context points to, when it is of the authenticator; else NULL */
     struct regex *pattern;
@@ -266,6 +270,7 @@ void actions_free(struct actions *a)
     for (size_t i = 0; a != NULL && i < a->n; i++) {
         buf_free(&a->v[i].value);
         buf_free(&a->v[i].fallback);
+        buf_free(&a->v[i].field);
         regex_free(a->v[i].pattern);
         free(a->v[i].auth);
     }
@@ -328,7 +333,24 @@ static bool find_source(struct actions *all, const struct action *a, struct attr
     return a->has_default;
 }
 
-static void put_attribute(struct actions *all, const struct action *a, struct attribute_list *list,
+/* The value is always the same: so is what is put in, which is encoded once for each kind of item. */
+static void add_constant(struct action *a, struct attribute_list *list)
+{
+    size_t mark;
+
+    if (a->number != list->number) {
+        a->field.len = 0;
+        mark = pb_begin(&a->field, list->number);
+        pb_put_bytes(&a->field, OTLP_KEY_VALUE_KEY, a->key);
+        pb_put_bytes(&a->field, OTLP_KEY_VALUE_VALUE, buf_bytes(&a->value));
+        pb_end(&a->field, mark);
+        a->slot = (struct attribute_slot){ a->key, buf_bytes(&a->value), buf_bytes(&a->field) };
+        a->number = list->number;
+    }
+    attribute_list_add_slot(list, &a->slot);
+}
+
+static void put_attribute(struct actions *all, struct action *a, struct attribute_list *list,
                           const struct metadata *metadata)
 {
     struct bytes value;
@@ -339,6 +361,8 @@ static void put_attribute(struct actions *all, const struct action *a, struct at
     at = attribute_list_find(list, a->key);
     if (at != ATTRIBUTE_NONE && a->kind != INSERT)
         attribute_list_change(list, at, value);
+    else if (at == ATTRIBUTE_NONE && a->kind != UPDATE && a->has_value)
+        add_constant(a, list);
     else if (at == ATTRIBUTE_NONE && a->kind != UPDATE)
         attribute_list_add(list, a->key, value);
 }

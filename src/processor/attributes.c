@@ -74,6 +74,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
 
     if (p->selected == SELECTED_SOME && at->data == 0 && !is_selected(p, at->message))
         return REWRITE_KEEP;
+    p->list.ordered = at->ordered;
     attribute_list_read(&p->list, at->message, at->attributes);
     actions_apply(p->actions, &p->list, p->processor.batch->metadata);
     if (!p->list.changed)

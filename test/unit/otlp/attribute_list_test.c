@@ -177,6 +177,40 @@ START_TEST(keys_of_any_length_are_found)
 }
 END_TEST
 
+/* Another attribute, whose tag is written longer than it needs to be, and a field whose tag is two bytes anyway. */
+#define LONG_TAG "\xb2\x00\x06\x0a\x01l\x12\x01v"
+#define LARGE_NUMBER "\xa0\x01\x05"
+
+START_TEST(of_a_message_in_order_the_same_is_read)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+    } messages[] = {
+        { TEXT(MESSAGE) },
+        { TEXT(MESSAGE LARGE_NUMBER) },
+        { TEXT("\x2a\x02hi" LONG_TAG "\x32\x06\x0a\x01k\x12\x01v"
+               "\x45"
+               "1234") },
+        { TEXT("\x2a\x02hi") },
+        { TEXT("\x45"
+               "1234") },
+        { TEXT("") },
+    };
+    size_t slots[2];
+
+    for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            list.ordered = k == 1;
+            attribute_list_read(&list, bytes_of(messages[i].text, messages[i].len), NUMBER);
+            slots[k] = list.slots.n;
+            becomes(messages[i].text, messages[i].len);
+        }
+        ck_assert_uint_eq(slots[0], slots[1]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("attribute_list");
@@ -186,6 +220,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, NULL, teardown);
     tcase_add_test(tc, a_message_is_a_row_of_slots_and_writes_as_it_was);
+    tcase_add_test(tc, of_a_message_in_order_the_same_is_read);
     tcase_add_test(tc, attributes_that_nobody_asks_for_stay_in_the_runs);
     tcase_add_test(tc, changes_stay_in_place_and_new_ones_come_last);
     tcase_add_loop_test(tc, an_attribute_of_unusual_form_is_found_and_removed, 0, ARRAY_LEN(unusual));
