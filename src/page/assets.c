@@ -11,7 +11,7 @@ const char asset_style[] =
     "#state.ok{color:var(--good)}#state.failing,#state.gone{color:var(--bad);font-weight:600}\n"
     "nav a{margin-right:.8em}a:focus-visible,summary:focus-visible{outline:3px solid Highlight}\n"
     "dl{display:flex;flex-wrap:wrap;gap:0 1.4em;margin:.2em 0}dt{opacity:.75}dd{margin:0 0 0 -1em}\n"
-    "dd.why{font-size:.9em;color:var(--bad)}b,i{font-variant-numeric:tabular-nums}i{opacity:.75;font-style:normal}\n"
+    "dd.why{font-size:.9em;margin:0;color:var(--bad)}b,i{font-variant-numeric:tabular-nums}i{opacity:.75;font-style:normal}\n"
     ".flow{display:flex;flex-wrap:wrap;gap:.6em 1.6em;align-items:flex-start;margin:.5em 0}\n"
     ".flow ol{list-style:none;display:flex;flex-wrap:wrap;gap:.6em 1.6em;padding:0;margin:0;position:relative}\n"
     ".flow ol.side{flex-direction:column;gap:.6em}\n"
