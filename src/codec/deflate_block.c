@@ -188,7 +188,7 @@ static uint64_t make_head(struct head *h, const struct codes *c)
         ;
     for (unsigned s = 0; s < HEAD_SYMBOLS; s++)
         bits += (uint64_t)freq[s] * (h->len[s] + (s >= 16 ? extra_bits[s - 16] : 0u));
-    return bits + 3 * h->lens;
+    return bits + 3 * (uint64_t)h->lens;
 }
 
 /* --- writing --- */
