@@ -126,6 +126,52 @@ def test_a_chain_of_three_loses_nothing_acknowledged_when_the_middle_one_is_kill
 
 
 @pytest.mark.parametrize("exporter", PEERS)
+def test_without_queues_what_a_killed_middle_one_has_not_passed_on_is_refused_to_the_sender(otelcd, tmp_path, exporter):
+    peer = PEERS[exporter]()
+    ports = [free_port(), free_port()]
+    off = {"sending_queue": {"enabled": False}, "retry_on_failure": {"enabled": False}}
+    middle_text = hop(tmp_path, exporter, {**to(exporter, peer.endpoint.removeprefix("http://")), **off}, *ports, storage="middle")
+    middle = otelcd(middle_text, end=False)
+    address = f"127.0.0.1:{ports[0] if exporter == 'otlp_grpc' else ports[1]}"
+    first = otelcd(hop(tmp_path, exporter, {**to(exporter, address), **off}), allow=["."])
+    acknowledged, refused, stopped = [], [], threading.Event()
+
+    def load(k):
+        call, n = first.caller(otlp.LOGS.request()), 0
+        while not stopped.is_set():
+            request = otlp.logs(1)
+            request.resource_logs[0].scope_logs[0].log_records[0].body.string_value = f"{k}-{n}"
+            n += 1
+            try:
+                call(request, timeout=PATIENCE)
+                acknowledged.append(f"{k}-{n - 1}")
+            except grpc.RpcError as e:
+                refused.append(e.code())
+                stopped.wait(0.01)  # who is refused comes again in a while
+
+    threads = [threading.Thread(target=load, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for i in range(3):
+        peer.wait(lambda p, seen=len(peer.taken): len(p.taken) > seen + 20)
+        seen = len(refused)
+        middle.terminate(signal.SIGKILL)
+        middle.process.wait(PATIENCE)
+        first.wait_metrics(lambda _, seen=seen: len(refused) > seen)
+        middle = otelcd(middle_text, end=i == 2, allow=["."])
+    peer.wait(lambda p, seen=len(peer.taken): len(p.taken) > seen + 20)
+    stopped.set()
+    for t in threads:
+        t.join()
+    assert set(refused) == {grpc.StatusCode.UNAVAILABLE}
+    arrived = {r.body.string_value for c in peer.taken for rl in c.message.resource_logs for sl in rl.scope_logs for r in sl.log_records}
+    assert set(acknowledged) <= arrived
+    column = first.ledger("pipeline", "logs")
+    assert (column["delivered"], column["refused"], column["held"], column["dropped"]) == (len(acknowledged), len(refused), 0, 0)
+    peer.close()
+
+
+@pytest.mark.parametrize("exporter", PEERS)
 def test_without_queues_the_sender_hears_what_the_last_of_three_says(otelcd, tmp_path, exporter):
     answers = []
     peer = PEERS[exporter](lambda call: answers.pop(0))
