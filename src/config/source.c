@@ -68,7 +68,7 @@ static void note_file(const char *path, const struct buf *text, const char *why)
     *vec_push(&recording->files) = f;
 }
 
-static bool read_whole(const char *path, struct buf *out, const char **why)
+bool source_file_now(const char *path, struct buf *out, const char **why)
 {
     FILE *f = fopen(path, "rbe");
     struct stat st;
@@ -101,8 +101,8 @@ bool source_file(const char *path, struct buf *out, const char **why)
     if (replayed != NULL)
         return replay_file(path, out, why);
     if (recording == NULL)
-        return read_whole(path, out, why);
-    good = read_whole(path, &text, why);
+        return source_file_now(path, out, why);
+    good = source_file_now(path, &text, why);
     note_file(path, &text, good ? NULL : *why);
     if (good)
         buf_put(out, buf_bytes(&text));

@@ -43,6 +43,9 @@ void escape_tree(struct arena *a, struct yaml_node *n);
 /* The content of a file of at most YAML_MAX_BYTES in `out`; false with a reason in `why`. */
 bool source_file(const char *path, struct buf *out, const char **why);
 
+/* The same of a file that is the system's and no part of a configuration: it is neither noted nor replayed. */
+bool source_file_now(const char *path, struct buf *out, const char **why);
+
 /* Files as they were when a configuration was read, so that another process of the same environment reads the same. */
 struct source_file_read {
     char *path, *why; /* why NULL: it was read */

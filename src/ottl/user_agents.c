@@ -111,7 +111,7 @@ static int read_file(struct user_agents *u, const char *path, struct error *err)
     struct yaml_node *file;
     int code;
 
-    if (!source_file(path, &text, &why)) {
+    if (!source_file_now(path, &text, &why)) {
         buf_free(&text);
         return error_set(err, -1, "%s: %s; install the package " USER_AGENTS_PACKAGE, path, why);
     }

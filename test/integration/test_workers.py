@@ -274,6 +274,29 @@ def test_a_reload_starts_a_worker_that_waits_to_be_started_again(otelcd, unused_
     assert d.metrics().sum("otelcd_worker_restarts") == 4
 
 
+AGENTS = """
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}
+processors:
+  transform: {trace_statements: ['set(span.attributes["KEY"], UserAgent("curl/7.81.0"))']}
+exporters:
+  nop:
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [transform], exporters: [nop]}
+"""
+
+
+def test_a_worker_that_starts_again_after_a_reload_knows_user_agents(otelcd):
+    """Their file is the system's, not a part of the configuration that workers are handed."""
+    d = otelcd(shared(AGENTS), expect=[DIED])
+    d.reload(shared(AGENTS.replace("KEY", "agent")))
+    os.kill(pids(d)[0], signal.SIGKILL)
+    d.wait_log("The worker runs again")
+    for _ in range(4):
+        assert Connection(d).send(1) == 200
+
+
 def test_two_signals_while_a_worker_reloads_end_all_of_them_in_peace(otelcd, unused_port):
     d = otelcd(shared(NOP), end=False)
     second = pids(d)[1]
