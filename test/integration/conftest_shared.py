@@ -14,6 +14,11 @@ from harness.prometheus import Prometheus, VictoriaMetrics  # noqa: E402
 from harness.remote_write import Receiver  # noqa: E402
 
 
+def pytest_collection_modifyitems(items):
+    """Groups first: they compile peers, and what runs for minutes must not begin when the others have nothing left."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
