@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define TURN_NS (300 * NS_PER_US) /* events of one turn */
+#define ALL_NS (50 * NS_PER_MS)   /* at the end: what has waited */
 #define TOKEN_LIFE_MS 60000       /* librdkafka asks for the next token before; the extension renews it by itself */
 
 /* ---- properties ---- */
@@ -264,22 +265,35 @@ void kafka_client_hold(struct kafka_client *c, bool on)
         kafka_client_wake(c);
 }
 
+/* For so many ns; false: there is more. */
+static bool take_events(struct kafka_client *c, uint64_t most)
+{
+    uint64_t begun = uv_hrtime();
+    rd_kafka_event_t *event;
+
+    while (c->state == KAFKA_CLIENT_OPEN && !c->held && (event = c->lib->rd_kafka_queue_poll(c->queue, 0)) != NULL) {
+        handle_event(c, event);
+        if (uv_hrtime() - begun > most)
+            return false;
+    }
+    return true;
+}
+
+void kafka_client_take_all(struct kafka_client *c)
+{
+    (void)take_events(c, ALL_NS);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct kafka_client *c = container_of(poll, struct kafka_client, poll);
-    uint64_t count, begun = uv_hrtime();
-    rd_kafka_event_t *event;
+    uint64_t count;
 
     (void)status, (void)events;
     if (read(c->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
         return;
-    while (c->state == KAFKA_CLIENT_OPEN && !c->held && (event = c->lib->rd_kafka_queue_poll(c->queue, 0)) != NULL) {
-        handle_event(c, event);
-        if (uv_hrtime() - begun > TURN_NS) {
-            kafka_client_wake(c);
-            return;
-        }
-    }
+    if (!take_events(c, TURN_NS))
+        kafka_client_wake(c);
 }
 
 /* ---- life ---- */

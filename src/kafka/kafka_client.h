@@ -74,5 +74,8 @@ void kafka_client_wake(struct kafka_client *c);
 
 /* From now on events wait in librdkafka's queue, all of them, until this is off again. */
 void kafka_client_hold(struct kafka_client *c, bool on);
+/* Before the end of one that was held: librdkafka waits at its end for the answer to a rebalance that it has told of.
+ */
+void kafka_client_take_all(struct kafka_client *c);
 
 #endif

@@ -349,6 +349,18 @@ def test_a_broker_that_goes_and_comes_costs_no_record(mock, otelcd, peer):
     wait_committed(d, cluster, "otlp_logs", 100)
 
 
+def test_two_signals_while_large_records_are_decoded_end_it_in_peace(mock, otelcd):
+    cluster = mock()
+    for partition in range(4):  # the mock cluster keeps 5 MB of each
+        records = [{"body": {"intValue": str(i)}} for i in range(130_000)]
+        kafka.write(cluster.address, "otlp_logs", [json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).encode()], partition, message_max_bytes=6_000_000)
+    d = otelcd(text(cluster, logs={"encoding": "otlp_json"}, max_fetch_size=10_000_000).replace(DEBUG, "nop:").replace("[debug]", "[nop]"), allow=TROUBLE, end=False)
+    d.wait_log("Partitions are read here now")
+    d.terminate()
+    d.terminate()
+    assert d.wait_end() == 0
+
+
 def test_partitions_whose_leader_moves_to_a_slow_broker_cost_no_record(mock, otelcd, peer):
     cluster, p = mock(2), peer()
     cluster.delay(150, broker=2)

@@ -89,10 +89,12 @@ static void on_decoded(struct job *job)
         r->client.lib->rd_kafka_event_destroy(g->held.event);
     free_large(g);
     kafka_client_hold(&r->client, false);
-    if (closes)
+    if (closes) {
+        kafka_client_take_all(&r->client);
         kafka_receiver_close(r);
-    else
+    } else {
         kafka_receiver_has_room(r);
+    }
 }
 
 /* The node is gone, and librdkafka is left behind with the event. */

@@ -189,7 +189,7 @@ static void maybe_leave(struct turn_task *t)
 {
     struct kafka_receiver *r = container_of(t, struct kafka_receiver, idle);
 
-    if (r->stopping && !r->leaving && r->under_way == 0)
+    if (r->stopping && !r->leaving && r->under_way == 0 && r->large == NULL)
         leave_group(r);
     else
         maybe_finish(r);
