@@ -123,13 +123,13 @@ static void skip_elements(struct thrift_reader *r, bool map, int depth)
 
 static void skip_value(struct thrift_reader *r, uint8_t type, int depth)
 {
-    if (depth == DEEPEST)
-        r->bad = true;
-    else if (type == THRIFT_STRING)
+    bool deeper = depth < DEEPEST;
+
+    if (type == THRIFT_STRING)
         (void)thrift_string(r);
-    else if (type == THRIFT_STRUCT)
+    else if (type == THRIFT_STRUCT && deeper)
         skip_struct(r, depth + 1);
-    else if (type == THRIFT_LIST || type == THRIFT_SET || type == THRIFT_MAP)
+    else if ((type == THRIFT_LIST || type == THRIFT_SET || type == THRIFT_MAP) && deeper)
         skip_elements(r, type == THRIFT_MAP, depth + 1);
     else if (size_of(type) > 0)
         (void)take_bytes(r, size_of(type));
