@@ -76,6 +76,10 @@ CXX := $(if $(CLANG),$(subst clang,clang++,$(CC)),$(if $(findstring gcc,$(CC)),$
 endif
 ALL_CXXFLAGS := -std=gnu++17 -fno-exceptions -fno-rtti $(CFLAGS_$(MODE)) -Wall -Wextra -Wshadow -Werror
 ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) $(WARN) $(CFLAGS)
+# What runs once, for somebody at a command line, is made small.
+ifneq ($(filter release package static,$(MODE)),)
+$(B)/src/command/%.o: ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) -Os $(WARN) $(CFLAGS)
+endif
 # Only what is used is loaded: it shows in start time and memory.
 ALL_LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
