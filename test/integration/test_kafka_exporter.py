@@ -285,7 +285,7 @@ def test_a_record_that_is_refused_for_good_is_dropped_and_the_others_arrive(mock
 
 def test_senders_without_a_queue_hear_what_the_brokers_say(mock, otelcd, tmp_path):
     cluster = mock()
-    d = otelcd(text(tmp_path, cluster, sending_queue={"enabled": False}, retry_on_failure={"enabled": False}, timeout="1s"), allow=["cannot be delivered", *TROUBLE])
+    d = otelcd(text(tmp_path, cluster, sending_queue={"enabled": False}, retry_on_failure={"enabled": False}, timeout="5s"), allow=["cannot be delivered", *TROUBLE])
     d.export(otlp.logs(1))
     assert delivered(d, "logs") == 1
     cluster.fail(kafka.PRODUCE, kafka.INVALID_RECORD)

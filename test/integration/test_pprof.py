@@ -177,6 +177,13 @@ def test_the_end_of_the_program_ends_a_profile_with_what_there_is(otelcd):
     assert d.wait_end() == 0
 
 
+def tells_of_work(samples):
+    """One of the two workers reads, and the front does less."""
+    counts = [sum(count for count, _, _ in s) for s in samples]
+    reads = any(re.match("json_|read_value|utf8|otlp", stack[0]) for s in samples[1:] for _, _, stack in s)
+    return max(counts[1:]) > counts[0] and (SANITIZED or reads)
+
+
 def test_each_worker_has_a_profile_of_its_own_and_a_file(otelcd, tmp_path):
     file = tmp_path / "all.pb.gz"
     d = otelcd(config().replace("service:\n", "service:\n  workers: 2\n", 1), allow=["A worker has died"])
@@ -184,12 +191,13 @@ def test_each_worker_has_a_profile_of_its_own_and_a_file(otelcd, tmp_path):
     assert status == 400 and b"say whose profile it is to be, ?worker=1" in said
     with Load(d, 20000):  # one connection: one of them works
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            answers = list(pool.map(lambda n: ask(d, f"profile?seconds=1&worker={n}"), (0, 1, 2)))
-    assert [a[0] for a in answers] == [200, 200, 200]
-    samples = [read_profile(a[1]) for a in answers]
-    counts = [sum(count for count, _, _ in s) for s in samples]
-    assert max(counts[1:]) > counts[0]
-    assert SANITIZED or any(re.match("json_|read_value|utf8|otlp", stack[0]) for s in samples[1:] for _, _, stack in s), counts
+            samples, deadline = [[], [], []], time.monotonic() + PATIENCE
+            while not tells_of_work(samples):  # of a machine that is busy they may get little
+                answers = list(pool.map(lambda n: ask(d, f"profile?seconds=1&worker={n}"), (0, 1, 2)))
+                assert [a[0] for a in answers] == [200, 200, 200]
+                for n, (_, data) in enumerate(answers):
+                    samples[n] += read_profile(data)
+                assert time.monotonic() < deadline, samples
     assert ask(d, "profile?seconds=1&worker=3") == (503, b"503 there is no such worker, or it does not run now\n")
     assert ask(d, "profile?seconds=0&worker=1")[0] == ask(d, "profile?seconds=1&worker=x")[0] == 400
     s = begin(d, "&worker=1")  # and the end of the program ends it with what there is

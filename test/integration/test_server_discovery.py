@@ -177,7 +177,8 @@ DOCKER_FAULTS = {
 @pytest.mark.parametrize("how", DOCKER_FAULTS)
 def test_a_daemon_that_fails_changes_nothing(otelcd, docker, target, how):
     docker.containers = [container("web", networks={"x": ("n1", "127.0.0.1")}, ports=[(port_of(target), 0)])]
-    d = otelcd(config([docker_job(docker)]), expect=[REFUSED], allow=[FAILED])
+    patient = {"refresh_interval": "3s"} if how == "sends too much" else {}  # an answer may take no longer
+    d = otelcd(config([docker_job(docker, **patient)]), expect=[REFUSED], allow=[FAILED])
     assert wait_point(d, "load", instance=target.address)
     docker.answer, why = DOCKER_FAULTS[how]
     assert why in d.wait_log("^Unable to refresh target groups")["error"]

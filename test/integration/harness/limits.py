@@ -15,7 +15,7 @@ SANITIZED = "/asan/" in os.path.realpath(OTELCD) or "/tsan/" in os.path.realpath
 CI = os.environ.get("CI") == "true"
 
 # Every wait in the suite is bounded by a multiple of this; sanitizer builds are slow, machines are shared.
-PATIENCE = 60.0 if SANITIZED else 30.0
+PATIENCE = 120.0 if SANITIZED else 60.0
 
 
 def tool(name, package=None):
