@@ -136,7 +136,7 @@ static void on_change(void *owner, struct bytes content)
 {
     struct kube_file *f = owner;
     const struct logger *log = &f->api.node->log;
-    struct error err;
+    struct error err = { 0 };
     struct kube_way *way = make_way(f, content, &err);
 
     if (way == NULL) {
