@@ -54,6 +54,15 @@ class Collector:
         while "Everything is ready" not in self.log.read_text():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
+        while not (self.rests() and self.rests()):
+            assert time.monotonic() < deadline, "it does not come to rest"
+            time.sleep(0.01)
+
+    def rests(self):
+        """No thread of it runs or wants to. It asks for signals after it has said that it is ready: one that comes before ends
+        it with nothing written."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
+        return all((t / "stat").read_text().rpartition(")")[2].split()[0] == "S" for t in tasks)
 
     def with_ports(self, config):
         """It logs the endpoint as configured, so each port 0 becomes a free one here: in the order of the text. What only
@@ -67,9 +76,10 @@ class Collector:
         return config + "\n  telemetry: {logs: {encoding: json, sampling: {enabled: false}}, metrics: {level: none}}\n"
 
     def close(self):
+        running = self.process.poll() is None
         self.process.terminate()
         try:
-            self.process.wait(PATIENCE)
+            assert self.process.wait(PATIENCE) == 0 or not running, "it ended without shutting down"
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
