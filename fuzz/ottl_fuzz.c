@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statements and conditions of configurations over requests of strangers: "text NUL request". Reading a text ends with
  * a program or with a fault that lies in it; a program runs over every message that it can be about, as the transform
- * processor runs it, and what it makes of a valid request is valid and has as many items as are counted. */
+ * processor runs it, and what it makes of a valid request is valid and has as many items as are counted. It is as long
+ * whether or not it is known that fields are in order. */
 #include "base/loop/turn.h"
 #include "otlp/validate.h"
 #include "processor/transform/walk.h"
@@ -22,7 +23,8 @@ static void check(const struct batch *made)
     for (uint32_t i = 0; i < made->n_segments; i++) {
         struct validation v;
 
-        if (!otlp_validate(made->signal, bytes_of(made->segments[i].data, made->segments[i].len), &v))
+        if (!otlp_validate(made->signal, bytes_of(made->segments[i].data, made->segments[i].len), &v) ||
+            (made->ordered && !v.ordered))
             abort();
     }
 }
@@ -36,8 +38,12 @@ static uint64_t count(const struct batch *b)
     return n;
 }
 
-static void run_batch(struct transform_walk *w, enum signal signal, struct bytes request, uint64_t items)
+/* The length of what is made of it. */
+static uint64_t run_batch(struct transform_walk *w, enum signal signal, struct bytes request, uint64_t items,
+                          bool ordered)
 {
+    uint64_t len;
+
     struct block *block;
     struct budget budget;
     struct turn turn;
@@ -49,13 +55,17 @@ static void run_batch(struct transform_walk *w, enum signal signal, struct bytes
     if (request.len > 0)
         memcpy(block->data, request.data, request.len);
     transform_walk_begin(w, items);
-    b = transform_walk_run(w, batch_new(signal, block, bytes_of(block->data, request.len), items, 1), &budget);
+    b = batch_new(signal, block, bytes_of(block->data, request.len), items, 1);
+    b->ordered = ordered;
+    b = transform_walk_run(w, b, &budget);
     check(b);
     if (b->items != items + w->made - w->merged || count(b) != b->items)
         abort();
+    len = b->bytes;
     batch_unref(b);
     if (budget.used != 0)
         abort();
+    return len;
 }
 
 static void run_program(struct ottl_program *p, enum ottl_context context, struct bytes request)
@@ -72,9 +82,13 @@ static void run_program(struct ottl_program *p, enum ottl_context context, struc
     w.now = 1700000000000000000;
     for (unsigned s = SIGNAL_TRACES; s <= SIGNAL_PROFILES; s++) {
         struct validation v;
+        uint64_t len;
 
-        if ((signals[s] >> context & 1) != 0 && otlp_validate((enum signal)s, request, &v))
-            run_batch(&w, (enum signal)s, request, v.items);
+        if ((signals[s] >> context & 1) == 0 || !otlp_validate((enum signal)s, request, &v))
+            continue;
+        len = run_batch(&w, (enum signal)s, request, v.items, false);
+        if (v.ordered && run_batch(&w, (enum signal)s, request, v.items, true) != len)
+            abort();
     }
     ottl_evaluation_free(w.evaluation);
     transform_walk_free(&w);

@@ -86,7 +86,8 @@ static void check(const struct batch *made, const struct batch *b, uint64_t drop
     for (uint32_t i = 0; i < made->n_segments; i++) {
         struct validation v;
 
-        if (!otlp_validate(made->signal, bytes_of(made->segments[i].data, made->segments[i].len), &v))
+        if (!otlp_validate(made->signal, bytes_of(made->segments[i].data, made->segments[i].len), &v) ||
+            (made->ordered && !v.ordered))
             abort();
         items += v.items;
     }
@@ -94,7 +95,7 @@ static void check(const struct batch *made, const struct batch *b, uint64_t drop
         abort();
 }
 
-static void rewrite(enum signal signal, struct bytes request, uint64_t items, uint64_t salt)
+static void rewrite(enum signal signal, struct bytes request, const struct validation *v, uint64_t salt)
 {
     struct edits e = { .salt = salt };
     struct rewrite_visitor all = {
@@ -112,12 +113,13 @@ static void rewrite(enum signal signal, struct bytes request, uint64_t items, ui
     block = block_force(&budget, request.len);
     if (request.len > 0)
         memcpy(block->data, request.data, request.len);
-    b = batch_new(signal, block, bytes_of(block->data, request.len), items, 1);
+    b = batch_new(signal, block, bytes_of(block->data, request.len), v->items, 1);
+    b->ordered = v->ordered;
     made = rewrite_batch(&w, b, &all, &budget, &dropped);
     if (made != NULL) {
         check(made, b, dropped);
         batch_unref(made);
-    } else if (dropped != items) {
+    } else if (dropped != v->items) {
         abort();
     }
     batch_unref(b);
@@ -140,7 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct validation v;
 
         if (otlp_validate(s, request, &v))
-            rewrite(s, request, v.items, salt);
+            rewrite(s, request, &v, salt);
     }
     return 0;
 }
