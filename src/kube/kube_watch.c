@@ -47,7 +47,7 @@ struct kube_watch {
     uint64_t generation; /* of the api, when the listing began */
     struct kube_reading *reading;
     struct buf next;       /* what the next page is asked with */
-    bool changed;          /* by the listing that is under way */
+    bool changed;          /* by listings since the last that was whole */
     unsigned pages, limit; /* that were read; objects of each */
     char version[KUBE_MAX_TEXT];
     struct buf line;  /* of a watch, so far; of a list the page; of another answer its beginning */
@@ -266,7 +266,6 @@ static void begin_list(struct kube_watch *w)
     w->pages = 0;
     w->next.len = 0;
     w->version[0] = '\0';
-    w->changed = false;
     w->generation = w->o.api->generation;
     kube_store_begin(&w->store);
     ask_page(w);
@@ -276,6 +275,7 @@ static void end_list(struct kube_watch *w)
 {
     bool changed = w->changed || !w->synced;
 
+    w->changed = false;
     w->synced = true;
     w->relist = false;
     begin_watch(w);

@@ -346,6 +346,23 @@ START_TEST(a_list_that_does_not_end_is_a_fault)
 }
 END_TEST
 
+START_TEST(what_a_list_has_changed_that_broke_is_told_with_the_next)
+{
+    list_two();
+    will_watch();
+    will_answer("200 OK", ITEMS(",\"continue\":\"c\"", POD("c")));
+    will_answer("500 Oh", "{}");
+    will_answer("200 OK", ITEMS("", POD("a") "," POD("b") "," POD("c")));
+    will_watch();
+    begin();
+    UNTIL(n_asked == 3);
+    say_event("ERROR", "{\"kind\":\"Status\",\"code\":410,\"message\":\"too old\"}");
+    UNTIL((clock_advance(&rig.loop.clock, 100 * NS_PER_MS), n_asked == 7));
+    ck_assert_str_eq(names(), "s/a s/b s/c ");
+    ck_assert_uint_eq(n_changed, 2);
+}
+END_TEST
+
 START_TEST(an_event_that_nobody_can_read_begins_it_anew)
 {
     list_two();
@@ -379,6 +396,7 @@ int main(void)
     tcase_add_test(tc, who_needs_metadata_alone_asks_for_no_more);
     tcase_add_test(tc, requests_wait_for_their_turn_where_there_is_a_pace);
     tcase_add_test(tc, a_list_that_does_not_end_is_a_fault);
+    tcase_add_test(tc, what_a_list_has_changed_that_broke_is_told_with_the_next);
     tcase_add_test(tc, an_event_that_nobody_can_read_begins_it_anew);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
