@@ -121,7 +121,8 @@ static void go_by(struct kube_file *f, struct kube_way *way)
 {
     if (f->way != NULL) {
         list_push(&f->old, &f->way->link);
-        clock_start(&f->api.node->host->loop->clock, &f->timer, LEAVING, look_at_old);
+        if (!clock_armed(&f->timer)) /* a file may change all the time */
+            clock_start(&f->api.node->host->loop->clock, &f->timer, LEAVING, look_at_old);
     }
     f->way = way;
     f->api.http = way->http;

@@ -14,6 +14,7 @@ static struct rig rig;
 static struct node node;
 static struct kube_file file;
 static char folder[40], path[80];
+static uv_idle_t awake; /* a loop with nothing to do does not hear that files change */
 
 static void step(void)
 {
@@ -59,9 +60,16 @@ static void write_config(const char *server, const char *user)
     write_file("config", text);
 }
 
+static void on_awake(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
 static void set_up(void)
 {
     rig_init(&rig, 1);
+    uv_idle_init(&rig.loop.uv, &awake);
+    uv_idle_start(&awake, on_awake);
     node = (struct node){ .host = &rig.host, .log = { .sink = &rig.log } };
     snprintf(folder, sizeof(folder), "/tmp/kube_file_XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
@@ -73,6 +81,7 @@ static void tear_down(void)
     char token[80];
 
     kube_file_close(&file);
+    uv_close((uv_handle_t *)&awake, NULL);
     for (int i = 0; i < 20; i++)
         step();
     snprintf(token, sizeof(token), "%s/token", folder);
@@ -173,6 +182,23 @@ START_TEST(an_old_server_is_left_when_its_last_request_is_over)
 }
 END_TEST
 
+START_TEST(old_servers_are_left_though_the_file_changes_all_the_time)
+{
+    char server[40];
+
+    write_config("http://127.0.0.1:1", "token: one");
+    open_file();
+    for (unsigned i = 2; i <= 6; i++) {
+        snprintf(server, sizeof(server), "http://127.0.0.1:%u", i);
+        write_config(server, "token: one");
+        UNTIL(file.api.generation == i);
+        clock_advance(&rig.loop.clock, 40 * NS_PER_S);
+        step();
+    }
+    ck_assert(list_empty(&file.old) || file.old.next == file.old.prev); /* the last one at most */
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("kube_file");
@@ -186,6 +212,7 @@ int main(void)
     tcase_add_test(tc, what_cannot_be_used_changes_nothing);
     tcase_add_test(tc, a_token_beside_it_is_read_again_too);
     tcase_add_test(tc, an_old_server_is_left_when_its_last_request_is_over);
+    tcase_add_test(tc, old_servers_are_left_though_the_file_changes_all_the_time);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
