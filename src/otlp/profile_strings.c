@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The request is gone through once for a number, which most have not; then it is written anew: resources and scopes
  * field by field, profiles and the dictionary as they are. Few numbers may stand for much text, so what is written has
- * a limit. */
+ * a limit; and a text of the dictionary may have no byte, so has the number of those that are remembered. */
 #include "otlp/profile_strings.h"
 
 #include "base/vec.h"
@@ -23,8 +23,11 @@ enum {
     VALUE_STRINDEX = 8,
 };
 
+#define STRINGS_MOST (1u << 20) /* numbers from here on stay */
+
 struct resolving {
-    VEC(struct bytes) strings;
+    VEC(struct bytes) strings; /* empty: it is only asked whether there are numbers */
+    size_t n_strings;
     struct buf *out;
     size_t most;
     bool found;
@@ -38,12 +41,12 @@ static void copy_field(struct resolving *r, const struct pb_field *f, const uint
 /* The text that a number stands for, as this field; one that is not there stays. */
 static void put_string(struct resolving *r, uint32_t number, const struct pb_field *f, const uint8_t *end)
 {
-    if (f->wire != PB_VARINT || f->u64 == 0 || f->u64 >= r->strings.n) {
+    if (f->wire != PB_VARINT || f->u64 == 0 || f->u64 >= r->n_strings) {
         copy_field(r, f, end);
         return;
     }
     r->found = true;
-    if (r->out->len <= r->most)
+    if (r->strings.n > 0 && r->out->len <= r->most)
         pb_put_bytes(r->out, number, r->strings.v[f->u64]);
 }
 
@@ -135,7 +138,7 @@ static void put_group(struct resolving *r, const struct pb_field *group, uint32_
     pb_end(r->out, whole);
 }
 
-static void read_strings(struct resolving *r, struct bytes request)
+static void read_strings(struct resolving *r, struct bytes request, bool remember)
 {
     struct pb_reader whole = pb_reader(request);
 
@@ -144,9 +147,13 @@ static void read_strings(struct resolving *r, struct bytes request)
 
         if (f.number != PROFILES_DICTIONARY || f.wire != PB_LEN)
             continue;
-        for (struct pb_field s; pb_next(&dictionary, &s);)
-            if (s.number == DICTIONARY_STRINGS && s.wire == PB_LEN)
+        for (struct pb_field s; r->n_strings < STRINGS_MOST && pb_next(&dictionary, &s);) {
+            if (s.number != DICTIONARY_STRINGS || s.wire != PB_LEN)
+                continue;
+            r->n_strings++;
+            if (remember)
                 *vec_push(&r->strings) = s.bytes;
+        }
     }
 }
 
@@ -157,8 +164,8 @@ static bool has_numbers(struct bytes request, size_t most)
     struct resolving r = { .out = &scratch, .most = most };
     struct pb_reader whole = pb_reader(request);
 
-    read_strings(&r, request);
-    for (struct bytes group, scope, head; r.strings.n > 0 && message_next(&whole, PROFILES_RESOURCES, &group);) {
+    read_strings(&r, request, false);
+    for (struct bytes group, scope, head; r.n_strings > 0 && message_next(&whole, PROFILES_RESOURCES, &group);) {
         struct pb_reader heads = pb_reader(group), scopes = pb_reader(group);
 
         while (message_next(&heads, GROUP_HEAD, &head))
@@ -169,7 +176,6 @@ static bool has_numbers(struct bytes request, size_t most)
         scratch.len = 0;
     }
     buf_free(&scratch);
-    vec_free(&r.strings);
     return r.found;
 }
 
@@ -180,7 +186,7 @@ bool profile_strings_resolve(struct bytes request, size_t most, struct buf *out)
 
     if (!has_numbers(request, most))
         return false;
-    read_strings(&r, request);
+    read_strings(&r, request, true);
     for (struct pb_field f; out->len <= most && pb_next(&reader, &f);)
         if (f.number == PROFILES_RESOURCES && f.wire == PB_LEN)
             put_group(&r, &f, HEAD_ATTRIBUTES_OF_RESOURCE);

@@ -8,7 +8,8 @@
 #include "base/buf.h"
 
 /* Append the request, which is a valid one of profiles, with texts for numbers. False: there are no numbers in it, or
- * it would be longer than `most` bytes; then it is to stay as it is. A number that the dictionary has not stays. */
+ * it would be longer than `most` bytes; then it is to stay as it is. A number that the dictionary has not stays, and
+ * so does one beyond its first million texts. */
 bool profile_strings_resolve(struct bytes request, size_t most, struct buf *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otlp/profile_strings.h"
 
+#include "codec/pb.h"
 #include "otlp/json.h"
 #include "otlp/signal.h"
 #include "otlp/validate.h"
@@ -116,6 +117,38 @@ START_TEST(a_request_that_would_become_too_long_stays)
 }
 END_TEST
 
+/* The wire of a request with an attribute of these numbers, and with so many texts, all but the second empty. */
+static struct buf wire_of_many(unsigned key, unsigned texts)
+{
+    struct buf wire = { 0 };
+    size_t group = pb_begin(&wire, 1), resource = pb_begin(&wire, 1), pair = pb_begin(&wire, 1);
+
+    pb_put_uint(&wire, 3, key);
+    pb_end(&wire, pair);
+    pb_end(&wire, resource);
+    pb_end(&wire, group);
+    group = pb_begin(&wire, 2);
+    for (unsigned i = 0; i < texts; i++)
+        buf_append(&wire, i == 1 ? "\x2a\x01k" : "\x2a\x00", i == 1 ? 3 : 2);
+    pb_end(&wire, group);
+    return wire;
+}
+
+START_TEST(of_a_dictionary_of_empty_texts_a_million_are_remembered)
+{
+    struct buf first = wire_of_many(1, (1 << 20) + 2), behind = wire_of_many(1 << 20, (1 << 20) + 2), out = { 0 };
+    struct buf last = wire_of_many((1 << 20) - 1, (1 << 20) + 2);
+
+    ck_assert(profile_strings_resolve(buf_bytes(&first), 16 << 20, &out));
+    ck_assert(profile_strings_resolve(buf_bytes(&last), 16 << 20, &out));
+    ck_assert(!profile_strings_resolve(buf_bytes(&behind), 16 << 20, &out));
+    buf_free(&first);
+    buf_free(&last);
+    buf_free(&behind);
+    buf_free(&out);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("profile_strings");
@@ -127,6 +160,7 @@ int main(void)
     tcase_add_test(tc, numbers_within_lists_and_maps_become_texts);
     tcase_add_test(tc, what_has_no_numbers_stays);
     tcase_add_test(tc, a_request_that_would_become_too_long_stays);
+    tcase_add_test(tc, of_a_dictionary_of_empty_texts_a_million_are_remembered);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);
