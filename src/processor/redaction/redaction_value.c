@@ -101,7 +101,7 @@ enum fate redaction_judge_attribute(struct redaction *p, const struct attribute 
     if (matches_one(p, &p->blocked_keys, a->key))
         return mask_whole(p, masked);
     if (!seen)
-        return LEFT;
+        return p->meter.over && p->blocked_keys.n > 0 ? mask_whole(p, masked) : LEFT;
     mask_matches(p, &text);
     if (p->config->url_sanitizer.enabled && url_sanitizes(&p->config->url_sanitizer, a->key))
         sanitize_url(p, &text);
@@ -180,7 +180,8 @@ static bool rename_db(struct redaction *p, struct bytes span, uint64_t kind, str
     if (!p->db || !c->sanitize_span_name || kind < KIND_INTERNAL || kind > KIND_CLIENT)
         return false;
     system = db_system_of(span, OTLP_SPAN_ATTRIBUTES);
-    if (system.len == 0 || !db_sanitize_name(c, system, &text, p->masked))
+    if (system.len == 0 || !regex_meter_spend(&p->meter, name->len / STEP_BYTES) ||
+        !db_sanitize_name(c, system, &text, p->masked))
         return false;
     if (text.len == 0 || bytes_is(text, "...") || bytes_equal(text, *name))
         return false;
@@ -194,7 +195,7 @@ bool redaction_rename(struct redaction *p, struct bytes span, struct bytes *name
 
     if (name->len == 0 || (!p->db && !p->config->url_sanitizer.enabled) || matches_one(p, &p->allowed_values, *name))
         return false;
-    if (rename_url(p, span, kind, name) || rename_db(p, span, kind, name))
+    if (rename_url(p, span, kind, name) || (!p->meter.over && rename_db(p, span, kind, name)))
         return true;
     if (p->meter.over)
         *name = bytes_str("****");

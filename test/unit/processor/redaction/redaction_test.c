@@ -95,6 +95,51 @@ START_TEST(events_of_spans_and_their_spans_are_redacted_alike)
 }
 END_TEST
 
+/* A span one of whose attributes takes all the steps that it has. */
+static const char *redact_overspent(const char *yaml, const char *name)
+{
+    struct buf json = { 0 };
+
+    processor_rig_init(&rig, &redaction_processor, SIGNAL_TRACES, SIGNAL_TRACES, yaml);
+    buf_printf(&json,
+               "{'resourceSpans':[{'scopeSpans':[{'spans':[{'kind':3,'name':'%s','attributes':[" PAIR(
+                   "db.system.name", "redis") ",{'key':'long','value':{'stringValue':'",
+               name);
+    for (unsigned i = 0; i < 300000; i++)
+        buf_putc(&json, 'a');
+    buf_puts(&json, "'}},{'key':'pin','value':{'intValue':'4242'}}]}]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    buf_free(&json);
+    return processor_rig_out(&rig);
+}
+
+#define TAKES_ALL "allow_all_keys: true, blocked_values: ['(a|b|c|d){100}[a-z]{200}x']"
+
+START_TEST(a_number_whose_key_nobody_had_steps_to_look_at_is_masked)
+{
+    const char *out = redact_overspent("{" TAKES_ALL ", blocked_key_patterns: [pin]}", "s");
+
+    ck_assert_msg(strstr(out, "\"key\":\"pin\",\"value\":{\"stringValue\":\"****\"}") != NULL, "%s", out);
+    ck_assert(strstr(out, "4242") == NULL);
+    processor_rig_close(&rig);
+    out = redact_overspent("{" TAKES_ALL "}", "s"); /* no pattern looks at keys */
+    ck_assert(strstr(out, "4242") != NULL);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_name_that_the_first_sanitizer_had_no_steps_for_is_masked_whole)
+{
+    const char *out = redact_overspent("{" TAKES_ALL ", url_sanitizer: {enabled: true}, db_sanitizer: {redis: "
+                                       "{enabled: true}}}",
+                                       "SET /users/a8271-7 v");
+
+    ck_assert_msg(strstr(out, "\"name\":\"****\"") != NULL, "%s", out);
+    ck_assert(strstr(out, "8271") == NULL);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("redaction");
@@ -104,6 +149,8 @@ int main(void)
 
     tcase_add_loop_test(t, a_record_comes_out_without_what_must_not_be_seen, 0, sizeof(cases) / sizeof(*cases));
     tcase_add_test(t, events_of_spans_and_their_spans_are_redacted_alike);
+    tcase_add_test(t, a_number_whose_key_nobody_had_steps_to_look_at_is_masked);
+    tcase_add_test(t, a_name_that_the_first_sanitizer_had_no_steps_for_is_masked_whole);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
