@@ -4,11 +4,12 @@
  * Compiled ones are at most as many as COMPILED, of little memory each; past it the one that was not wanted for the
  * longest time goes. What a text came to is kept in a table by its hash, one for each place.
  *
- * What can go wrong: the file is not there, is no YAML, or has a rule that is none; then there is no statement. A
- * pattern that RE2 does not take is passed over: it is another's file. */
+ * What can go wrong: the file or RE2 is not there, the file is no YAML, or has a rule that is none; then there is no
+ * statement. A pattern that RE2 does not take is passed over: it is another's file. */
 #include "ottl/user_agents.h"
 
 #include "base/arena.h"
+#include "base/library.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/regex_needs.h"
@@ -167,7 +168,7 @@ struct user_agents *user_agents_open(const char *path, struct error *err)
     struct user_agents *u = mem_zalloc(sizeof(*u));
 
     u->takers = 1;
-    if (read_file(u, path, err) == 0)
+    if (library_load(LIBRARY_RE2, err) == 0 && read_file(u, path, err) == 0)
         return u;
     free_all(u);
     return NULL;

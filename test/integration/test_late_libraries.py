@@ -100,6 +100,15 @@ def test_a_missing_one_is_a_fault_of_the_configuration_that_needs_it(tmp_path, n
     assert "1 fault" in said, said
 
 
+def test_patterns_that_come_with_the_system_need_it_too(tmp_path):
+    more = """processors: {transform: {log_statements: ['set(log.attributes["agent"], UserAgent(log.body))']}}"""
+    (tmp_path / "otelcd.yaml").write_text(config(more=more, processors="transform"))
+    asked, env = broken(tmp_path, "re2")
+    ran = subprocess.run([OTELCD, "validate", "--config", tmp_path / "otelcd.yaml"], env=env, capture_output=True, text=True, timeout=PATIENCE)
+    said = ran.stdout + ran.stderr
+    assert ran.returncode == 1 and f"install the package that has {asked}" in said, said
+
+
 def test_a_reload_that_needs_a_missing_one_leaves_the_daemon_as_it_is(otelcd, tmp_path):
     asked, env = broken(tmp_path, "openssl")
     d = otelcd(config(), env=env, expect=[f"install the package that has {re.escape(asked)}"], allow=["running on with the old one"])
