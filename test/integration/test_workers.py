@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 
@@ -104,6 +105,22 @@ def test_a_worker_that_has_not_noticed_that_its_callers_went_gets_some_when_they
         assert c.send(1) == 200
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_worker_connections")) == 4)
     assert connected(d)[0] > 0
+
+
+def test_what_workers_say_while_the_front_does_not_listen_is_not_lost(otelcd):
+    d = otelcd(shared(NOP))
+    host, port = d.http_address().rsplit(":", 1)
+    callers = [socket.create_connection((host, int(port)), timeout=PATIENCE) for _ in range(640)]
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_worker_connections")) == 640)
+    os.kill(d.process.pid, signal.SIGSTOP)
+    try:
+        for c in callers:  # one after another: each worker says more often how many it has left than the channel takes
+            c.shutdown(socket.SHUT_WR)
+            assert c.recv(1) == b""
+            c.close()
+    finally:
+        os.kill(d.process.pid, signal.SIGCONT)
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_worker_connections")) == 0)
 
 
 def test_the_page_and_the_status_show_each_worker_and_sums_of_all(otelcd):

@@ -3,7 +3,8 @@
  * to listen (listener_front), and what the front says comes as if a signal had.
  *
  * What can go wrong: the front is gone. Nobody looks after this process then, or gives it callers: it ends, as if it
- * had been the one that died. */
+ * had been the one that died. The front is there, but has not read the channel for so long that it is full: what it
+ * waits for is owed, and said when there is room. */
 #include "service/workers/worker.h"
 
 #include "base/mem.h"
@@ -27,6 +28,7 @@
 
 #define FIRST_WAIT_MS 30000
 #define DOOR_WAIT_MS 30000
+#define LAST_WAIT_MS 2000 /* for room on the channel, when there is no later */
 
 struct worker {
     struct listener_front front; /* first */
@@ -43,7 +45,9 @@ struct worker {
     struct turn_task count;
     struct http_server *inside; /* the page, for the front; NULL: none */
     bool reloading, told_ready;
-    bool told_last; /* of its numbers */
+    bool told_last;                /* of its numbers */
+    struct channel_message answer; /* owed; kind 0: none */
+    bool owes_numbers, owes_count;
     void (*left)(struct service *s);
 };
 
@@ -115,6 +119,25 @@ static int accept_caller(int fd)
     return caller;
 }
 
+/* ---- what is owed ---- */
+
+static void on_channel(uv_poll_t *poll, int status, int events);
+
+static void say_later(struct worker *w)
+{
+    uv_poll_start(&w->poll, UV_READABLE | UV_WRITABLE, on_channel);
+}
+
+static void answer(struct worker *w, enum channel_kind kind, bool good, const char *text)
+{
+    w->answer = (struct channel_message){ .kind = kind, .number = good };
+    snprintf(w->answer.text, sizeof(w->answer.text), "%s", text);
+    if (channel_send(CHANNEL_FD, &w->answer, -1))
+        w->answer.kind = 0;
+    else
+        say_later(w);
+}
+
 /* ---- numbers ---- */
 
 static void say_count(struct turn_task *task)
@@ -124,7 +147,9 @@ static void say_count(struct turn_task *task)
                                  .other = w->taken,
                                  .number = (int64_t)w->service->listeners.crowd.n };
 
-    (void)channel_send(CHANNEL_FD, &m, -1);
+    w->owes_count = !channel_send(CHANNEL_FD, &m, -1);
+    if (w->owes_count)
+        say_later(w);
 }
 
 static void on_left(struct crowd *c)
@@ -151,18 +176,37 @@ static struct told_process measure(const struct service *s)
     return p;
 }
 
+static bool wait_for_room(void)
+{
+    struct pollfd wait = { .fd = CHANNEL_FD, .events = POLLOUT };
+
+    return poll(&wait, 1, LAST_WAIT_MS) > 0;
+}
+
+static void send_numbers(struct worker *w, int file)
+{
+    struct channel_message m = { .kind = CHANNEL_TOLD };
+    bool sent = channel_send(CHANNEL_FD, &m, file), full = !sent && errno == EAGAIN;
+
+    w->owes_numbers = full && !w->told_last;
+    if (w->owes_numbers)
+        say_later(w);
+    else if (full && wait_for_room())
+        (void)channel_send(CHANNEL_FD, &m, file);
+    else if (!sent && file >= 0)
+        (void)channel_send(CHANNEL_FD, &m, -1); /* it does not go with it: the front need not wait */
+}
+
 void worker_tell(struct worker *w, const struct graph *g, bool last)
 {
     struct told_process p = measure(w->service);
-    struct channel_message m = { .kind = CHANNEL_TOLD };
     struct buf text = { 0 };
     int file;
 
     w->told_last = last;
     told_write(&text, &p, &w->service->metrics, g);
     file = channel_pack(buf_bytes(&text));
-    if (!channel_send(CHANNEL_FD, &m, file) && file >= 0)
-        (void)channel_send(CHANNEL_FD, &m, -1); /* it does not go with it: the front need not wait */
+    send_numbers(w, file);
     if (file >= 0)
         close(file);
     buf_free(&text);
@@ -176,7 +220,7 @@ static void reload(struct worker *w, int file)
     struct worker_config next;
 
     if (!channel_unpack(file, &text) || !worker_config_read(&next, &text)) {
-        (void)channel_say(CHANNEL_FD, CHANNEL_RELOADED, 0, "the new configuration did not arrive whole");
+        answer(w, CHANNEL_RELOADED, false, "the new configuration did not arrive whole");
         buf_free(&text);
         return;
     }
@@ -212,6 +256,19 @@ static void on_message(struct worker *w, const struct channel_message *m, int fi
         close(file);
 }
 
+static void say_owed(struct worker *w)
+{
+    uv_poll_start(&w->poll, UV_READABLE, on_channel); /* unless there is no room for it yet */
+    if (w->answer.kind != 0 && channel_send(CHANNEL_FD, &w->answer, -1))
+        w->answer.kind = 0;
+    if (w->answer.kind != 0)
+        say_later(w);
+    if (w->owes_numbers && !w->told_last)
+        worker_tell(w, w->service->now.graph, false);
+    if (w->owes_count)
+        say_count(&w->count);
+}
+
 static void on_channel(uv_poll_t *poll, int status, int events)
 {
     struct worker *w = container_of(poll, struct worker, poll);
@@ -219,7 +276,8 @@ static void on_channel(uv_poll_t *poll, int status, int events)
     int file, rc;
 
     (void)status;
-    (void)events;
+    if ((events & UV_WRITABLE) != 0)
+        say_owed(w);
     while ((rc = channel_receive(CHANNEL_FD, &m, &file)) > 0)
         on_message(w, &m, file);
     if (rc < 0)
@@ -231,9 +289,9 @@ void worker_say_running(struct worker *w)
     const char *fault = w->service->view.shown.reload.fault;
 
     if (w->reloading)
-        (void)channel_say(CHANNEL_FD, CHANNEL_RELOADED, fault[0] == '\0', fault);
+        answer(w, CHANNEL_RELOADED, fault[0] == '\0', fault);
     else if (!w->told_ready)
-        (void)channel_say(CHANNEL_FD, CHANNEL_READY, 0, NULL);
+        answer(w, CHANNEL_READY, true, "");
     w->told_ready = true;
     w->reloading = false;
 }
