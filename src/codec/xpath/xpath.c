@@ -21,14 +21,9 @@ void xpath_nodes_add(struct arena *a, struct xpath_nodes *nodes, struct xpath_no
     nodes->v[nodes->n++] = n;
 }
 
-static uint32_t order_of(struct xpath_node n)
-{
-    return n.attribute != NULL ? n.attribute->order : n.node->order;
-}
-
 static int compare_order(const void *a, const void *b)
 {
-    uint32_t x = order_of(*(const struct xpath_node *)a), y = order_of(*(const struct xpath_node *)b);
+    uint32_t x = xpath_order(*(const struct xpath_node *)a), y = xpath_order(*(const struct xpath_node *)b);
 
     return (x > y) - (x < y);
 }
@@ -43,7 +38,7 @@ static bool sort_nodes(const struct xpath_context *c, struct xpath_nodes *nodes)
         return false;
     qsort(nodes->v, nodes->n, sizeof(*nodes->v), compare_order);
     for (size_t i = 0; i < nodes->n; i++)
-        if (n == 0 || order_of(nodes->v[n - 1]) != order_of(nodes->v[i]))
+        if (n == 0 || xpath_order(nodes->v[n - 1]) != xpath_order(nodes->v[i]))
             nodes->v[n++] = nodes->v[i];
     nodes->n = n;
     return true;

@@ -25,6 +25,12 @@ struct xpath_node {
     struct xml_attribute *attribute;
 };
 
+/* Its place in the document. */
+static inline uint32_t xpath_order(struct xpath_node n)
+{
+    return n.attribute != NULL ? n.attribute->order : n.node->order;
+}
+
 struct xpath_nodes {
     struct xpath_node *v; /* in the arena */
     size_t n, cap;
@@ -36,8 +42,8 @@ struct xpath_run {
     void *arg;
 };
 
-/* What is selected, in the order of the document; nothing of an expression that is a number, a text or a boolean.
- * False: spend() was. */
+/* What is selected, in the order of the document, or with reverse() in the opposite one; nothing of an expression that
+ * is a number, a text or a boolean. False: spend() was. */
 bool xpath_select(const struct xpath *x, const struct xpath_run *run, struct xml_node *document,
                   struct xpath_nodes *found);
 

@@ -120,6 +120,7 @@ static bool call_remove(struct ottl_call *c, struct ottl_value *result)
     struct xpath_nodes found = { 0 };
     struct removal removal = { 0 };
     struct xml_node *document;
+    bool backwards;
 
     *result = ottl_string(bytes_of("", 0));
     if (c->args[0].bytes.len == 0)
@@ -127,11 +128,15 @@ static bool call_remove(struct ottl_call *c, struct ottl_value *result)
     document = read_xml(c, c->args[0].bytes);
     if (document == NULL || !select_nodes(c, document, "", &found))
         return false;
-    for (size_t i = 0; i < found.n; i++)
-        if (found.v[i].attribute != NULL)
-            remove_attribute(&removal, found.v[i].node, found.v[i].attribute);
+    backwards = found.n > 1 && xpath_order(found.v[0]) > xpath_order(found.v[1]);
+    for (size_t i = 0; i < found.n; i++) {
+        struct xpath_node gone = found.v[backwards ? found.n - 1 - i : i];
+
+        if (gone.attribute != NULL)
+            remove_attribute(&removal, gone.node, gone.attribute);
         else
-            xml_remove(found.v[i].node);
+            xml_remove(gone.node);
+    }
     return give_xml(c, document, result);
 }
 

@@ -341,6 +341,19 @@ START_TEST(many_attributes_of_an_element_are_removed_at_once)
 }
 END_TEST
 
+START_TEST(attributes_that_a_path_gives_backwards_are_removed_too)
+{
+    struct error err = { 0 };
+
+    put_text(1);
+    ck_assert_msg(run("set(severity_text, \"\") where RemoveXML(\"<a x='1' y='2'><b z='3' x='4'/></a>\", "
+                      "\"reverse(//@*)\") == \"<a><b></b></a>\"",
+                      OTTL_LOG, 0, &err),
+                  "%s", err.text);
+    ck_assert_uint_eq(ottl_changed(evaluation), OTTL_CHANGED_ITEM);
+}
+END_TEST
+
 START_TEST(a_statement_that_runs_out_of_steps_or_memory_has_changed_nothing)
 {
     const struct ottl_reading how = { .context = OTTL_LOG, .bare = true };
@@ -392,6 +405,7 @@ int main(void)
     tcase_add_test(c, quantiles_cost_the_attributes_that_each_of_them_gets);
     tcase_add_test(c, large_maps_in_another_order_are_compared_at_once);
     tcase_add_loop_test(c, many_attributes_of_an_element_are_removed_at_once, 0, 2);
+    tcase_add_test(c, attributes_that_a_path_gives_backwards_are_removed_too);
     tcase_add_test(c, a_statement_that_runs_out_of_steps_or_memory_has_changed_nothing);
     suite_add_tcase(s, c);
     r = srunner_create(s);
