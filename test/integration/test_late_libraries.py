@@ -100,8 +100,9 @@ def test_a_missing_one_is_a_fault_of_the_configuration_that_needs_it(tmp_path, n
     assert "1 fault" in said, said
 
 
-def test_patterns_that_come_with_the_system_need_it_too(tmp_path):
-    more = """processors: {transform: {log_statements: ['set(log.attributes["agent"], UserAgent(log.body))']}}"""
+@pytest.mark.parametrize("value", ["UserAgent(log.body)", 'GetXML(log.body, "//a[matches(., @pattern)]")'])
+def test_patterns_that_are_compiled_later_need_it_too(tmp_path, value):
+    more = f"""processors: {{transform: {{log_statements: ['set(log.attributes["a"], {value})']}}}}"""
     (tmp_path / "otelcd.yaml").write_text(config(more=more, processors="transform"))
     asked, env = broken(tmp_path, "re2")
     ran = subprocess.run([OTELCD, "validate", "--config", tmp_path / "otelcd.yaml"], env=env, capture_output=True, text=True, timeout=PATIENCE)

@@ -2,6 +2,7 @@
 /* An expression is read by descent: operators by their levels, operands, paths step by step. Whether a `*` or a name
  * such as `div` is an operator is told by where it stands. What can go wrong: it is none, is nested too deep, or wants
  * what is not served; the fault has the place. */
+#include "base/library.h"
 #include "base/mem.h"
 #include "codec/xpath/xpath_inside.h"
 
@@ -228,8 +229,10 @@ static bool check_arguments(struct xpath_parser *p, struct xpath_expr *e)
                           e->function->max, e->args.n) != NULL;
     if ((takes == TAKES_NODES || takes == TAKES_AND_GIVES_NODES) && e->args.n > 0 && !gives_nodes(e->args.v[0]))
         return xpath_fail(p, "%s() takes a path", e->function->name) != NULL;
-    if (takes != TAKES_PATTERN || pattern == NULL || pattern->kind != EXPR_TEXT)
+    if (takes != TAKES_PATTERN || pattern == NULL)
         return true;
+    if (pattern->kind != EXPR_TEXT) /* compiled for each call, which then cannot say what is missing */
+        return library_load(LIBRARY_RE2, &err) == 0 || xpath_fail(p, "%s", err.text) != NULL;
     pattern->pattern = xpath_pattern_new(pattern->text, &err);
     if (pattern->pattern == NULL)
         return xpath_fail(p, "%s", err.text) != NULL;
