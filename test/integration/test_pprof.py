@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -18,6 +19,7 @@ import time
 import pytest
 from harness.limits import OTELCD, PATIENCE, SANITIZED
 from harness.remote_write import fields, varint
+from test_workers import pids
 
 CONFIG = """
 extensions:
@@ -210,6 +212,16 @@ def test_each_worker_has_a_profile_of_its_own_and_a_file(otelcd, tmp_path):
     assert ask(d, "profile?seconds=1&worker=1")[0] == 500
     assert d.stop() == 0
     assert read_profile(file.read_bytes()) is not None and read_profile((tmp_path / "all.pb.gz.2").read_bytes()) is not None
+
+
+def test_a_worker_that_dies_gives_its_profile_to_no_other(otelcd):
+    d = otelcd(config().replace("service:\n", "service:\n  workers: 2\n", 1), allow=["A worker has died"])
+    first = pids(d)[0]
+    os.kill(first, signal.SIGSTOP)  # it has not begun
+    s = begin(d, "&worker=1")
+    os.kill(first, signal.SIGKILL)
+    assert s.recv(4096).startswith(b"HTTP/1.1 502")
+    d.wait_log("The worker runs again")
 
 
 def test_a_profile_from_start_to_stop_is_in_its_file(otelcd, tmp_path):

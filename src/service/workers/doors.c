@@ -223,7 +223,10 @@ static void free_end(struct door_end *e)
     close(e->fd);
     free(e);
     for (size_t i = 0; i < n; i++)
-        place_caller(door, owed[i]);
+        if (door->port < 0)
+            close(owed[i]); /* the front has asked this worker, and no other */
+        else
+            place_caller(door, owed[i]);
 }
 
 /* The first that it has not answered for. Where it had no descriptor for him he is lost, as with one process. */
