@@ -3,10 +3,11 @@
  *
  * A segment that the cut goes through is taken apart along the path from the request down to an item, and written
  * anew in pieces. A level of the path (request, resource, scope, and for metrics metric and data) is opened in a piece
- * when the first item below it comes: its fields other than the children are its head, and are repeated. Where bytes
- * count, an item goes to the next piece when this one might not hold it: what opening levels and growing length
- * prefixes would add is counted with the most that it can be. The walk stops behind each item, so that whoever wants
- * one piece only need not wait for the others. */
+ * when the first item below it comes: its fields other than the children are its head, and are repeated. They are
+ * gathered once: who looked for them in each piece would pass over all children each time. Where bytes count, an item
+ * goes to the next piece when this one might not hold it: what opening levels and growing length prefixes would add is
+ * counted with the most that it can be. The walk stops behind each item, so that whoever wants one piece only need not
+ * wait for the others. */
 #include "otlp/cut/cutter.h"
 
 #include "base/mem.h"
@@ -17,10 +18,8 @@
 #include <stdlib.h>
 
 struct level {
-    uint32_t field; /* that this message is in its parent */
-    struct bytes message;
-    struct pb_reader rest; /* of it, where the walk is */
-    size_t head;           /* where bytes count: of the head */
+    uint32_t field;        /* that this message is in its parent */
+    struct pb_reader rest; /* of this message, where the walk is */
     size_t mark;
     bool open;
 };
@@ -31,9 +30,10 @@ struct level {
 struct cutter {
     enum signal signal;
     struct budget *budget;
-    struct level levels[LEVELS]; /* [0] is the request itself */
-    unsigned depth;              /* of the messages that hold items: 2, metrics 4 */
-    unsigned at;                 /* where the walk is */
+    struct level levels[LEVELS]; /* [0] is the request itself, and has no head */
+    struct buf heads[LEVELS];
+    unsigned depth; /* of the messages that hold items: 2, metrics 4 */
+    unsigned at;    /* where the walk is */
     struct buf out;
     uint64_t items; /* in the piece being written */
     uint64_t most;  /* it may have */
@@ -56,8 +56,6 @@ static void close_level(struct cutter *c, unsigned level)
 static void open_level(struct cutter *c, unsigned level)
 {
     struct level *l = &c->levels[level];
-    struct pb_reader r = pb_reader(l->message);
-    struct pb_field f;
 
     if (l->open)
         return;
@@ -65,9 +63,7 @@ static void open_level(struct cutter *c, unsigned level)
     if (level == 0)
         return;
     l->mark = pb_begin(&c->out, l->field);
-    while (pb_next(&r, &f))
-        if (!path_is_child(level, f.number))
-            buf_append(&c->out, f.start, (size_t)(r.p - f.start));
+    buf_put(&c->out, buf_bytes(&c->heads[level]));
 }
 
 static void end_piece(struct cutter *c)
@@ -91,7 +87,7 @@ static size_t size_with(const struct cutter *c, size_t more)
     size_t size = c->out.len + more;
 
     for (unsigned level = 1; level <= c->depth; level++)
-        size += c->levels[level].open ? LENGTH_MOST - 1 : PREFIX_MOST + c->levels[level].head;
+        size += c->levels[level].open ? LENGTH_MOST - 1 : PREFIX_MOST + c->heads[level].len;
     return size;
 }
 
@@ -109,25 +105,24 @@ static void put_item(struct cutter *c, struct bytes field)
 
 /* ---- the walk ---- */
 
-static size_t measure_head(unsigned level, struct bytes message)
+static void read_head(struct cutter *c, unsigned level, struct bytes message)
 {
     struct pb_reader r = pb_reader(message);
     struct pb_field f;
-    size_t size = 0;
 
+    c->heads[level].len = 0;
     while (pb_next(&r, &f))
         if (!path_is_child(level, f.number))
-            size += (size_t)(r.p - f.start);
-    return size;
+            buf_append(&c->heads[level], f.start, (size_t)(r.p - f.start));
 }
 
 static void enter_message(struct cutter *c, unsigned level, uint32_t field, struct bytes message)
 {
     struct level *l = &c->levels[level];
 
-    *l = (struct level){ .field = field, .message = message, .rest = pb_reader(message) };
-    if (c->bytes > 0)
-        l->head = measure_head(level, message);
+    *l = (struct level){ .field = field, .rest = pb_reader(message) };
+    if (level > LEVEL_REQUEST)
+        read_head(c, level, message);
     c->at = level;
 }
 
@@ -164,6 +159,13 @@ static bool cut_item(struct cutter *c)
     return false;
 }
 
+static void free_buffers(struct cutter *c)
+{
+    buf_free(&c->out);
+    for (unsigned level = 0; level < LEVELS; level++)
+        buf_free(&c->heads[level]);
+}
+
 void segment_cut(enum signal signal, const struct segment *s, uint64_t first, uint64_t each, struct budget *budget,
                  segments *pieces)
 {
@@ -172,7 +174,7 @@ void segment_cut(enum signal signal, const struct segment *s, uint64_t first, ui
     enter_segment(&c, s);
     while (cut_item(&c))
         ;
-    buf_free(&c.out);
+    free_buffers(&c);
 }
 
 /* ---- a batch ---- */
@@ -209,7 +211,7 @@ void batch_cutter_free(struct batch_cutter *c)
     if (c->held.block != NULL)
         block_unref(c->held.block);
     vec_free(&c->pieces);
-    buf_free(&c->cutter.out);
+    free_buffers(&c->cutter);
     batch_unref(c->batch);
     free(c);
 }

@@ -342,6 +342,28 @@ START_TEST(of_a_large_batch_no_more_is_copied_than_is_asked_for)
 }
 END_TEST
 
+/* Each piece begins with what stands above its items: who looked for that among all of them would not come to an
+ * end. */
+START_TEST(very_many_items_are_cut_one_by_one)
+{
+    enum { MANY = 200000 };
+    struct batch *whole = make(SIGNAL_LOGS, 1, 1, MANY), *head, *tail;
+    struct buf want = { 0 }, got = { 0 };
+
+    collect_batch(whole, &want);
+    batch_split(whole, 1, 1, &budget, &head, &tail);
+    ck_assert_uint_eq(tail->n_segments, MANY - 1);
+    collect_batch(head, &got);
+    collect_batch(tail, &got);
+    ck_assert(bytes_equal(buf_bytes(&got), buf_bytes(&want)));
+    batch_unref(head);
+    batch_unref(tail);
+    batch_unref(whole);
+    buf_free(&want);
+    buf_free(&got);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("split");
@@ -357,6 +379,7 @@ int main(void)
     tcase_add_test(tc, a_cut_by_bytes_shares_what_fits_and_fills_its_parts);
     tcase_add_loop_test(tc, what_is_cut_part_by_part_may_be_left_or_taken_whole_at_any_time, 0, SIGNAL_PROFILES);
     tcase_add_test(tc, of_a_large_batch_no_more_is_copied_than_is_asked_for);
+    tcase_add_test(tc, very_many_items_are_cut_one_by_one);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
