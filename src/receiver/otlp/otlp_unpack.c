@@ -100,12 +100,14 @@ static bool repair_body(struct unpacking *u, struct buf *wire)
     return true;
 }
 
-/* Of profiles whose resources are described by numbers of texts. Without room the fault says so. */
+/* Of profiles whose resources are described by numbers of texts. Without room the fault says so. A text stands where
+ * its number was, behind the value of its key. */
 static void resolve_strings(struct unpacking *u, struct buf *wire)
 {
     wire->len = 0;
     if (profile_strings_resolve(u->body, u->limit, wire))
         u->resolved = keep_wire(u, wire);
+    u->validation.ordered &= !u->resolved;
 }
 
 /* Touches nothing but u and wire. */
