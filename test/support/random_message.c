@@ -84,6 +84,66 @@ void random_message_put(struct buf *out, const ProtobufCMessageDescriptor *type,
         pb_put_uint(out, 333, random_below(state, 1000));
 }
 
+static void put_scalar(struct buf *out, const struct pb_field *f, uint64_t v)
+{
+    if (f->wire == PB_VARINT)
+        pb_put_uint(out, f->number, v);
+    else if (f->wire == PB_FIXED64)
+        pb_put_fixed64(out, f->number, v);
+    else if (f->wire == PB_FIXED32)
+        pb_put_fixed32(out, f->number, (uint32_t)v);
+    else
+        pb_put_str(out, f->number, "");
+}
+
+/* In front of the field there is another one, which does not count. */
+static void put_twice(struct buf *out, const struct pb_field *f, const uint8_t *end, uint64_t *state)
+{
+    put_scalar(out, f, random_below(state, 2));
+    buf_append(out, f->start, (size_t)(end - f->start));
+}
+
+static void put_piece(struct buf *out, uint32_t number, const ProtobufCMessageDescriptor *type, struct bytes piece,
+                      uint64_t *state)
+{
+    size_t mark = pb_begin(out, number);
+
+    doubled_put(out, type, piece, state);
+    pb_end(out, mark);
+}
+
+/* Cut between two of its fields, if it may be. */
+static void put_pieces(struct buf *out, const struct pb_field *f, const ProtobufCMessageDescriptor *type, bool may_be,
+                       uint64_t *state)
+{
+    struct pb_reader r = pb_reader(f->bytes);
+    size_t cut = 0;
+
+    for (struct pb_field in; may_be && random_below(state, 3) > 0 && pb_next(&r, &in);)
+        cut = (size_t)(r.p - f->bytes.data);
+    if (may_be)
+        put_piece(out, f->number, type, bytes_of(f->bytes.data, cut), state);
+    put_piece(out, f->number, type, bytes_skip(f->bytes, cut), state);
+}
+
+void doubled_put(struct buf *out, const ProtobufCMessageDescriptor *type, struct bytes message, uint64_t *state)
+{
+    struct pb_reader r = pb_reader(message);
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        const ProtobufCFieldDescriptor *d = protobuf_c_message_descriptor_get_field(type, f.number);
+        bool single = d != NULL && d->label != PROTOBUF_C_LABEL_REPEATED &&
+                      (d->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0 && random_below(state, 2) == 0;
+
+        if (d != NULL && d->type == PROTOBUF_C_TYPE_MESSAGE)
+            put_pieces(out, &f, d->descriptor, single, state);
+        else if (single)
+            put_twice(out, &f, r.p, state);
+        else
+            buf_append(out, f.start, (size_t)(r.p - f.start));
+    }
+}
+
 void packed_put(struct buf *out, const ProtobufCMessage *message)
 {
     size_t n = protobuf_c_message_get_packed_size(message);

@@ -20,6 +20,10 @@ static inline uint64_t random_below(uint64_t *state, uint64_t n)
 void random_message_put(struct buf *out, const ProtobufCMessageDescriptor *type, uint64_t *state, unsigned most,
                         unsigned depth);
 
+/* The same message, written as encoders seldom do: a field that there is one of comes twice, and the last one counts; a
+ * message comes in two pieces. What was in order stays so. Appends to `out`. */
+void doubled_put(struct buf *out, const ProtobufCMessageDescriptor *type, struct bytes message, uint64_t *state);
+
 /* Read and written again by protobuf-c: fields in the order of their numbers. Appends to `out`. */
 void canonical_put(struct buf *out, const ProtobufCMessageDescriptor *type, struct bytes message);
 void packed_put(struct buf *out, const ProtobufCMessage *message);

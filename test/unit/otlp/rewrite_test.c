@@ -464,6 +464,68 @@ START_TEST(rewriting_the_bytes_equals_decoding_editing_and_encoding)
 }
 END_TEST
 
+/* One request, in order, in which fields come twice and messages in pieces. */
+static struct batch *doubled_batch(enum signal signal, uint64_t *state)
+{
+    struct buf plain = { 0 }, b = { 0 };
+    struct validation v;
+    struct batch *made;
+    struct block *block;
+
+    random_request(&plain, signal, state);
+    doubled_put(&b, signal_table[signal].request, buf_bytes(&plain), state);
+    block = block_with(buf_bytes(&b));
+    made = batch_new(signal, block, bytes_of(block->data, b.len), path_count(buf_bytes(&b), LEVEL_REQUEST, signal), 5);
+    made->ordered = otlp_validate(signal, buf_bytes(&b), &v) && v.ordered;
+    buf_free(&plain);
+    buf_free(&b);
+    return made;
+}
+
+static void rewrite_into(struct buf *out, struct rewriter *w, struct batch *b, bool ordered)
+{
+    uint64_t dropped;
+    struct batch *made;
+
+    b->ordered = list.ordered = ordered;
+    made = rewrite_batch(w, b, &all, &budget, &dropped);
+    buf_printf(out, "%llu ", (unsigned long long)dropped);
+    if (made == NULL)
+        return;
+    gather(out, made);
+    batch_unref(made);
+}
+
+START_TEST(what_is_in_order_is_rewritten_as_if_nobody_knew)
+{
+    struct rewriter w = { 0 };
+    unsigned in_order = 0;
+
+    for (uint64_t seed = 1; seed <= 600; seed++) {
+        enum signal s = (enum signal)(seed % 3);
+        uint64_t state = seed * 104729;
+        struct batch *b = doubled_batch(s, &state);
+        struct buf known = { 0 }, unknown = { 0 };
+
+        walked = s;
+        salt = random_message_next(&state);
+        if (b->ordered && b->bytes > 0) {
+            in_order++;
+            rewrite_into(&known, &w, b, true);
+            rewrite_into(&unknown, &w, b, false);
+            ck_assert_msg(bytes_equal(buf_bytes(&known), buf_bytes(&unknown)), "seed %llu", (unsigned long long)seed);
+        }
+        batch_unref(b);
+        buf_free(&known);
+        buf_free(&unknown);
+    }
+    ck_assert_uint_gt(in_order, 60);
+    rewriter_free(&w);
+    attribute_list_free(&list);
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 static void put_resource(struct buf *b, const char *service, size_t padding)
 {
     size_t resource = pb_begin(b, 1), scope;
@@ -674,6 +736,7 @@ int main(void)
     budget_init(&budget, UINT64_MAX, &turn);
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, rewriting_the_bytes_equals_decoding_editing_and_encoding);
+    tcase_add_test(tc, what_is_in_order_is_rewritten_as_if_nobody_knew);
     tcase_add_test(tc, resources_in_which_nothing_changes_are_shared_with_the_old_batch);
     tcase_add_test(tc, a_resource_in_several_parts_is_one);
     tcase_add_test(tc, a_resource_behind_its_items_is_edited_too);
