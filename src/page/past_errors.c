@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct past_error {
     const char *pipeline; /* the first that has the component */
@@ -36,7 +37,7 @@ static void gather(struct gathering *g, const struct health causes[HEALTH_CAUSES
         bool present = false;
 
         for (size_t c = 0; c < HEALTH_CAUSES; c++)
-            present = present || (errors[i] == &causes[c].errors[0] && causes[c].state != HEALTH_OK);
+            present = present || (causes[c].state != HEALTH_OK && strcmp(errors[i]->reason, causes[c].reason) == 0);
         *vec_push(&g->errors) = (struct past_error){ g->pipeline, g->node, peer, errors[i], present };
     }
 }

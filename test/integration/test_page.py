@@ -334,11 +334,12 @@ def test_an_exporter_shows_its_peer_its_queue_and_what_to_do(otelcd):
     d.expect_warning("otlp_grpc")
 
 
-def test_what_an_exporter_failed_with_is_shown_when_it_works_again(otelcd):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_an_exporter_failed_with_is_shown_when_it_works_again(otelcd, workers):
     answers = [("UNAVAILABLE", "<script>x</script>\x1b[31m", None)] * 2
 
     with contextlib.closing(GrpcPeer(lambda call: answers.pop() if answers else None)) as peer:
-        d = otelcd(configured(text=CONFIG.replace("127.0.0.1:1", peer.endpoint).replace("retry_on_failure: {", "retry_on_failure: {initial_interval: 10ms, ")))
+        d = otelcd(configured(text=CONFIG.replace("127.0.0.1:1", peer.endpoint).replace("retry_on_failure: {", "retry_on_failure: {initial_interval: 10ms, ").replace("service:\n", f"service:\n  workers: {workers}\n")))
         send_logs(d, 9)
         d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 1)
         assert status(d)["well"]

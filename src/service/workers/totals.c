@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "service/graph_build.h"
+#include "service/workers/health_join.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -253,15 +254,6 @@ static struct node *find_node(const struct graph *g, const struct told_node *tol
     return NULL;
 }
 
-void totals_add_health(struct health *to, const struct health *from)
-{
-    uint64_t failures = to->failures + from->failures;
-
-    if (from->state > to->state || (from->state == to->state && from->since != 0 && from->since < to->since))
-        *to = *from;
-    to->failures = failures;
-}
-
 static void add_fill(struct node *n, const struct sender_fill *fill)
 {
     struct sender_fill sum = sender_fill(n->sender);
@@ -337,7 +329,7 @@ static void on_node(void *arg, const struct told_node *told)
     if (told->peer[0] != '\0')
         n->peer = totals_word(a->t, told->peer);
     for (size_t i = 0; i < HEALTH_CAUSES; i++)
-        totals_add_health(&n->health[i], &told->health[i]);
+        health_join(&n->health[i], &told->health[i]);
     if (n->sender != NULL && told->fill != NULL)
         add_fill(n, told->fill);
     if (n->clients != NULL)

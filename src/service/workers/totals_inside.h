@@ -16,9 +16,6 @@ void totals_withdraw(const struct totals *t, const struct told_ledger *l);
 void totals_withdraw_reason(const struct totals *t, const struct told_ledger *l, const struct told_reason *r);
 void totals_count_lost(struct totals *t, const struct told_ledger *l);
 
-/* totals.c: the worse; of two alike the one that has been so for longer. */
-void totals_add_health(struct health *to, const struct health *from);
-
 /* totals_members.c */
 void totals_clear_members(struct totals *t);
 void totals_add_member(struct totals *t, struct node *node, const struct told_member *told);

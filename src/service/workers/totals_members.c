@@ -5,6 +5,7 @@
 #include "service/workers/totals_inside.h"
 
 #include "base/mem.h"
+#include "service/workers/health_join.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,5 +56,5 @@ void totals_add_member(struct totals *t, struct node *node, const struct told_me
         m->state = totals_word(t, told->state);
     }
     for (size_t i = 0; i < HEALTH_CAUSES; i++)
-        totals_add_health(&m->health[i], &told->health[i]);
+        health_join(&m->health[i], &told->health[i]);
 }
