@@ -52,6 +52,7 @@ struct kube_watch {
     char version[KUBE_MAX_TEXT];
     struct buf line;  /* of a watch, so far; of a list the page; of another answer its beginning */
     struct buf late;  /* what came while a line is read */
+    bool over;        /* the watch has ended meanwhile */
     uint64_t charged; /* for the line */
     unsigned failures;
     bool failing; /* that was told */
@@ -309,6 +310,11 @@ static void on_page(void *owner, struct kube_page *page, const struct error *err
 
 /* ---- the watch ---- */
 
+static bool is_settled(const struct kube_watch *w)
+{
+    return clock_mono(clock_of(w)) - w->request.began >= SETTLED;
+}
+
 static void end_call(struct kube_watch *w)
 {
     kube_request_cancel(&w->request);
@@ -398,15 +404,32 @@ static void take_data(struct kube_watch *w, struct bytes data)
         fail_line(w);
 }
 
+/* As a watch ends. */
+static void end_watch(struct kube_watch *w)
+{
+    bool good = is_settled(w);
+
+    kube_request_over(&w->request);
+    w->failures = good ? 0 : w->failures + 1;
+    release_line(w);
+    rest(w);
+}
+
 static void on_event(void *owner, const struct kube_event *e, const struct error *err)
 {
     struct kube_watch *w = owner;
     struct buf late = w->late;
+    bool over = w->over;
 
     w->late = (struct buf){ 0 };
+    w->over = false;
     if (take_event(w, e, err))
         take_data(w, buf_bytes(&late));
-    if (w->state == WATCHING && !kube_reading_is_busy(w->reading))
+    if (w->state == WATCHING && kube_reading_is_busy(w->reading))
+        w->over = over;
+    else if (w->state == WATCHING && over)
+        end_watch(w);
+    else if (w->state == WATCHING)
         http_call_resume(&w->request.call);
     buf_free(&late);
 }
@@ -428,18 +451,20 @@ static void on_body(struct http_call *call, struct bytes data)
 static void on_watched(struct http_call *call, const struct http_response *a)
 {
     struct kube_watch *w = container_of(call, struct kube_watch, request.call);
-    bool good = clock_mono(clock_of(w)) - w->request.began >= SETTLED;
+    bool good = is_settled(w);
 
+    if (a->failure == HTTP_ANSWERED && a->status == 200) {
+        w->over = kube_reading_is_busy(w->reading);
+        if (!w->over)
+            end_watch(w);
+        return;
+    }
     kube_request_over(&w->request);
     kube_reading_stop(w->reading); /* the next watch has it again */
     buf_free(&w->late);
     w->failures = good ? 0 : w->failures;
     if (a->failure == HTTP_ANSWERED && a->status == 410) {
         list_later(w);
-    } else if (a->failure == HTTP_ANSWERED && a->status == 200) {
-        w->failures += !good;
-        release_line(w);
-        rest(w);
     } else if (good && a->failure != HTTP_ANSWERED) { /* it breaks now and then */
         release_line(w);
         rest(w);

@@ -363,6 +363,35 @@ START_TEST(what_a_list_has_changed_that_broke_is_told_with_the_next)
 }
 END_TEST
 
+START_TEST(a_long_event_is_taken_though_the_watch_ends_with_it)
+{
+    struct buf text = { 0 }, chunk = { 0 };
+
+    list_two();
+    will_watch();
+    begin();
+    UNTIL(n_asked == 3);
+    buf_puts(
+        &text,
+        "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"c\",\"namespace\":\"s\",\"resourceVersion\":\"9\","
+        "\"long\":\"");
+    for (unsigned i = 0; i < 10000; i++)
+        buf_puts(&text, "too long ");
+    buf_puts(&text, "\"}}}\n");
+    buf_printf(&chunk, "%zx\r\n%s\r\n0\r\n\r\n", text.len, buf_cstr(&text));
+    say(last, buf_cstr(&chunk));
+    UNTIL(n_changed == 2);
+    ck_assert_str_eq(names(), "s/a s/b s/c ");
+    asked.len = 0;
+    rest_is_over();
+    UNTIL(n_asked == 4);
+    ck_assert(was_asked("watch=true") && was_asked("&resourceVersion=9\n"));
+    ck_assert_uint_eq(failures.len, 0);
+    buf_free(&text);
+    buf_free(&chunk);
+}
+END_TEST
+
 START_TEST(an_event_that_nobody_can_read_begins_it_anew)
 {
     list_two();
@@ -397,6 +426,7 @@ int main(void)
     tcase_add_test(tc, requests_wait_for_their_turn_where_there_is_a_pace);
     tcase_add_test(tc, a_list_that_does_not_end_is_a_fault);
     tcase_add_test(tc, what_a_list_has_changed_that_broke_is_told_with_the_next);
+    tcase_add_test(tc, a_long_event_is_taken_though_the_watch_ends_with_it);
     tcase_add_test(tc, an_event_that_nobody_can_read_begins_it_anew);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
