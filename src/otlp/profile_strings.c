@@ -143,10 +143,11 @@ static void read_strings(struct resolving *r, struct bytes request, bool remembe
     struct pb_reader whole = pb_reader(request);
 
     for (struct pb_field f; pb_next(&whole, &f);) {
-        struct pb_reader dictionary = pb_reader(f.bytes);
+        struct pb_reader dictionary;
 
         if (f.number != PROFILES_DICTIONARY || f.wire != PB_LEN)
             continue;
+        dictionary = pb_reader(f.bytes);
         for (struct pb_field s; r->n_strings < STRINGS_MOST && pb_next(&dictionary, &s);) {
             if (s.number != DICTIONARY_STRINGS || s.wire != PB_LEN)
                 continue;
