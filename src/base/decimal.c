@@ -310,7 +310,7 @@ void decimal_put(struct buf *out, double v, enum decimal_layout layout)
         [DECIMAL_GO_SHORT] = { -4, 6, 2 },
         [DECIMAL_JSON] = { -6, 21, 1 },
     };
-    char digits[DECIMAL_UINT_MAX];
+    char digits[DECIMAL_UINT_MAX] = { 0 };
     struct decimal d;
     size_t n;
     int first;

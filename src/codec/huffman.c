@@ -51,7 +51,7 @@ static unsigned sort_used(const uint32_t *freq, unsigned n, struct leaf *leaves)
 /* How many leaves are how deep. Of node i, a leaf where it is below n, the parent is a later one. */
 static void count_depths(const struct leaf *leaves, unsigned n, unsigned *at_depth)
 {
-    uint16_t parent[2 * HUFFMAN_SYMBOLS];
+    uint16_t parent[2 * HUFFMAN_SYMBOLS] = { 0 };
     uint32_t weight[HUFFMAN_SYMBOLS];
     uint8_t depth[HUFFMAN_SYMBOLS];
     unsigned leaf = 0, inner = 0;
