@@ -69,7 +69,8 @@ struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata);
  * caller's reference to `b` stays. Segments on one side of the cut are shared. The one that is cut through is copied:
  * what is behind the cut, into pieces of `each` items (blocks charged to `budget` whatever its limit), with resource,
  * scope and metric heads and schema URLs repeated in each: so cutting `each` off a long batch again and again costs one
- * copy in all. Only for mergeable signals. */
+ * copy in all. Where those are more than `each` items the pieces are longer, for what is repeated is never more than
+ * what is cut. Only for mergeable signals. */
 void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *budget, struct batch **head,
                  struct batch **tail);
 

@@ -37,7 +37,8 @@ struct cutter {
     struct buf out;
     uint64_t items; /* in the piece being written */
     uint64_t most;  /* it may have */
-    uint64_t each;  /* what the pieces after it may have */
+    uint64_t each;  /* what the pieces after it may have, if they are worth their heads */
+    bool behind;    /* it is one of those */
     uint64_t bytes; /* that a piece may have; 0: they do not count */
     segments *pieces;
 };
@@ -79,6 +80,7 @@ static void end_piece(struct cutter *c)
     c->out.len = 0;
     c->items = 0;
     c->most = c->each;
+    c->behind = true;
 }
 
 /* What a piece would have at most with `more` bytes in the innermost message. */
@@ -91,11 +93,27 @@ static size_t size_with(const struct cutter *c, size_t more)
     return size;
 }
 
+/* Has it as much in it as the heads that the next one repeats? All that is repeated is then no more than the segment.
+ */
+static bool is_worth_heads(const struct cutter *c)
+{
+    size_t heads = 0;
+
+    for (unsigned level = 1; level <= c->depth; level++)
+        heads += c->heads[level].len;
+    return c->out.len / 2 >= heads;
+}
+
+static bool is_full(const struct cutter *c, size_t more)
+{
+    if (c->bytes > 0)
+        return c->items > 0 && size_with(c, more) > c->bytes;
+    return c->items >= c->most && (!c->behind || is_worth_heads(c));
+}
+
 static void put_item(struct cutter *c, struct bytes field)
 {
-    bool full = c->bytes > 0 ? c->items > 0 && size_with(c, field.len) > c->bytes : c->items == c->most;
-
-    if (full)
+    if (is_full(c, field.len))
         end_piece(c);
     for (unsigned level = 0; level <= c->depth; level++)
         open_level(c, level);

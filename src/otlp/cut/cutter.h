@@ -10,7 +10,8 @@
 typedef VEC(struct segment) segments;
 
 /* The segment, of a mergeable signal, in copies that are appended to `pieces`: one of `first` items, and the rest in
- * such of `each`. Their blocks are charged to `budget`, whatever its limit. */
+ * such of `each`, or of more where what stands above the items would be more than they are: it is repeated in each
+ * piece. Their blocks are charged to `budget`, whatever its limit. */
 void segment_cut(enum signal signal, const struct segment *s, uint64_t first, uint64_t each, struct budget *budget,
                  segments *pieces);
 
