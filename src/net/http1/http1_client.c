@@ -26,15 +26,9 @@ struct http1_client {
 /* What the reader keeps is in the budget's books. False: there is no room for more. */
 static bool charge_buffer(struct http1_client *h)
 {
-    struct budget *budget = h->io->shared->budget;
     uint64_t more = h->reader.body.len > h->charged ? h->reader.body.len - h->charged : 0;
 
-    if (budget == NULL || more == 0)
-        return true;
-    if (!budget_take(budget, more))
-        return false;
-    h->charged += more;
-    return true;
+    return call_charge_answer(h->io->shared->budget, &h->charged, more);
 }
 
 static void give_buffer(struct http1_client *h)

@@ -20,14 +20,7 @@
 
 static bool take_charge(struct http2_stream *s, size_t n)
 {
-    struct budget *budget = s->h->io->shared->budget;
-
-    if (budget == NULL || n == 0)
-        return true;
-    if (!budget_take(budget, n))
-        return false;
-    s->charged += n;
-    return true;
+    return call_charge_answer(s->h->io->shared->budget, &s->charged, n);
 }
 
 static void drop_refs(struct http2_stream *s, size_t from)

@@ -38,3 +38,15 @@ enum http_spoken http_spoken_by(struct bytes first)
         return HTTP_SPOKEN_NOTHING;
     return is_settings(first.data) ? HTTP_SPOKEN_HTTP2 : HTTP_SPOKEN_OTHER;
 }
+
+bool call_charge_answer(struct budget *budget, uint64_t *charged, uint64_t n)
+{
+    if (budget == NULL || n == 0)
+        return true;
+    if (*charged + n <= CALL_ANSWER_SURE)
+        budget_charge(budget, n);
+    else if (!budget_take(budget, n))
+        return false;
+    *charged += n;
+    return true;
+}

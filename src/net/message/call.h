@@ -7,6 +7,7 @@
 #ifndef NET_CALL_H
 #define NET_CALL_H
 
+#include "base/budget.h"
 #include "base/loop/clock.h"
 #include "base/list.h"
 #include "base/loop/turn.h"
@@ -88,5 +89,13 @@ struct http_call {
     enum http_spoken spoken;
     uint32_t h2_error;
 };
+
+/* Of an answer so many bytes are kept whatever the budget says: who does not hear one has to send the request again,
+ * though the peer may have taken it. */
+#define CALL_ANSWER_SURE (16 * 1024ul)
+
+/* Charges n more bytes that are kept of an answer; `charged`: how many are already, for who gives them back. False:
+ * there is no room. budget NULL: nobody is charged. */
+bool call_charge_answer(struct budget *budget, uint64_t *charged, uint64_t n);
 
 #endif

@@ -695,8 +695,9 @@ END_TEST
 
 START_TEST(what_is_kept_of_an_answer_is_in_the_budget)
 {
+    static char much[CALL_ANSWER_SURE];
     struct budget budget;
-    struct told t = { .times = 0 };
+    struct told t = { .call = { .max_response = 1 << 20 } };
     int fd;
 
     budget_init(&budget, 10, &loop.turn);
@@ -704,9 +705,10 @@ START_TEST(what_is_kept_of_an_answer_is_in_the_budget)
     start();
     call(&t, "x");
     fd = take();
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n12345678");
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n12345678");
     ck_assert_uint_eq(budget.used, 8);
-    say(fd, "9012");
+    memset(much, 'x', sizeof(much) - 1);
+    say(fd, much);
     ck_assert_uint_eq(t.times, 1);
     ck_assert_int_eq(t.failure, HTTP_BROKEN_RESPONSE);
     ck_assert_ptr_nonnull(strstr(t.why, "memory budget"));
@@ -715,7 +717,7 @@ START_TEST(what_is_kept_of_an_answer_is_in_the_budget)
 
     call(&t, "x");
     fd = take();
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n12345678");
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n123456789012"); /* a small one has room at all times */
     ck_assert_int_eq(t.failure, HTTP_ANSWERED);
     ck_assert_uint_eq(budget.used, 0);
 }

@@ -630,20 +630,23 @@ END_TEST
 
 START_TEST(what_is_kept_of_an_answer_is_in_the_budget)
 {
-    struct memory_call c = { .told = 0 }, d = { .told = 0 };
+    static char much[CALL_ANSWER_SURE];
+    struct memory_call c = { .told = 0 }, d = { .call = { .max_response = 1 << 20 } };
 
     open_client();
-    m.budget.limit = 100;
+    m.budget.limit = 10;
     memory_client_start(&m, &c);
     memory_client_start(&m, &d);
     put_answer_head(1, "200", false);
     put_text(1, "12345678", false);
     hear();
     ck_assert_uint_eq(m.budget.used, 12 + 16 + 32 + 8);
+    memset(much, 'x', sizeof(much) - 1);
     put_answer_head(3, "200", false);
+    put_text(3, much, false);
     hear();
     expect_failure(&d, HTTP_BROKEN_RESPONSE, CALL_MAYBE_DONE, "memory budget");
-    put_text(1, "9", true);
+    put_text(1, "9", true); /* a small one has room at all times */
     hear();
     ck_assert_str_eq(c.body, "123456789");
     ck_assert_uint_eq(m.budget.used, 0);
