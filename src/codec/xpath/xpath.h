@@ -12,7 +12,7 @@ struct xpath;
 
 struct xpath_fault {
     size_t at; /* offset in the expression */
-    char text[200];
+    char text[508];
 };
 
 /* NULL with *fault. */
