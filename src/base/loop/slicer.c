@@ -36,7 +36,11 @@ static bool work_slice(struct slicer *s)
 
 static void on_idle(uv_idle_t *idle)
 {
-    if (!work_slice(idle->data))
+    struct slicer *s = idle->data;
+
+    if (s->loop->clock.manual) /* it may stand still from one turn to the next */
+        s->spent = 0;
+    if (!work_slice(s))
         uv_idle_stop(idle);
 }
 

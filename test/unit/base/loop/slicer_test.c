@@ -95,6 +95,19 @@ START_TEST(a_step_that_starts_it_again_goes_on)
 }
 END_TEST
 
+START_TEST(a_clock_that_is_moved_by_hand_may_stand_still)
+{
+    each = SLICER_NS;
+    left = 3;
+    slicer_start(slicer);
+    ck_assert_uint_eq(done, 1);
+    for (unsigned i = 2; i <= 3; i++) {
+        uv_run(&loop.uv, UV_RUN_NOWAIT);
+        ck_assert_uint_eq(done, i);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("slicer");
@@ -107,6 +120,7 @@ int main(void)
     tcase_add_test(tc, long_work_goes_on_in_the_next_turns);
     tcase_add_test(tc, all_that_is_started_in_one_turn_shares_its_time);
     tcase_add_test(tc, a_step_that_starts_it_again_goes_on);
+    tcase_add_test(tc, a_clock_that_is_moved_by_hand_may_stand_still);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_ENV);
     failed = srunner_ntests_failed(sr);
