@@ -15,7 +15,9 @@
 
 static const struct option sasl_options[] = {
     OPT_STRING(struct kafka_sasl_config, mechanism, "",
-               "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, or OAUTHBEARER with oauthbearer_token_source."),
+               "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, or OAUTHBEARER with oauthbearer_token_source. SCRAM needs "
+               "librdkafka 2.6.1 or newer for Kafka 3.8.0 and 4.x, which refuse a mistake of older ones (Debian 12 has "
+               "2.0.2) as \"invalid credentials\": use PLAIN over tls there, or a client's certificate."),
     OPT_STRING(struct kafka_sasl_config, username, "", "Of PLAIN and SCRAM."),
     OPT_SECRET(struct kafka_sasl_config, password, "Of PLAIN and SCRAM."),
     OPT_EXTENSION(struct kafka_sasl_config, oauthbearer_token_source, CAPABILITY_AUTH_CLIENT,
@@ -121,7 +123,7 @@ static void warn_of_scram(struct check *ck)
     if (lib != NULL && lib->rd_kafka_version() < SCRAM_SINCE)
         check_warn(
             ck, "auth::sasl::mechanism",
-            "librdkafka %s makes a mistake in SCRAM for which Kafka 3.8.0 and 4.4 say \"invalid credentials\": use "
+            "librdkafka %s makes a mistake in SCRAM for which Kafka 3.8.0 and 4.x say \"invalid credentials\": use "
             "2.6.1 or newer there, or PLAIN over tls",
             lib->rd_kafka_version_str());
 }

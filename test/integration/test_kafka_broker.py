@@ -3,6 +3,7 @@
 Java and Maven."""
 
 import base64
+import ctypes
 import json
 import signal
 import time
@@ -224,6 +225,23 @@ def test_sasl_plain_is_spoken_and_a_wrong_password_is_named(broker, peer, otelcd
     w = otelcd(agent(broker.sasl, topic, auth=auth).replace("service:", "service:\n  shutdown_timeout: 1s"), allow=TROUBLE, expect=["[Aa]uthentication"])
     w.export(numbered(0, 1))
     w.wait_log("The brokers cannot be used")
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_scram_is_spoken_or_it_is_said_why_it_is_not(broker, peer, otelcd, mechanism):
+    """librdkafka makes a mistake in it up to 2.6.0, which a strict broker takes for a wrong password."""
+    topic, p = broker.topic(mechanism.lower()), peer()
+    auth = {"sasl": {"mechanism": mechanism, "username": "otel", "password": "otelpw"}}
+    if ctypes.CDLL("librdkafka.so.1").rd_kafka_version() < 0x02060100:
+        a = otelcd(agent(broker.sasl, topic, auth=auth).replace("service:", "service:\n  shutdown_timeout: 1s"), allow=TROUBLE,
+                   expect=["makes a mistake in SCRAM", "invalid credentials"])
+        a.export(numbered(0, 1))
+        assert "invalid credentials" in str(a.wait_log("The brokers cannot be used"))
+        return
+    a = otelcd(agent(broker.sasl, topic, auth=auth), allow=TROUBLE)
+    a.export(numbered(0, 10))
+    g = otelcd(gateway(broker.sasl, topic, p, auth=auth), allow=TROUBLE)
+    wait_bodies(g, p, 10)
 
 
 def unsigned(lifetime=3600):
