@@ -288,7 +288,7 @@ def test_each_test_of_the_stack_finds_what_it_looks_for(loop):
     [
         ("test-logs", {"OTELCD_LOGS": "true"}, "Do logs arrive?"),
         ("test-traces", {"OTELCD_LOGS": "true"}, "Spans arrived:"),
-        ("test-traces", {"JAEGER": "http://127.0.0.1:1"}, "Spans sent:"),
+        ("test-traces", {"JAEGER": "http://127.0.0.1:1"}, "Jaeger gives no answer there: is it up?"),
         ("test-metrics", {"PROMETHEUS": "http://127.0.0.1:1"}, "does not scrape otelcd"),
         ("test-metrics", {"VICTORIA_METRICS": "http://127.0.0.1:1"}, "There it is nothing."),
         ("test-correlation", {"PROMETHEUS": "http://127.0.0.1:1"}, "Are there exemplars at all?"),
