@@ -309,6 +309,9 @@ dist-%:
 ## check-package install, update and purge the packages in clean containers, run the tarballs (podman; slow)
 check-package: deb rpm dist
 	@contrib/package/check.sh
+## check-reproducible   build the packages and tarballs once more, elsewhere: the same bytes? (slow)
+check-reproducible: deb rpm dist
+	@contrib/package/again.sh
 
 ## image         build the container image (podman or docker)
 image:
@@ -366,7 +369,7 @@ help:
 
 .PHONY: all build/otelcd run deps check check-asan check-tsan tests unit unit-threaded layers headers replay fuzz fuzzers integration peers oracle \
         bench benches pictures lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-stack \
-        deb rpm dist check-package check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
+        deb rpm dist check-package check-reproducible check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -83,6 +83,27 @@ def test_the_same_tree_gives_the_same_debian_package(deb, tmp_path):
     assert made("deb", tmp_path).read_bytes() == deb.read_bytes()
 
 
+def compiled_in(tree):
+    """Objects of C and C++, with assertions, as for a package; what protoc-c makes is taken as it is here."""
+    for name in ("src", "proto", "contrib"):
+        shutil.copytree(ROOT / name, tree / name)
+    shutil.copy(ROOT / "Makefile", tree)
+    shutil.copytree(ROOT / "build" / MODE / "gen", tree / "build/package/gen", ignore=shutil.ignore_patterns("*.o", "*.d"))
+    (tree / "build/package/gen/.done").touch()
+    objects = [tree / "build/package/src" / name for name in ("queue/sender.o", "codec/re2_shim.o")]
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))} | {"CCACHE_DISABLE": "1"}
+    done = subprocess.run(["make", "-s", "MODE=package", *(o.relative_to(tree) for o in objects)], cwd=tree, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [o.read_bytes() for o in objects]
+
+
+def test_what_a_package_is_made_of_is_the_same_wherever_it_is_compiled(tmp_path):
+    """`make check-reproducible` builds all of it twice."""
+    here, there = compiled_in(tmp_path / "here"), compiled_in(tmp_path / "somewhere/else")
+    assert [o == there[i] for i, o in enumerate(here)] == [True, True]
+    assert not any(str(tmp_path).encode() in o for o in here)
+
+
 def test_an_rpm_holds_the_same_files_and_keeps_a_configuration(tmp_path):
     if not shutil.which("rpmbuild"):
         pytest.skip("rpmbuild is not installed (rpm)")
