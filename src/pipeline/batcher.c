@@ -2,12 +2,12 @@
 /* Gathering and cutting.
  *
  * batcher_take() takes whole entries from the front until they are enough, and of the one that no longer fits the head
- * that does. Where an entry was cut before, its rest lies in segments that just fit, so those are counted first; else
- * the head's items are guessed by their average size, and a head that turns out too heavy is cut shorter. A single item
- * that is too large by itself goes alone. */
+ * that does. What is behind the cut lies in segments that just fit from then on, so that it is copied once. A single
+ * item that is too large by itself goes alone, but with its neighbours where what stands above them all is. */
 #include "pipeline/batcher.h"
 
 #include "base/mem.h"
+#include "otlp/cut/cutter.h"
 
 #include <stdlib.h>
 
@@ -103,54 +103,22 @@ static struct batch *merge_parts(struct batcher *b)
 
 /* ---- cutting ---- */
 
-/* How many items of `batch` weigh `room` at most, by their average; 0 when not even one. */
-static uint64_t items_within(const struct batcher_limits *l, const struct batch *batch, uint64_t room)
-{
-    uint64_t weight = batcher_weight(l, batch->items, batch->bytes);
-
-    if (weight <= room)
-        return batch->items;
-    return (uint64_t)((__uint128_t)batch->items * room / weight);
-}
-
-/* As many items as the first segments have that fit whole. */
-static uint64_t items_whole(const struct batcher_limits *l, const struct batch *batch, uint64_t room)
-{
-    uint64_t items = 0, bytes = 0;
-
-    for (uint32_t i = 0; i < batch->n_segments && batch->segments[i].items > 0; i++) {
-        bytes += batch->segments[i].len;
-        if (batcher_weight(l, items + batch->segments[i].items, bytes) > room)
-            break;
-        items += batch->segments[i].items;
-    }
-    return items;
-}
-
 /* A head of the first one that fits into `room`, or has one item when `force`; else NULL. */
 static struct batch *take_head(struct batcher *b, const struct batcher_limits *l, struct budget *budget, uint64_t room,
                                bool force)
 {
     struct batch *batch = first_entry(b)->rest, *head, *tail;
-    uint64_t items = items_within(l, batch, room), each = items_within(l, batch, l->most);
-    uint64_t whole = items_whole(l, batch, room);
 
-    if (items < whole)
-        items = whole;
-    for (;;) {
-        if (items == 0 && !force)
-            return NULL;
-        if (items == 0)
-            items = 1;
-        batch_split(batch, items, each > items ? each : items, budget, &head, &tail);
-        if (batcher_weight(l, head->items, head->bytes) <= room || (items == 1 && force)) {
-            keep_tail(b, tail);
-            return head;
-        }
-        items = items_within(l, head, room); /* fewer: the head was too heavy */
-        batch_unref(tail);
-        batch_unref(head);
+    if (!l->in_bytes)
+        batch_split(batch, room, l->most, budget, &head, &tail);
+    else if (!batch_split_bytes(batch, room, l->most, force, budget, &head, &tail))
+        return NULL;
+    if (tail != NULL) {
+        keep_tail(b, tail);
+        return head;
     }
+    batch_unref(take_first(b));
+    return head;
 }
 
 /* What of the first one fits into `room`; if nothing does one item by `force`, else NULL. */

@@ -32,7 +32,8 @@ struct amount {
 struct batcher_limits {
     bool in_bytes;  /* sizes are bytes, else items */
     uint64_t least; /* enough: no more is gathered */
-    uint64_t most;  /* no batch is larger, but for one that is a single item; 0 = never cut */
+    uint64_t most;  /* no batch is larger, but for one that is a single item, or of items none of which could be
+                     * smaller in a batch of its own, for what stands above them; 0 = never cut */
 };
 
 struct batcher {

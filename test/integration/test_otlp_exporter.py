@@ -410,6 +410,29 @@ def test_one_item_that_is_too_large_is_dropped_and_named_and_nothing_else_is(pee
     assert exported(d, p)["delivered"] == 9 and p.items() == 9
 
 
+@pytest.mark.parametrize("limited_by", ["max_request_bytes", "what the peer takes"])
+def test_items_whose_resource_alone_is_too_large_are_dropped_together_and_named_once(peer, started, limited_by):
+    p = peer()
+    ours = limited_by == "max_request_bytes"
+    p.answer = too_large(p, 20000)
+    request = sized(10, size=100)
+    large = sized(20000, size=1)
+    large.resource_logs[0].resource.attributes.add(key="large").value.string_value = "y" * 30000
+    request.resource_logs.extend(large.resource_logs)
+    request.resource_logs.extend(sized(10, size=100).resource_logs)
+    d = started(
+        p,
+        {"max_request_bytes": 20000} if ours else {},
+        allow=["no requests as large"],
+        expect=[f"what several items are in .* alone larger than {limited_by} of 20000"],
+    )
+    d.export(request)
+    assert dropped(d, "too_large") == 20000
+    assert exported(d, p)["delivered"] == 20 and p.items() == 20
+    assert len(d.lines("what several items are in")) == 1
+    assert len(p.calls) < 6
+
+
 def too_large(p, limit, named=True):
     def answer(call):
         if call.size <= limit:

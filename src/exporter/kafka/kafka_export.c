@@ -5,8 +5,9 @@
  * was.
  *
  * What can go wrong. A record is too large for the broker: it is cut in halves, down to single items; a single one is
- * sent as a request of its own, for what the broker measures is the request; only if that is refused it is dropped. A
- * record is refused for good: its items are, the others are not concerned. Anything else may pass: what is left is
+ * sent as a request of its own, for what the broker measures is the request; only if that is refused it is dropped.
+ * What several items are in is larger than any record: they are dropped together, for each would be alone. A record is
+ * refused for good: its items are, the others are not concerned. Anything else may pass: what is left is
  * not begun any more, and when all reports are there the sender keeps those pieces alone that were not delivered
  * (sender_attempt_narrow). Pieces come in no order that the sender knows, so a queue on disk hears of them at the end:
  * after a crash the batch comes once more. */
@@ -185,11 +186,17 @@ static void push_piece(struct kafka_export *e, const struct kafka_piece *p)
         list_push(&e->node->working, &e->working);
 }
 
+/* Above it a batch makes a record that is too large; where another text is made of it nobody can say before. */
+static uint64_t largest_batch(const struct kafka_exporter *n)
+{
+    return n->encoding == KAFKA_OTLP_PROTO ? n->limit.most : UINT64_MAX;
+}
+
 /* In pieces of at most `most` bytes, which have its key and topic, one after another. */
 static void cut_piece(struct kafka_export *e, struct kafka_piece *p, uint64_t most)
 {
     metric_add(e->node->m.splits, 1);
-    p->cutter = batch_cutter_new(p->batch, most > 0 ? most : 1, e->node->node.host->budget);
+    p->cutter = batch_cutter_new(p->batch, most > 0 ? most : 1, largest_batch(e->node), e->node->node.host->budget);
     push_piece(e, p);
 }
 
@@ -200,6 +207,7 @@ static struct kafka_piece next_piece(struct kafka_export *e, struct kafka_piece 
 
     part.cutter = NULL;
     part.batch = all ? batch_cutter_rest(p->cutter) : batch_cutter_next(p->cutter);
+    part.lost = !all && part.batch->items > 1 && part.batch->bytes > largest_batch(e->node);
     if (batch_cutter_left(p->cutter) == 0)
         free_piece(p);
     else
@@ -227,6 +235,17 @@ static void refuse_large(struct kafka_export *e, struct kafka_piece *p, uint64_t
                   : "one item of %llu bytes is larger than the brokers take (%llu are configured here): raise their "
                     "message.max.bytes",
              (unsigned long long)size, (unsigned long long)n->limit.most);
+    kafka_export_refused(e, p, "too_large", why);
+}
+
+static void refuse_lost(struct kafka_export *e, struct kafka_piece *p)
+{
+    char why[200];
+
+    snprintf(why, sizeof(why),
+             "what several items are in (resource, scope, metric) makes each of them alone larger than "
+             "producer::max_message_bytes has room for (%llu): raise it",
+             (unsigned long long)e->node->limit.most);
     kafka_export_refused(e, p, "too_large", why);
 }
 
@@ -334,6 +353,8 @@ bool kafka_export_step(void *node)
         if (p.cutter != NULL) {
             p = next_piece(e, &p, false);
             push_piece(e, &p);
+        } else if (p.lost) {
+            refuse_lost(e, &p);
         } else if (!p.ready) {
             split_piece(e, &p);
         } else if (kafka_produce(n, e, &p) == KAFKA_FULL) {

@@ -25,6 +25,7 @@ struct kafka_piece {
     struct batch_cutter *cutter; /* NULL, or it is cut in pieces like it as their turn comes; has items left */
     bool ready;                  /* it is split */
     bool alone;                  /* to be sent as a request of its own */
+    bool lost;                   /* several items, each of which alone is larger than any record may be */
     uint8_t n_key;
     uint8_t key[KAFKA_KEY_MOST];
     struct bytes topic; /* that the data names, in the batch; empty: none */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch on its way. Its parts go out one after another, each with an answer of its own: taken, perhaps but for some
  * items; refused, which is no reason to keep back the next one; too large, then it is cut in smaller ones and these
- * take its place, down to single items. A single item that is too large is dropped, and nothing else ever is for its
- * size. What is cut is cut part by part, each when the one before it has its answer: a large batch holds up nobody for
- * longer than one part of it takes, and is in memory once, and that part twice.
+ * take its place, down to single items. A single item that is too large is dropped, and so are those, together, of
+ * which each would be, for what they are in is; nothing else ever is for its size. What is cut is cut part by part,
+ * each when the one before it has its answer, or in a slice of a later turn when that was dropped: a large batch holds
+ * up nobody for longer than one part of it takes, and is in memory once, and that part twice.
  *
  * With each answer but the last the sender hears of that part; with the last the batch is settled: safe, with what was
  * rejected and why; or, when nothing of it was taken, as refused. The first answer that says to come again ends it
@@ -22,6 +23,7 @@
 void otlp_export_free(struct otlp_export *e)
 {
     list_remove(&e->link);
+    list_remove(&e->dropping);
     otlp_request_free(&e->request);
     for (size_t i = 0; i < e->parts.n; i++) {
         if (e->parts.v[i].batch != NULL)
@@ -38,6 +40,7 @@ void otlp_export_free(struct otlp_export *e)
 static void cut_next(struct otlp_export *e)
 {
     struct batch_cutter *c = e->parts.v[e->parts.n - 1].cutter;
+    uint64_t largest = e->parts.v[e->parts.n - 1].largest;
     struct batch *part = batch_cutter_next(c);
 
     assert(part != NULL);
@@ -45,7 +48,8 @@ static void cut_next(struct otlp_export *e)
         batch_cutter_free(c);
         e->parts.n--;
     }
-    *vec_push(&e->parts) = (struct otlp_part){ .batch = part };
+    *vec_push(&e->parts) =
+        (struct otlp_part){ .batch = part, .largest = largest, .lost = part->items > 1 && part->bytes > largest };
 }
 
 /* The one under way, or next. */
@@ -129,6 +133,19 @@ static void refuse_part(struct otlp_export *e, const struct otlp_answer *a)
     end_part(e, items, a->reason);
 }
 
+/* Several items that are too large for what each of them is in. */
+static void drop_lost_part(struct otlp_export *e)
+{
+    struct otlp_answer a = { .fate = OTLP_REFUSED, .reason = "too_large" };
+    uint64_t largest = e->parts.v[e->parts.n - 1].largest;
+
+    a.advice = "raise that limit, or let their sender say less in what is repeated with each item";
+    snprintf(a.text, sizeof(a.text),
+             "what several items are in (resource, scope, metric) makes each of them alone larger than %s of %llu",
+             largest < e->node->limit.most ? "what the peer takes" : "max_request_bytes", (unsigned long long)largest);
+    refuse_part(e, &a);
+}
+
 /* What is one item, or cannot be cut, and still too large. */
 static void drop_large_part(struct otlp_export *e, uint64_t size, const char *who, uint64_t limit)
 {
@@ -143,34 +160,49 @@ static void drop_large_part(struct otlp_export *e, uint64_t size, const char *wh
     refuse_part(e, &a);
 }
 
-/* The part under way in pieces of at most `most` bytes, in its place. */
-static void cut_part(struct otlp_export *e, uint64_t most)
+/* The part under way in pieces of at most `most` bytes, in its place. `named`: a limit that the peer has named, or 0.
+ */
+static void cut_part(struct otlp_export *e, uint64_t most, uint64_t named)
 {
+    uint64_t largest = named > 0 && named < e->node->limit.most ? named : e->node->limit.most;
     struct batch *part = e->parts.v[--e->parts.n].batch;
-    struct batch_cutter *c = batch_cutter_new(part, most > 0 ? most : 1, e->node->node.host->budget);
+    struct batch_cutter *c = batch_cutter_new(part, most > 0 ? most : 1, largest, e->node->node.host->budget);
 
     metric_add(e->node->m.splits, 1);
-    *vec_push(&e->parts) = (struct otlp_part){ .cutter = c };
+    *vec_push(&e->parts) = (struct otlp_part){ .cutter = c, .largest = largest };
     batch_unref(part);
 }
 
 /* ---- sending ---- */
 
-/* Until a request is under way, or the export has ended. */
+static void go_on_later(struct otlp_export *e)
+{
+    struct otlp_exporter *n = e->node;
+
+    list_push(&n->dropping, &e->dropping);
+    if (n->slicer == NULL)
+        n->slicer = slicer_new(n->node.host->loop, otlp_export_step, n);
+    slicer_start(n->slicer);
+}
+
+/* Until a request is under way, a part was dropped without one, or the export has ended. */
 static void send_parts(struct otlp_export *e)
 {
     const struct request_limit *limit = &e->node->limit;
+    uint64_t answered = e->answered;
 
     if (e->beginning)
         return;
     e->beginning = true;
-    while (e->parts.n > 0 && e->request.state == REQUEST_NONE) {
+    while (e->parts.n > 0 && e->request.state == REQUEST_NONE && e->answered == answered) {
         struct batch *part = first_part(e);
 
         if (part == NULL) {
             cut_next(e);
+        } else if (e->parts.v[e->parts.n - 1].lost) {
+            drop_lost_part(e);
         } else if (part->bytes > limit->now && otlp_batch_divisible(part)) {
-            cut_part(e, limit->now);
+            cut_part(e, limit->now, 0);
         } else if (part->bytes > limit->most) {
             drop_large_part(e, part->bytes, "max_request_bytes", limit->most);
         } else {
@@ -178,8 +210,22 @@ static void send_parts(struct otlp_export *e)
         }
     }
     e->beginning = false;
-    if (e->request.state == REQUEST_NONE)
+    if (e->request.state != REQUEST_NONE)
+        return;
+    if (e->parts.n > 0)
+        go_on_later(e);
+    else
         settle_export(e);
+}
+
+bool otlp_export_step(void *node)
+{
+    struct otlp_exporter *n = node;
+    struct otlp_export *e = list_pop(&n->dropping, struct otlp_export, dropping);
+
+    if (e != NULL)
+        send_parts(e);
+    return e != NULL;
 }
 
 void otlp_export_too_long(struct otlp_request *r, uint64_t size)
@@ -189,7 +235,7 @@ void otlp_export_too_long(struct otlp_request *r, uint64_t size)
     uint64_t bytes = first_part(e)->bytes;
 
     if (otlp_batch_divisible(first_part(e))) /* as much smaller as the body is too long, and a little more */
-        cut_part(e, (uint64_t)((double)bytes * (double)limit->now / (double)size * 0.9));
+        cut_part(e, (uint64_t)((double)bytes * (double)limit->now / (double)size * 0.9), 0);
     else
         drop_large_part(e, size, "max_request_bytes", limit->most);
     send_parts(e);
@@ -212,7 +258,7 @@ static void handle_too_large(struct otlp_export *e, const struct otlp_answer *a,
     if (lower && complaint_due(&n->too_large, &n->node.host->loop->clock))
         log_limit(n, a);
     if (otlp_batch_divisible(part))
-        cut_part(e, part->bytes > n->limit.now ? n->limit.now : part->bytes / 2);
+        cut_part(e, part->bytes > n->limit.now ? n->limit.now : part->bytes / 2, n->settings.json ? 0 : a->limit);
     else
         drop_large_part(e, size, "what the peer takes", a->limit > 0 ? a->limit : n->limit.now);
 }

@@ -165,6 +165,7 @@ void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s
     n->attempt.consume = on_attempt;
     n->name = n->target.url;
     list_init(&n->exports);
+    list_init(&n->dropping);
     request_limit_init(&n->limit, s->max_request_bytes);
     if (otlp_exporter_forwards(n))
         n->node.wants_packed = 1u << s->coding;
@@ -234,6 +235,7 @@ void otlp_exporter_destroy(struct node *node)
 
     if (n->sender != NULL) { /* else create() has failed */
         forget_exports(n);
+        slicer_free(n->slicer);
         close_client(n);
         sender_free(n->sender);
         otlp_exporter_metrics_close(n);

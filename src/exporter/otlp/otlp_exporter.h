@@ -19,6 +19,7 @@
 #define EXPORTER_OTLP_H
 
 #include "base/list.h"
+#include "base/loop/slicer.h"
 #include "codec/compress.h"
 #include "config/client_rows.h"
 #include "exporter/otlp/otlp_answer.h"
@@ -100,6 +101,8 @@ struct otlp_request {
 struct otlp_part {
     struct batch *batch;
     struct batch_cutter *cutter; /* has items left */
+    uint64_t largest;            /* with it: bytes of a request that is known to be the largest that can be taken */
+    bool lost;                   /* several items, each of which alone is larger than that */
 };
 
 struct otlp_export {
@@ -108,6 +111,7 @@ struct otlp_export {
     struct ack *ack;
     VEC(struct otlp_part) parts; /* not answered yet, the first of them, which is under way, last */
     bool beginning;              /* in send_parts() */
+    struct list dropping;        /* where its next part is begun in a later turn */
     uint64_t items, answered;    /* of the batch; of the parts that have been answered */
     uint64_t refused;            /* of those, in parts that were refused */
     struct outcome done;         /* of the parts that were answered; SAFE */
@@ -135,6 +139,8 @@ struct otlp_exporter {
     struct sender *sender;
     struct consumer attempt;                /* behind the queue */
     struct list exports;                    /* under way */
+    struct list dropping;                   /* those of them that have dropped a part and go on */
+    struct slicer *slicer;                  /* of those; NULL before there is one */
     VEC(struct http_header) headers;        /* of every request */
     VEC(struct http_header) client_headers; /* those that the client puts in their place: host, user-agent */
     VEC(char *) texts;                      /* what they point to */
@@ -181,7 +187,8 @@ void otlp_exporter_complain(struct otlp_exporter *n, const struct otlp_answer *a
 
 /* otlp_export.c */
 void otlp_export_start(struct otlp_exporter *n, struct batch *batch, struct ack *ack); /* takes both over */
-void otlp_export_free(struct otlp_export *e);                                          /* without an answer */
+bool otlp_export_step(void *node);            /* the slicer's: one that drops parts goes on */
+void otlp_export_free(struct otlp_export *e); /* without an answer */
 void otlp_export_answered(struct otlp_request *r, const struct otlp_answer *a);
 /* The body comes out with `size` bytes, more than a request may have. */
 void otlp_export_too_long(struct otlp_request *r, uint64_t size);

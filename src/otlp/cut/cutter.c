@@ -5,9 +5,12 @@
  * anew in pieces. A level of the path (request, resource, scope, and for metrics metric and data) is opened in a piece
  * when the first item below it comes: its fields other than the children are its head, and are repeated. They are
  * gathered once: who looked for them in each piece would pass over all children each time. Where bytes count, an item
- * goes to the next piece when this one might not hold it: what opening levels and growing length prefixes would add is
- * counted with the most that it can be. The walk stops behind each item, so that whoever wants one piece only need not
- * wait for the others. */
+ * goes to the next piece when this one does not hold it: what opening levels and growing length prefixes would add is
+ * counted too. The walk stops behind each item, so that whoever wants one piece only need not wait for the others.
+ *
+ * What can go wrong: what stands above the items is larger than a piece may be, and no item fits, however small. Each
+ * of very many in a piece of its own would be a copy of that each; they go together, in pieces that have as much of
+ * items as of what is repeated. */
 #include "otlp/cut/cutter.h"
 
 #include "base/mem.h"
@@ -24,9 +27,6 @@ struct level {
     bool open;
 };
 
-#define LENGTH_MOST 5u                /* bytes of a nested message's length */
-#define PREFIX_MOST (1 + LENGTH_MOST) /* and its tag: all field numbers of the path are below 16 */
-
 struct cutter {
     enum signal signal;
     struct budget *budget;
@@ -35,12 +35,18 @@ struct cutter {
     unsigned depth; /* of the messages that hold items: 2, metrics 4 */
     unsigned at;    /* where the walk is */
     struct buf out;
-    uint64_t items; /* in the piece being written */
-    uint64_t most;  /* it may have */
-    uint64_t each;  /* what the pieces after it may have, if they are worth their heads */
-    bool behind;    /* it is one of those */
-    uint64_t bytes; /* that a piece may have; 0: they do not count */
+    uint64_t items;      /* in the piece being written */
+    uint64_t most;       /* it may have */
+    uint64_t each;       /* what the pieces after it may have, if they are worth their heads */
+    bool behind;         /* it is one of those */
+    uint64_t bytes;      /* that a piece may have; 0: they do not count */
+    uint64_t bytes_each; /* and the pieces after it */
+    uint64_t largest;    /* bytes; items that alone are larger go together */
+    bool lost;           /* the piece being written has such */
     segments *pieces;
+    /* Items that are left out, and the number of the one that comes next. */
+    const struct item_range *out_first, *out_end;
+    uint64_t index;
 };
 
 /* ---- pieces ---- */
@@ -80,17 +86,24 @@ static void end_piece(struct cutter *c)
     c->out.len = 0;
     c->items = 0;
     c->most = c->each;
+    c->bytes = c->bytes_each;
     c->behind = true;
 }
 
-/* What a piece would have at most with `more` bytes in the innermost message. */
+/* What the piece would have with `more` bytes in the innermost message, when its levels are closed. */
 static size_t size_with(const struct cutter *c, size_t more)
 {
-    size_t size = c->out.len + more;
+    for (unsigned level = c->depth; level > 0; level--) {
+        const struct level *l = &c->levels[level];
 
-    for (unsigned level = 1; level <= c->depth; level++)
-        size += c->levels[level].open ? LENGTH_MOST - 1 : PREFIX_MOST + c->heads[level].len;
-    return size;
+        if (l->open) { /* with a length of one byte */
+            more += pb_varint_len(c->out.len - l->mark + more) - 1;
+        } else {
+            more += c->heads[level].len;
+            more += 1 + pb_varint_len(more); /* all field numbers of the path are below 16 */
+        }
+    }
+    return c->out.len + more;
 }
 
 /* Has it as much in it as the heads that the next one repeats? All that is repeated is then no more than the segment.
@@ -104,17 +117,43 @@ static bool is_worth_heads(const struct cutter *c)
     return c->out.len / 2 >= heads;
 }
 
-static bool is_full(const struct cutter *c, size_t more)
+/* Of a request with one item of `len` bytes in what it is in here. */
+static uint64_t size_alone(const struct cutter *c, uint64_t len)
 {
+    for (unsigned level = c->depth; level > 0; level--) {
+        len += c->heads[level].len;
+        len += 1 + pb_varint_len(len);
+    }
+    return len;
+}
+
+static bool is_full(const struct cutter *c, size_t more, bool lost)
+{
+    if (c->bytes > 0 && lost != c->lost)
+        return c->items > 0;
     if (c->bytes > 0)
-        return c->items > 0 && size_with(c, more) > c->bytes;
+        return c->items > 0 && size_with(c, more) > c->bytes && (!lost || is_worth_heads(c));
     return c->items >= c->most && (!c->behind || is_worth_heads(c));
+}
+
+static bool is_left_out(struct cutter *c)
+{
+    uint64_t index = c->index++;
+
+    while (c->out_first < c->out_end && c->out_first->last < index)
+        c->out_first++;
+    return c->out_first < c->out_end && c->out_first->first <= index;
 }
 
 static void put_item(struct cutter *c, struct bytes field)
 {
-    if (is_full(c, field.len))
+    bool lost = c->bytes > 0 && c->largest < UINT64_MAX && size_alone(c, field.len) > c->largest;
+
+    if (is_left_out(c))
+        return;
+    if (is_full(c, field.len, lost))
         end_piece(c);
+    c->lost = lost;
     for (unsigned level = 0; level <= c->depth; level++)
         open_level(c, level);
     buf_put(&c->out, field);
@@ -195,6 +234,24 @@ void segment_cut(enum signal signal, const struct segment *s, uint64_t first, ui
     free_buffers(&c);
 }
 
+void segment_without(enum signal signal, const struct segment *s, const struct item_range *ranges, size_t n,
+                     uint64_t before, struct budget *budget, segments *pieces)
+{
+    struct cutter c = { .signal = signal,
+                        .budget = budget,
+                        .most = UINT64_MAX,
+                        .each = UINT64_MAX,
+                        .pieces = pieces,
+                        .out_first = ranges,
+                        .out_end = ranges + n,
+                        .index = before };
+
+    enter_segment(&c, s);
+    while (cut_item(&c))
+        ;
+    free_buffers(&c);
+}
+
 /* ---- a batch ---- */
 
 struct batch_cutter {
@@ -208,7 +265,7 @@ struct batch_cutter {
     struct segment held; /* the first of the next part; block NULL: there is none yet */
 };
 
-struct batch_cutter *batch_cutter_new(struct batch *b, uint64_t most, struct budget *budget)
+struct batch_cutter *batch_cutter_new(struct batch *b, uint64_t most, uint64_t largest, struct budget *budget)
 {
     struct batch_cutter *c = mem_zalloc(sizeof(*c));
 
@@ -216,7 +273,12 @@ struct batch_cutter *batch_cutter_new(struct batch *b, uint64_t most, struct bud
     c->most = most;
     c->left = b->items;
     c->whole = b->bytes <= most || b->items <= 1 || !signal_table[b->signal].mergeable;
-    c->cutter = (struct cutter){ .signal = b->signal, .budget = budget, .bytes = most, .pieces = &c->pieces };
+    c->cutter = (struct cutter){ .signal = b->signal,
+                                 .budget = budget,
+                                 .bytes = most,
+                                 .bytes_each = most,
+                                 .largest = largest,
+                                 .pieces = &c->pieces };
     return c;
 }
 
@@ -251,8 +313,9 @@ static bool take_piece(struct batch_cutter *c, struct segment *piece)
     return true;
 }
 
-/* What comes next, and fits or is a single item. One reference. False: nothing does. */
-static bool take_segment(struct batch_cutter *c, struct segment *out)
+/* What comes next, and fits or is a single item. One reference. False: nothing does. `room`: what the part has left,
+ * and the first piece of a segment should not be larger if that is not little. */
+static bool take_segment(struct batch_cutter *c, uint64_t room, struct segment *out)
 {
     const struct batch *b = c->batch;
 
@@ -267,6 +330,7 @@ static bool take_segment(struct batch_cutter *c, struct segment *out)
             return true;
         }
         enter_segment(&c->cutter, out);
+        c->cutter.bytes = room > c->most / 2 ? room : c->cutter.bytes_each;
         c->cutting = true;
     }
     return true;
@@ -299,7 +363,7 @@ struct batch *batch_cutter_next(struct batch_cutter *c)
     }
     if (c->left == 0)
         return NULL;
-    while (c->held.block != NULL || take_segment(c, &c->held)) {
+    while (c->held.block != NULL || take_segment(c, bytes < c->most ? c->most - bytes : 0, &c->held)) {
         if (gathered.n > 0 && bytes + c->held.len > c->most)
             break;
         bytes += c->held.len;
@@ -314,13 +378,54 @@ struct batch *batch_cutter_next(struct batch_cutter *c)
 struct batch *batch_cutter_rest(struct batch_cutter *c)
 {
     assert(c->left > 0);
-    c->most = c->cutter.bytes = UINT64_MAX;
+    c->most = c->cutter.bytes = c->cutter.bytes_each = c->cutter.largest = UINT64_MAX;
     return batch_cutter_next(c);
+}
+
+/* What follows the first part: the segment that is being cut in pieces of `each` bytes, and all others as they are. */
+static struct batch *take_tail(struct batch_cutter *c)
+{
+    segments gathered = { 0 };
+    struct segment piece = c->held;
+    struct batch *tail;
+
+    while (piece.block != NULL || take_piece(c, &piece)) {
+        *vec_push(&gathered) = piece;
+        piece.block = NULL;
+    }
+    c->held.block = NULL;
+    for (; c->next < c->batch->n_segments; c->next++) {
+        block_ref(c->batch->segments[c->next].block);
+        *vec_push(&gathered) = c->batch->segments[c->next];
+    }
+    tail = batch_of(c->batch->signal, gathered.v, (uint32_t)gathered.n, c->left, c->batch->arrival);
+    tail->metadata = metadata_ref(c->batch->metadata);
+    vec_free(&gathered);
+    return tail;
+}
+
+bool batch_split_bytes(struct batch *b, uint64_t first, uint64_t each, bool force, struct budget *budget,
+                       struct batch **head, struct batch **tail)
+{
+    struct batch_cutter *c = batch_cutter_new(b, first, each, budget);
+
+    assert(b->items > 1 && b->bytes > first && first <= each && signal_table[b->signal].mergeable);
+    c->cutter.bytes_each = each;
+    *head = batch_cutter_next(c);
+    *tail = NULL;
+    if ((*head)->bytes > first && !force) {
+        batch_unref(*head);
+        *head = NULL;
+    } else if (c->left > 0) {
+        *tail = take_tail(c);
+    }
+    batch_cutter_free(c);
+    return *head != NULL;
 }
 
 void batch_cut(struct batch *b, uint64_t most, struct budget *budget, batch_parts *parts)
 {
-    struct batch_cutter *c = batch_cutter_new(b, most, budget);
+    struct batch_cutter *c = batch_cutter_new(b, most, UINT64_MAX, budget);
     struct batch *part;
 
     while ((part = batch_cutter_next(c)) != NULL)

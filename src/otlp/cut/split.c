@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* batch_split: a batch cut in two by its items; batch_without: some of them left out. A segment that the cut goes
- * through is copied in pieces (otlp/cut/cutter.h), all others are shared. */
+ * through is copied in pieces (otlp/cut/cutter.h), one that some are left out of once, all others are shared. */
 #include "otlp/cut/cutter.h"
 #include "otlp/metadata.h"
 #include "otlp/path.h"
@@ -44,36 +44,38 @@ void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *
     vec_free(&pieces);
 }
 
-/* The first `items` of *rest, which then is what follows them, or NULL. */
-static struct batch *take_head(struct batch **rest, uint64_t items, struct budget *budget)
-{
-    struct batch *whole = *rest, *head;
-
-    if (items >= whole->items) {
-        *rest = NULL;
-        return whole;
-    }
-    batch_split(whole, items, whole->items, budget, &head, rest);
-    batch_unref(whole);
-    return head;
-}
-
 struct batch *batch_without(struct batch *b, const struct item_range *ranges, size_t n, struct budget *budget)
 {
-    batch_parts kept = { 0 };
-    struct batch *rest = b, *left;
-    uint64_t at = 0; /* items before those of `rest` */
+    const struct item_range *end = ranges + n;
+    segments kept = { 0 };
+    struct batch *left = NULL;
+    uint64_t at = 0, items = 0; /* before the segment; that are kept */
 
-    for (size_t i = 0; i < n && rest != NULL; i++) {
-        if (ranges[i].first > at)
-            *vec_push(&kept) = take_head(&rest, ranges[i].first - at, budget);
-        if (rest != NULL)
-            batch_unref(take_head(&rest, ranges[i].last - ranges[i].first + 1, budget));
-        at = ranges[i].last + 1;
+    if (n == 0)
+        return b;
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        struct segment s = b->segments[i];
+
+        if (s.items == 0)
+            s.items = path_count(bytes_of(s.data, s.len), LEVEL_REQUEST, b->signal);
+        while (ranges < end && ranges->last < at)
+            ranges++;
+        if (ranges == end || ranges->first >= at + s.items)
+            share_segment(&kept, s);
+        else
+            segment_without(b->signal, &s, ranges, (size_t)(end - ranges), at, budget, &kept);
+        at += s.items;
     }
-    if (rest != NULL)
-        *vec_push(&kept) = rest;
-    left = kept.n > 0 ? batch_merge(kept.v, kept.n) : NULL;
+    for (size_t i = 0; i < kept.n; i++)
+        items += kept.v[i].items;
+    if (items > 0) {
+        left = batch_of(b->signal, kept.v, (uint32_t)kept.n, items, b->arrival);
+        left->metadata = metadata_ref(b->metadata);
+        kept.n = 0;
+    }
+    for (size_t i = 0; i < kept.n; i++) /* no item in any */
+        block_unref(kept.v[i].block);
     vec_free(&kept);
+    batch_unref(b);
     return left;
 }

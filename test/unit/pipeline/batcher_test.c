@@ -2,6 +2,7 @@
 /* Log records of one byte of body each: batches of different sizes into the batcher, what it makes of them out. */
 #include "pipeline/batcher.h"
 
+#include "codec/pb.h"
 #include "otlp/metadata.h"
 #include "pipeline/ack.h"
 #include "support/rig.h"
@@ -210,6 +211,72 @@ START_TEST(a_single_item_that_is_too_large_goes_alone)
 }
 END_TEST
 
+/* Of a byte each, under a resource of so many; the last record has a large body. */
+static void put_headed(int entry, size_t head, unsigned items, size_t large)
+{
+    size_t group, resource, scope, record;
+    struct block *block;
+    struct buf b = { 0 }, text = { 0 };
+
+    memset(buf_reserve(&text, head + large), 'x', head + large);
+    group = pb_begin(&b, 1);
+    resource = pb_begin(&b, 1);
+    pb_put_bytes(&b, 333, bytes_of(text.data, head));
+    pb_end(&b, resource);
+    scope = pb_begin(&b, 2);
+    for (unsigned i = 0; i < items; i++) {
+        record = pb_begin(&b, 2);
+        pb_put_bytes(&b, 333, bytes_of(text.data, i + 1 < items ? 10 : large));
+        pb_end(&b, record);
+    }
+    pb_end(&b, scope);
+    pb_end(&b, group);
+    block = block_force(&rig.budget, b.len);
+    memcpy(block->data, b.data, b.len);
+    batcher_put(&batcher, &entries[entry], batch_new(SIGNAL_LOGS, block, bytes_of(block->data, b.len), items, 0));
+    buf_free(&b);
+    buf_free(&text);
+}
+
+START_TEST(a_batch_by_bytes_is_full_though_the_large_items_come_last)
+{
+    struct batch *b;
+
+    put_headed(0, 10, 1000, 100000);
+    b = take_bytes(UINT64_MAX, 5000); /* of the average size there would be room for 40 */
+    ck_assert_uint_gt(b->bytes, 4800);
+    ck_assert_uint_le(b->bytes, 5000);
+    batch_unref(b);
+}
+END_TEST
+
+START_TEST(items_that_cannot_be_in_a_smaller_batch_go_together)
+{
+    unsigned n = 0;
+
+    put_headed(0, 100000, 20000, 0);
+    for (; !list_empty(&batcher.entries); n++)
+        batch_unref(take_bytes(UINT64_MAX, 50000));
+    ck_assert_uint_le(n, 4);
+    ck_assert_uint_eq(rig.budget.used, 0);
+}
+END_TEST
+
+START_TEST(what_is_behind_a_cut_by_bytes_is_copied_once)
+{
+    uint64_t used;
+
+    put_headed(0, 1000, 20000, 0);
+    batch_unref(take_bytes(UINT64_MAX, 20000));
+    used = rig.budget.used;
+    while (!list_empty(&batcher.entries)) {
+        batch_unref(take_bytes(UINT64_MAX, 20000));
+        ck_assert_uint_le(rig.budget.used, used);
+        used = rig.budget.used;
+    }
+}
+END_TEST
+
 START_TEST(what_does_not_fit_any_more_waits_for_the_next_batch)
 {
     uint64_t first;
@@ -367,6 +434,9 @@ int main(void)
     tcase_add_test(tc, no_batch_has_more_bytes_than_the_largest_size);
     tcase_add_test(tc, gathering_stops_at_what_is_enough_though_more_would_fit);
     tcase_add_test(tc, a_single_item_that_is_too_large_goes_alone);
+    tcase_add_test(tc, a_batch_by_bytes_is_full_though_the_large_items_come_last);
+    tcase_add_test(tc, items_that_cannot_be_in_a_smaller_batch_go_together);
+    tcase_add_test(tc, what_is_behind_a_cut_by_bytes_is_copied_once);
     tcase_add_test(tc, what_does_not_fit_any_more_waits_for_the_next_batch);
     tcase_add_test(tc, a_cut_entry_has_its_tail_as_rest_until_it_is_used_up);
     tcase_add_test(tc, who_puts_again_stands_behind_the_tail);

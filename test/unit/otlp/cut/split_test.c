@@ -286,7 +286,7 @@ END_TEST
 /* After `asked` parts one by one, the rest at once; or nothing, and all memory is given back. */
 static void check_cutter(struct batch *whole, uint64_t most, size_t asked, bool rest, const struct buf *want)
 {
-    struct batch_cutter *c = batch_cutter_new(whole, most, &budget);
+    struct batch_cutter *c = batch_cutter_new(whole, most, UINT64_MAX, &budget);
     struct buf got = { 0 };
     uint64_t used = budget.used, items = 0;
 
@@ -332,7 +332,7 @@ START_TEST(of_a_large_batch_no_more_is_copied_than_is_asked_for)
 {
     struct batch *whole = make(SIGNAL_LOGS, 1, 1, 10000), *part;
     uint64_t used = budget.used, most = whole->bytes / 100;
-    struct batch_cutter *c = batch_cutter_new(whole, most, &budget);
+    struct batch_cutter *c = batch_cutter_new(whole, most, UINT64_MAX, &budget);
 
     part = batch_cutter_next(c);
     ck_assert_uint_le(budget.used - used, 2 * most + 256);
@@ -364,27 +364,136 @@ START_TEST(very_many_items_are_cut_one_by_one)
 }
 END_TEST
 
-/* A resource of many bytes, and many items that are a few. */
-START_TEST(what_is_repeated_is_no_more_than_what_is_cut)
+/* A resource of many bytes, and many items that are a few, the last one `large`. */
+static struct batch *make_headed(size_t head, unsigned items, size_t large)
 {
     static uint8_t text[100000];
-    size_t group, resource, scope;
-    struct batch *whole, *head, *tail;
+    size_t group, resource, scope, item;
     struct block *block;
 
     b.len = 0;
     group = pb_begin(&b, 1);
     resource = pb_begin(&b, 1);
-    pb_put_bytes(&b, 333, bytes_of(text, sizeof(text)));
+    pb_put_bytes(&b, 333, bytes_of(text, head));
     pb_end(&b, resource);
     scope = pb_begin(&b, 2);
-    for (unsigned i = 0; i < 10000; i++)
+    for (unsigned i = 0; i < items - (large > 0); i++)
         put_item(SIGNAL_LOGS);
+    if (large > 0) {
+        item = pb_begin(&b, 2);
+        pb_put_fixed64(&b, 1, ++serial);
+        pb_put_bytes(&b, 333, bytes_of(text, large));
+        pb_end(&b, item);
+    }
     pb_end(&b, scope);
     pb_end(&b, group);
     block = block_force(&budget, b.len);
     memcpy(block->data, b.data, b.len);
-    whole = batch_new(SIGNAL_LOGS, block, bytes_of(block->data, b.len), 10000, 7);
+    return batch_new(SIGNAL_LOGS, block, bytes_of(block->data, b.len), items, 7);
+}
+
+/* All parts of `whole` are like it together. Returns how many there are; *bytes: in all of them. */
+static size_t count_parts(struct batch *whole, uint64_t most, uint64_t largest, uint64_t *bytes)
+{
+    struct batch_cutter *c = batch_cutter_new(whole, most, largest, &budget);
+    struct buf want = { 0 }, got = { 0 };
+    struct batch *part;
+    size_t n = 0;
+
+    collect_batch(whole, &want);
+    for (*bytes = 0; (part = batch_cutter_next(c)) != NULL; n++) {
+        ck_assert(part->bytes <= most || part->items == 1 || part->bytes > largest);
+        *bytes += part->bytes;
+        collect_batch(part, &got);
+        batch_unref(part);
+    }
+    ck_assert(bytes_equal(buf_bytes(&got), buf_bytes(&want)));
+    batch_cutter_free(c);
+    buf_free(&want);
+    buf_free(&got);
+    return n;
+}
+
+START_TEST(items_that_cannot_fit_for_what_they_are_in_come_together)
+{
+    struct batch *whole = make_headed(100000, 20000, 0);
+    uint64_t bytes;
+
+    ck_assert_uint_le(count_parts(whole, 50000, 50000, &bytes), 4);
+    ck_assert_uint_lt(bytes, 3 * whole->bytes);
+    ck_assert_uint_le(count_parts(whole, 50000, 90000, &bytes), 4); /* a peer with less, and it may be more */
+    batch_unref(whole);
+}
+END_TEST
+
+START_TEST(an_item_that_just_fits_is_not_with_those_that_cannot)
+{
+    struct batch *one = make_headed(1000, 1, 0), *whole = make_headed(1000, 20, 0), *mixed = make_headed(1000, 20, 500);
+    uint64_t bytes;
+
+    ck_assert_uint_eq(count_parts(whole, 1, one->bytes, &bytes), 20);
+    ck_assert_uint_eq(bytes, 20 * one->bytes);
+    ck_assert_uint_lt(count_parts(whole, 1, one->bytes - 1, &bytes), 4);
+    ck_assert_uint_eq(count_parts(mixed, one->bytes + 20, one->bytes + 20, &bytes), 11); /* two by two, and the last */
+    batch_unref(one);
+    batch_unref(whole);
+    batch_unref(mixed);
+}
+END_TEST
+
+START_TEST(every_second_item_is_left_out_in_one_copy)
+{
+    struct batch *whole = make_headed(10, 20001, 0), *left;
+    struct item_range *out = calloc(10000, sizeof(*out));
+    uint64_t used = budget.used;
+
+    for (uint64_t i = 0; i < 10000; i++)
+        out[i] = (struct item_range){ 2 * i + 1, 2 * i + 1 };
+    left = batch_without(batch_ref(whole), out, 10000, &budget);
+    ck_assert_uint_eq(left->items, 10001);
+    ck_assert_uint_eq(left->n_segments, 1);
+    ck_assert_uint_lt(budget.peak - used, whole->bytes);
+    batch_unref(left);
+    batch_unref(whole);
+    free(out);
+}
+END_TEST
+
+START_TEST(a_cut_by_bytes_in_two_fills_the_first_and_copies_the_rest_once)
+{
+    struct batch *rest = make_headed(10, 2000, 20000), *head, *tail;
+    uint64_t used = 0, items = 0;
+    struct buf want = { 0 }, got = { 0 };
+
+    collect_batch(rest, &want);
+    ck_assert(!batch_split_bytes(rest, 10, 1000, false, &budget, &head, &tail)); /* not even one */
+    for (int i = 0; rest != NULL; i++) {
+        ck_assert(batch_split_bytes(rest, 1000, 1000, true, &budget, &head, &tail));
+        ck_assert(head->items == 1 || (head->bytes <= 1000 && head->bytes > 980) || tail->items == 1);
+        collect_batch(head, &got);
+        items += head->items;
+        batch_unref(head);
+        batch_unref(rest);
+        rest = tail;
+        ck_assert(i == 0 || budget.used < used + 1000);
+        used = budget.used;
+        if (rest != NULL && rest->items == 1) {
+            collect_batch(rest, &got);
+            batch_unref(rest);
+            rest = NULL;
+        }
+    }
+    ck_assert_uint_eq(items, 1999);
+    ck_assert(bytes_equal(buf_bytes(&got), buf_bytes(&want)));
+    buf_free(&want);
+    buf_free(&got);
+}
+END_TEST
+
+START_TEST(what_is_repeated_is_no_more_than_what_is_cut)
+{
+    struct batch *whole = make_headed(100000, 10000, 0), *head, *tail;
+
     batch_split(whole, 10, 10, &budget, &head, &tail);
     ck_assert_uint_eq(head->items, 10);
     ck_assert_uint_eq(tail->items, 9990);
@@ -412,6 +521,10 @@ int main(void)
     tcase_add_test(tc, of_a_large_batch_no_more_is_copied_than_is_asked_for);
     tcase_add_test(tc, very_many_items_are_cut_one_by_one);
     tcase_add_test(tc, what_is_repeated_is_no_more_than_what_is_cut);
+    tcase_add_test(tc, items_that_cannot_fit_for_what_they_are_in_come_together);
+    tcase_add_test(tc, an_item_that_just_fits_is_not_with_those_that_cannot);
+    tcase_add_test(tc, every_second_item_is_left_out_in_one_copy);
+    tcase_add_test(tc, a_cut_by_bytes_in_two_fills_the_first_and_copies_the_rest_once);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
