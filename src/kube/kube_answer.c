@@ -53,17 +53,22 @@ static void tell_fault(const struct json_scan *s, struct bytes text, struct erro
 static bool read_item(struct json_scan *s, const struct json_tree_rules *rules, struct kube_page *page,
                       struct error *err)
 {
+    uint64_t most = page->most > 0 ? page->most : KUBE_PAGE_MOST;
     struct kube_item item = { 0 };
 
     item.root = json_tree_read(s, &item.memory, rules);
-    page->size += item.memory.total;
-    if (item.root != NULL && page->size <= KUBE_PAGE_MOST) {
+    page->size += item.memory.total + sizeof(item);
+    if (item.root != NULL && page->size <= most) {
         *vec_push(&page->items) = item;
         return true;
     }
     if (item.root != NULL)
-        error_set(err, UV_EMSGSIZE, "the objects of a page take more than %u MiB", (unsigned)(KUBE_PAGE_MOST >> 20));
-    page->size -= item.memory.total;
+        error_set(err, UV_EMSGSIZE,
+                  most < KUBE_PAGE_MOST ? "the objects of a page take more than the %u KiB that the memory budget has "
+                                          "room for"
+                                        : "the objects of a page take more than %u KiB",
+                  (unsigned)(most >> 10));
+    page->size -= item.memory.total + sizeof(item);
     arena_free(&item.memory);
     return false;
 }
@@ -137,7 +142,7 @@ bool kube_page_take(struct kube_page *page, struct kube_store *store, struct err
     if (page->taken == page->items.n)
         return false;
     item = &page->items.v[page->taken++];
-    page->size -= item->memory.total;
+    page->size -= item->memory.total + sizeof(*item);
     put = kube_store_put(store, item->root, &item->memory, err);
     page->changed |= put == KUBE_CHANGED;
     return put != KUBE_REFUSED;

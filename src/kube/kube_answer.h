@@ -22,6 +22,7 @@ struct kube_page {
     VEC(struct kube_item) items;
     size_t taken;  /* of them */
     uint64_t size; /* bytes of those that are not */
+    uint64_t most; /* that size may be; 0: KUBE_PAGE_MOST */
 };
 
 #define KUBE_PAGE_MOST ((uint64_t)64 << 20) /* of size */

@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 struct kube_pace {
-    uint64_t each;  /* ns from one request to the next; 0: there is no limit */
-    uint64_t ahead; /* ns by which requests may be early: those of a burst */
-    uint64_t next;  /* mono ns: when the next would be due if none was early */
+    uint64_t each;     /* ns from one request to the next; 0: there is no limit */
+    __uint128_t ahead; /* ns by which requests may be early: those of a burst */
+    __uint128_t next;  /* mono ns: when the next would be due if none was early */
 };
 
 /* per_second 0 is no limit; burst is at least 1. */

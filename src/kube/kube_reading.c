@@ -2,13 +2,20 @@
 /* A run has the text and what becomes of it. It is read at once, or by a job; what was read is charged, the text is not
  * any more, and the objects go into the store one after another. Behind those of the last page comes the sweep.
  *
- * Whoever stops while a thread reads abandons the job: the run goes when the thread has left it. */
+ * What can go wrong: the budget has no room for what a thread would make of the text; then nothing is read. It is
+ * charged with the most that may come of it before the thread begins, for what strangers say is not to be kept in
+ * memory that nobody has asked for. Whoever stops while a thread reads abandons the job: the run goes when the thread
+ * has left it. */
 #include "kube/kube_reading.h"
 
 #include "base/loop/job.h"
 #include "base/loop/slicer.h"
 
 #include <stdlib.h>
+#include <uv.h>
+
+#define GROWTH 64u   /* times its text: what is made of small objects at most */
+#define ROOM_PART 4u /* of the budget's room: others want some meanwhile */
 
 struct run {
     struct job job;
@@ -88,7 +95,8 @@ static bool take_next(struct kube_reading *r)
 {
     struct run *run = r->run;
     const struct kube_page *page = &run->page;
-    uint64_t next = page->taken < page->items.n ? page->items.v[page->taken].memory.total : 0;
+    const struct kube_item *item = page->taken < page->items.n ? &page->items.v[page->taken] : NULL;
+    uint64_t next = item != NULL ? item->memory.total + sizeof(*item) : 0;
     struct error err;
 
     budget_give(run->budget, next);
@@ -146,6 +154,23 @@ static void on_read(struct job *job)
 
 /* ---- its life ---- */
 
+/* False: there is no room for what may come of the text. */
+static bool charge_ahead(struct run *run)
+{
+    uint64_t most = GROWTH * run->text.len, room = budget_room(run->budget) / ROOM_PART;
+
+    most = most < KUBE_PAGE_MOST ? most : KUBE_PAGE_MOST;
+    most = most < room ? most : room;
+    if (most < run->text.len || !budget_take(run->budget, most)) {
+        error_set(&run->err, UV_EMSGSIZE, "no room in the memory budget for what is read of %zu KiB",
+                  run->text.len >> 10);
+        return false;
+    }
+    run->charged += most;
+    run->page.most = most;
+    return true;
+}
+
 static void begin(struct kube_reading *r, bool is_page, struct buf *text, uint64_t charged)
 {
     struct run *run = r->run = mem_zalloc(sizeof(*run));
@@ -157,8 +182,9 @@ static void begin(struct kube_reading *r, bool is_page, struct buf *text, uint64
     run->text = *text;
     run->charged = charged;
     *text = (struct buf){ 0 };
-    if (run->text.len <= KUBE_LONG) {
-        read_text(run);
+    if (run->text.len <= KUBE_LONG || !charge_ahead(run)) {
+        if (run->err.code == 0)
+            read_text(run);
         take(run);
         return;
     }

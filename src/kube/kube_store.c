@@ -130,7 +130,8 @@ static struct kube_object *find_mine(struct kube_store *s, struct bytes key)
     return table_find(&s->table, hash_key(key), has_key, &key);
 }
 
-static int add_object(struct kube_store *s, struct kube_object *o, struct error *err)
+/* Before that one, or the end. */
+static int add_object(struct kube_store *s, struct kube_object *o, struct list *before, struct error *err)
 {
     o->charged = sizeof(*o) + (o->root != NULL ? o->memory.total : o->key.len + o->uid.len + o->version.len);
     if (s->n >= KUBE_MAX_OBJECTS)
@@ -142,7 +143,7 @@ static int add_object(struct kube_store *s, struct kube_object *o, struct error 
         budget_give(s->budget, o->charged);
         return error_set(err, UV_ENOMEM, "no place for another object");
     }
-    list_push(&s->objects, &o->link);
+    list_insert(before, &o->link);
     s->n++;
     return 0;
 }
@@ -188,6 +189,8 @@ static enum kube_put replace_object(struct kube_store *s, struct kube_object *kn
                                     struct json_node *root, struct arena *memory, struct error *err)
 {
     bool renewed = known != NULL && bytes_equal(known->uid, json_text_at(root, "metadata.uid"));
+    struct list *before = known != NULL ? known->link.next : &s->objects;
+    bool is_next = known != NULL && s->walk == &known->link;
     struct kube_object *o;
 
     if (known != NULL && !renewed)
@@ -203,8 +206,10 @@ static enum kube_put replace_object(struct kube_store *s, struct kube_object *kn
     o = make_object(s, key, root, memory);
     if (known != NULL)
         take_out(s, known);
-    if (add_object(s, o, err) == 0)
+    if (add_object(s, o, before, err) == 0) {
+        s->walk = is_next ? &o->link : s->walk;
         return KUBE_CHANGED;
+    }
     tell_gone(s, o);
     free_memory(o);
     return KUBE_REFUSED;

@@ -32,7 +32,7 @@ struct kube_observer {
 
 struct kube_store {
     struct kube_observer told; /* .put not NULL: objects are told, and their trees are not kept; set before the first */
-    struct list objects;       /* the newest last */
+    struct list objects;       /* one that changes stays where it is, new ones are last */
     struct table table;
     struct budget *budget;
     size_t n;
@@ -48,8 +48,8 @@ const struct kube_object *kube_store_find(const struct kube_store *s, struct byt
 /* Of that namespace and that name. */
 const struct kube_object *kube_store_get(const struct kube_store *s, struct bytes ns, struct bytes name);
 
-/* A walk through all of them; what comes, or changes, between two steps is met (again) at its end. One at a time.
- * NULL: that was all. */
+/* A walk through all of them; what comes between two steps is met at its end, and what changes where it stands: as it
+ * is then, or not again. One at a time. NULL: that was all. */
 void kube_store_walk(struct kube_store *s);
 const struct kube_object *kube_store_next(struct kube_store *s);
 

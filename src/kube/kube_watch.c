@@ -11,6 +11,7 @@
 #include "kube/kube_watch.h"
 
 #include "base/random.h"
+#include "kube/kube_line.h"
 #include "kube/kube_reading.h"
 #include "kube/kube_request.h"
 
@@ -26,7 +27,6 @@
 #define MOST_LINE (8u << 20)    /* of an event */
 #define MOST_LATE (1u << 20)    /* that came while an event was read */
 #define MOST_STATUS (64u << 10) /* of an answer that says why not */
-#define ROOM 65536u             /* what is charged for at a time */
 #define LIST_TIMEOUT (60 * NS_PER_S)
 #define WATCH_SECONDS 300u /* to twice as many */
 #define WATCH_GRACE (30 * NS_PER_S)
@@ -50,10 +50,9 @@ struct kube_watch {
     bool changed;          /* by listings since the last that was whole */
     unsigned pages, limit; /* that were read; objects of each */
     char version[KUBE_MAX_TEXT];
-    struct buf line;  /* of a watch, so far; of a list the page; of another answer its beginning */
-    struct buf late;  /* what came while a line is read */
-    bool over;        /* the watch has ended meanwhile */
-    uint64_t charged; /* for the line */
+    struct kube_line line; /* of a watch, so far; of a list the page; of another answer its beginning */
+    struct buf late;       /* what came while a line is read */
+    bool over;             /* the watch has ended meanwhile */
     unsigned failures;
     bool failing; /* that was told */
     struct clock_timer timer;
@@ -165,40 +164,13 @@ static void start_request(struct kube_watch *w)
 
 /* ---- what comes ---- */
 
-static void release_line(struct kube_watch *w)
-{
-    buf_free(&w->line);
-    budget_give(w->o.budget, w->charged);
-    w->charged = 0;
-}
-
-static bool add_to_line(struct kube_watch *w, struct bytes data, size_t most)
-{
-    uint64_t need = w->line.len + data.len, more = need > w->charged ? (need - w->charged + ROOM - 1) / ROOM * ROOM : 0;
-
-    if (need > most || !budget_take(w->o.budget, more))
-        return false;
-    w->charged += more;
-    buf_put(&w->line, data);
-    return true;
-}
-
-/* What was charged for the line goes with it. */
-static uint64_t take_charge(struct kube_watch *w)
-{
-    uint64_t charged = w->charged;
-
-    w->charged = 0;
-    return charged;
-}
-
 /* Why the server has not given what it was asked for. */
 static void fail_status(struct kube_watch *w, const struct http_response *a)
 {
-    struct buf body = w->line;
+    struct buf body = w->line.text;
 
-    w->line = (struct buf){ 0 };
-    release_line(w);
+    w->line.text = (struct buf){ 0 };
+    kube_line_release(&w->line);
     fail_answer(w, a, a->failure == HTTP_ANSWERED ? buf_bytes(&body) : bytes_of(NULL, 0));
     buf_free(&body);
 }
@@ -206,7 +178,7 @@ static void fail_status(struct kube_watch *w, const struct http_response *a)
 /* What we have of it is too old for the server. */
 static void list_later(struct kube_watch *w)
 {
-    release_line(w);
+    kube_line_release(&w->line);
     w->relist = true;
     w->failures++;
     rest(w);
@@ -217,16 +189,16 @@ static void list_later(struct kube_watch *w)
 static void on_list_body(struct http_call *call, struct bytes data)
 {
     struct kube_watch *w = container_of(call, struct kube_watch, request.call);
-    bool large = w->line.len + data.len > MOST_BYTES;
+    bool large = w->line.text.len + data.len > MOST_BYTES;
 
     if (call->status != 200) {
-        (void)add_to_line(w, data, MOST_STATUS);
+        (void)kube_line_add(&w->line, data, MOST_STATUS);
         return;
     }
-    if (add_to_line(w, data, MOST_BYTES))
+    if (kube_line_add(&w->line, data, MOST_BYTES))
         return;
     kube_request_cancel(&w->request);
-    release_line(w);
+    kube_line_release(&w->line);
     ask_for_fewer(w);
     fail(w, large ? "a page of the list has more than 16 MiB: it will be asked for fewer objects"
                   : "no room in the memory budget for a page of the list: it will be asked for fewer objects");
@@ -243,7 +215,7 @@ static void on_listed(struct http_call *call, const struct http_response *a)
         fail_status(w, a);
     } else {
         enter_state(w, READING);
-        kube_reading_page(w->reading, &w->line, take_charge(w));
+        kube_reading_page(w->reading, &w->line.text, kube_line_take_charge(&w->line));
     }
 }
 
@@ -325,7 +297,7 @@ static void end_call(struct kube_watch *w)
 static void fail_watch(struct kube_watch *w, const char *why)
 {
     end_call(w);
-    release_line(w);
+    kube_line_release(&w->line);
     w->relist = true;
     fail(w, why);
 }
@@ -367,7 +339,7 @@ static void read_beside(struct kube_watch *w, struct bytes data)
 {
     buf_put(&w->late, data);
     http_call_pause(&w->request.call);
-    kube_reading_event(w->reading, &w->line, take_charge(w));
+    kube_reading_event(w->reading, &w->line.text, kube_line_take_charge(&w->line));
 }
 
 static void fail_line(struct kube_watch *w)
@@ -377,30 +349,19 @@ static void fail_line(struct kube_watch *w)
 
 static void take_data(struct kube_watch *w, struct bytes data)
 {
-    const uint8_t *end;
+    enum kube_line_found found;
+    struct bytes line;
 
-    while (data.len > 0 && (end = memchr(data.data, '\n', data.len)) != NULL) {
-        struct bytes line = bytes_of(data.data, (size_t)(end - data.data));
-
-        data = bytes_skip(data, line.len + 1);
-        if (w->line.len > 0 || line.len > KUBE_LONG) {
-            if (!add_to_line(w, line, MOST_LINE)) {
-                fail_line(w);
-                return;
-            }
-            line = buf_bytes(&w->line);
-        }
+    while ((found = kube_line_next(&w->line, &data, KUBE_LONG, MOST_LINE, &line)) == KUBE_LINE_WHOLE) {
         if (line.len > KUBE_LONG) {
             read_beside(w, data);
             return;
         }
         if (!take_line(w, line))
             return;
-        w->line.len = 0;
-        if (w->charged > ROOM)
-            release_line(w);
+        kube_line_over(&w->line);
     }
-    if (data.len > 0 && !add_to_line(w, data, MOST_LINE))
+    if (found == KUBE_LINE_LARGE)
         fail_line(w);
 }
 
@@ -411,7 +372,7 @@ static void end_watch(struct kube_watch *w)
 
     kube_request_over(&w->request);
     w->failures = good ? 0 : w->failures + 1;
-    release_line(w);
+    kube_line_release(&w->line);
     rest(w);
 }
 
@@ -439,7 +400,7 @@ static void on_body(struct http_call *call, struct bytes data)
     struct kube_watch *w = container_of(call, struct kube_watch, request.call);
 
     if (call->status != 200) /* why not */
-        (void)add_to_line(w, data, MOST_STATUS);
+        (void)kube_line_add(&w->line, data, MOST_STATUS);
     else if (!kube_reading_is_busy(w->reading))
         take_data(w, data);
     else if (w->late.len + data.len > MOST_LATE)
@@ -466,7 +427,7 @@ static void on_watched(struct http_call *call, const struct http_response *a)
     if (a->failure == HTTP_ANSWERED && a->status == 410) {
         list_later(w);
     } else if (good && a->failure != HTTP_ANSWERED) { /* it breaks now and then */
-        release_line(w);
+        kube_line_release(&w->line);
         rest(w);
     } else {
         fail_status(w, a);
@@ -505,6 +466,7 @@ struct kube_watch *kube_watch_new(const struct kube_watch_options *o)
     random_seed(&w->random);
     kube_store_init(&w->store, o->budget);
     w->store.told = o->told;
+    w->line.budget = o->budget;
     w->reading = kube_reading_new(&(struct kube_reading_options){
         .loop = o->api->node->host->loop,
         .store = &w->store,
@@ -525,7 +487,7 @@ void kube_watch_free(struct kube_watch *w)
     if (w->state == LISTING || w->state == WATCHING)
         kube_request_cancel(&w->request);
     kube_reading_free(w->reading);
-    release_line(w);
+    kube_line_release(&w->line);
     kube_store_free(&w->store);
     buf_free(&w->next);
     buf_free(&w->late);

@@ -173,7 +173,7 @@ START_TEST(a_page_that_would_keep_much_more_than_it_says_is_refused)
     buf_puts(&text, "]}");
     ck_assert(!kube_page_read(buf_bytes(&text), &wide, &page, &err));
     ck_assert_int_eq(err.code, UV_EMSGSIZE);
-    ck_assert_ptr_nonnull(strstr(err.text, "more than 64 MiB"));
+    ck_assert_ptr_nonnull(strstr(err.text, "more than 65536 KiB"));
     ck_assert(page.items.n > 1 && page.size <= KUBE_PAGE_MOST);
     kube_page_free(&page);
     buf_free(&text);

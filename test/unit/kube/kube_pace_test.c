@@ -47,6 +47,19 @@ START_TEST(without_a_limit_nothing_waits_and_odd_numbers_do_no_harm)
 }
 END_TEST
 
+START_TEST(a_slow_rate_with_a_large_burst_lets_that_burst_go_at_once)
+{
+    struct kube_pace p;
+
+    kube_pace_init(&p, 1e-6, 1000000);
+    for (int i = 0; i < 100000; i++)
+        ck_assert_uint_eq(kube_pace_take(&p, S), 0);
+    kube_pace_init(&p, 1e-6, 2);
+    for (int i = 0; i < 100000; i++)
+        ck_assert_uint_ge(kube_pace_take(&p, S), i < 2 ? 0 : S);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("kube_pace");
@@ -57,6 +70,7 @@ int main(void)
     tcase_add_test(tc, a_burst_goes_at_once_and_what_follows_keeps_its_distance);
     tcase_add_test(tc, what_was_not_asked_for_long_is_worth_one_burst);
     tcase_add_test(tc, without_a_limit_nothing_waits_and_odd_numbers_do_no_harm);
+    tcase_add_test(tc, a_slow_rate_with_a_large_burst_lets_that_burst_go_at_once);
     suite_add_tcase(s, tc);
     sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);

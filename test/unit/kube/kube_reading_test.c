@@ -107,6 +107,45 @@ static void read_page(struct buf text)
     ck_assert_ptr_null(text.data);
 }
 
+START_TEST(what_a_thread_may_make_of_a_page_is_charged_before_it_begins)
+{
+    struct buf text = make_page(0, 1000, "", "]}");
+    size_t size = text.len;
+
+    read_page(text);
+    ck_assert_uint_ge(rig.budget.used, 16 * size);
+    ck_assert_uint_le(rig.budget.used, size + KUBE_PAGE_MOST);
+    UNTIL(n_pages == 1);
+    ck_assert_str_eq(fault, "");
+    ck_assert_uint_eq(store.n, 1000);
+    ck_assert_uint_lt(rig.budget.used, 6u << 20);
+}
+END_TEST
+
+START_TEST(a_page_is_not_read_without_room_for_what_comes_of_it)
+{
+    struct buf text = make_page(0, 1000, "", "]}");
+
+    budget_set_limit(&rig.budget, text.len + 3 * text.len);
+    read_page(text);
+    UNTIL(n_pages == 1);
+    ck_assert_ptr_nonnull(strstr(fault, "no room in the memory budget"));
+    ck_assert_uint_eq(store.n, 0);
+}
+END_TEST
+
+START_TEST(a_page_that_comes_to_more_than_there_is_room_for_is_refused)
+{
+    struct buf text = make_page(0, 1000, "", "]}"); /* 4 KiB each */
+
+    budget_set_limit(&rig.budget, text.len + (10u << 20));
+    read_page(text);
+    UNTIL(n_pages == 1);
+    ck_assert_ptr_nonnull(strstr(fault, "that the memory budget has room for"));
+    ck_assert_uint_le(rig.budget.peak, text.len + (10u << 20));
+}
+END_TEST
+
 START_TEST(a_long_page_is_read_beside_the_loop_and_taken_over_several_turns)
 {
     uint64_t most;
@@ -210,6 +249,9 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, what_a_thread_may_make_of_a_page_is_charged_before_it_begins);
+    tcase_add_test(tc, a_page_is_not_read_without_room_for_what_comes_of_it);
+    tcase_add_test(tc, a_page_that_comes_to_more_than_there_is_room_for_is_refused);
     tcase_add_test(tc, a_long_page_is_read_beside_the_loop_and_taken_over_several_turns);
     tcase_add_test(tc, a_short_page_is_there_at_once_and_the_last_one_ends_the_listing);
     tcase_add_test(tc, of_half_a_page_its_front_is_taken_and_nobody_has_gone);
