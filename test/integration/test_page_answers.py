@@ -145,7 +145,7 @@ def test_a_peer_speaks_another_protocol(otelcd):
         send_logs(d, 9)
         s, _ = peer.accept()
         s.recv(4096)
-        s.sendall(b"220 mail.example.test ready\r\n\r\n")
+        s.sendall(b"220 mail.example.test ready\r\n")
         text = wait_page(d, "failing for")
         s.close()
     assert "answer is not HTTP/1.1" in text and "What to do: take the port of OTLP over HTTP (4318)" in text

@@ -45,11 +45,20 @@ static enum http1_framing framing_of(const struct http1_head *h)
     return h->content_length > 0 ? HTTP1_LENGTH : HTTP1_UNTIL_CLOSE;
 }
 
+/* Can what has come go on as a status line? Who speaks another protocol may never come to the end of a head. */
+static bool may_be_answer(struct bytes head)
+{
+    static const struct bytes begin = BYTES_LIT("HTTP/1.");
+    size_t n = head.len < begin.len ? head.len : begin.len;
+
+    return n == 0 || memcmp(head.data, begin.data, n) == 0;
+}
+
 /* -1: broken. 0: the head goes on. Else its length. */
 static ssize_t read_head(struct response_reader *a)
 {
     struct http1_fault fault;
-    ssize_t len = http1_scan(&a->scan, buf_bytes(&a->head_bytes));
+    ssize_t len = may_be_answer(buf_bytes(&a->head_bytes)) ? http1_scan(&a->scan, buf_bytes(&a->head_bytes)) : -1;
 
     if (len <= 0)
         return len < 0 || a->head_bytes.len > HEAD_MAX ? -1 : 0;

@@ -431,7 +431,9 @@ END_TEST
 START_TEST(what_is_no_http_breaks_the_call)
 {
     static const char *const answers[] = {
-        "220 smtp.example ESMTP\r\n\r\n",
+        "220 smtp.example ESMTP\r\n",
+        "SSH-2.0-OpenSSH_9.2p1\r\n", /* and waits for ours */
+        "HTTP/2",
         "HTTP/1.1 200 OK\n\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
