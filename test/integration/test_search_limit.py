@@ -13,6 +13,7 @@ processors:
   attributes: {actions: [{action: delete, pattern: "(a|b|c|d){100}[a-z]{200}x"}, {key: long, action: extract, pattern: "(?P<out>(?:a|b|c|d){100}[a-z]{200})x"}]}
   attributes/included: {include: {match_type: regexp, log_bodies: ["(a|b|c|d){100}[a-z]{200}x"]}, actions: [{key: mark, action: insert, value: in}]}
   filter: {logs: {exclude: {match_type: regexp, bodies: ["(a|b|c|d){100}[a-z]{200}x"]}}}
+  metrics_transform: {transforms: [{include: "(a|b|c|d){100}[a-z]{200}x", match_type: regexp, action: update, new_name: renamed}]}
   resource: {attributes: [{action: hash, pattern: "(a|b|c|d){100}[a-z]{200}x"}]}
   tail_sampling:
     decision_wait: 100ms
@@ -25,7 +26,7 @@ exporters:
 service:
   pipelines:
     logs: {receivers: [otlp], processors: [filter, attributes/included, redaction], exporters: [file]}
-    metrics: {receivers: [otlp], processors: [resource, attributes], exporters: [file]}
+    metrics: {receivers: [otlp], processors: [metrics_transform, resource, attributes], exporters: [file]}
     traces: {receivers: [otlp], processors: [tail_sampling], exporters: [nop]}
 """
 LONG = "a" * 300_000  # searched for the pattern, it may take more than an item has
@@ -50,10 +51,10 @@ def test_what_patterns_had_no_steps_left_for_is_masked_deleted_and_hashed_and_co
     resource = {"attributes": [pair(LONG, "secret"), pair("near", "secret too")]}
     send(d, "logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": LONG}, "attributes": [pair("short", "x"), pair("long", LONG)]}]}]}]})
     point = {"asInt": "1", "timeUnixNano": "1700000000000000000", "attributes": [pair(LONG, "secret"), pair("long", "none")]}
-    send(d, "metrics", {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [{"name": "m", "gauge": {"dataPoints": [point]}}]}]}]})
+    send(d, "metrics", {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [{"name": LONG, "gauge": {"dataPoints": [point]}}]}]}]})
     span = {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "s", "attributes": [pair("long", LONG)]}
     send(d, "traces", {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
-    for processor in ("redaction", "attributes", "attributes/included", "filter", "resource"):
+    for processor in ("redaction", "attributes", "attributes/included", "filter", "resource", "metrics_transform"):
         counted(d, processor)
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcol_processor_tail_sampling_sampling_policy_evaluation_error")) == 1)
     assert d.stop() == 0
@@ -62,3 +63,4 @@ def test_what_patterns_had_no_steps_left_for_is_masked_deleted_and_hashed_and_co
     (metric,) = (line for line in lines if "resourceMetrics" in line)
     assert log["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["attributes"] == [pair(key, "****") for key in ("short", "long", "mark")]
     assert "secret" not in json.dumps(metric) and not metric["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["gauge"]["dataPoints"][0].get("attributes")
+    assert metric["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["name"] == LONG

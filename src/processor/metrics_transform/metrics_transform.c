@@ -6,15 +6,17 @@
  * is put together anew. Points that a transform makes are booked as received, those that it merges or deletes as
  * dropped.
  *
- * What can go wrong: metrics that are to be combined do not fit together; they stay as they are, with a warning. What
- * is made on the way is charged while it grows: when there is no room its sender is to come again, and of what would
- * take most of the budget nothing is made. */
+ * What can go wrong: a name or a label is so long that a pattern may take more steps than an item has; then the
+ * transform does not mean the metric, or its point, which is counted. Metrics that are to be combined do not fit
+ * together; they stay as they are, with a warning. What is made on the way is charged while it grows: when there is no
+ * room its sender is to come again, and of what would take most of the budget nothing is made. */
 #include "base/mem.h"
 #include "otlp/assembly.h"
 #include "otlp/metadata.h"
 #include "pipeline/item_count.h"
 #include "processor/stream/metric_edit.h"
 #include "processor/metrics_transform/transform.h"
+#include "processor/search_limit.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -32,7 +34,7 @@ static const struct option options[] = {
 };
 
 static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, NULL };
+                                                        &item_count_duration, &search_limit_row, NULL };
 
 #define KEPT_MEMORY (256u << 10)
 #define MOST 2u /* what is made of a batch may take this part of the budget */
@@ -56,6 +58,7 @@ struct metrics_transform {
     uint64_t charged;             /* for what is made of the batch */
     bool full, too_large;         /* it is given up: for now, or for good */
     struct item_count items;
+    struct search_limit limit;
 };
 
 /* ---- memory ---- */
@@ -101,28 +104,36 @@ static bool means_name_alone(const struct transform *t, const struct work_metric
     return m->n == 0 && t->config->experimental_match_labels.n == 0;
 }
 
+/* Each metric begins with all steps, for each transform. */
+static bool has_name(struct metrics_transform *p, const struct transform *t, const struct work_metric *m)
+{
+    search_limit_note(&p->limit, &p->work.meter);
+    regex_meter_begin(&p->work.meter);
+    return m->data != 0 && transform_has_name(t, &p->work, m->name);
+}
+
 /* Of the metric, a copy with the points that are meant; NULL: none is. */
 static struct work_metric *copy_matched(struct metrics_transform *p, const struct transform *t, struct work_metric *m)
 {
     struct work_metric *copy;
 
-    if (m->data == 0 || !transform_has_name(t, m->name))
+    if (!has_name(p, t, m))
         return NULL;
     work_metric_open(&p->work, m);
     copy = work_metric_copy(&p->work, m);
     for (size_t i = 0; i < m->n; i++)
-        if (transform_has_point(t, m->points[i]))
+        if (transform_has_point(t, &p->work, m->points[i]))
             work_metric_add(&p->work, copy, work_point_copy(&p->work, m->points[i]));
     return copy->n > 0 || means_name_alone(t, m) ? copy : NULL;
 }
 
 static bool is_meant(struct metrics_transform *p, const struct transform *t, struct work_metric *m)
 {
-    if (m->data == 0 || !transform_has_name(t, m->name))
+    if (!has_name(p, t, m))
         return false;
     work_metric_open(&p->work, m);
     for (size_t i = 0; i < m->n; i++)
-        if (transform_has_point(t, m->points[i]))
+        if (transform_has_point(t, &p->work, m->points[i]))
             return true;
     return means_name_alone(t, m);
 }
@@ -203,7 +214,7 @@ static void add_groups(struct metrics_transform *p, const struct transform *t, s
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
 
-    if (t->name == NULL || !regex_find(t->name, m->name, found))
+    if (t->name == NULL || !regex_meter_find(&p->work.meter, t->name, m->name, 0, found))
         return;
     for (unsigned i = 1; i <= regex_groups(t->name); i++) {
         const char *called = regex_group_name(t->name, i);
@@ -384,6 +395,8 @@ static void walk_batch(struct metrics_transform *p, const struct batch *batch)
         while (charge_work(p) && message_next(&r, OTLP_REQUEST_RESOURCES, &p->resource))
             take_resource(p);
     }
+    search_limit_note(&p->limit, &p->work.meter);
+    regex_meter_begin(&p->work.meter);
     charge_work(p);
     for (size_t i = 0; i < p->grouped.n; i++)
         assembly_join(&p->assembly, p->assembly.root, p->grouped.v[i]);
@@ -466,6 +479,7 @@ static int create(struct node *node, const void *config, struct error *err)
     p->work.version = node->host->version;
     assembly_init(&p->assembly);
     item_count_init(&p->items, node);
+    search_limit_init(&p->limit, node);
     return 0;
 }
 

@@ -36,28 +36,30 @@ void transform_free(struct transform *t)
     regex_free(t->name);
 }
 
-bool transform_has_name(const struct transform *t, struct bytes name)
+bool transform_has_name(const struct transform *t, struct work *w, struct bytes name)
 {
-    return t->name != NULL ? regex_search(t->name, name) : bytes_is(name, t->config->include);
+    return t->name != NULL ? regex_meter_search(&w->meter, t->name, name) : bytes_is(name, t->config->include);
 }
 
-static bool has_label(const struct transform *t, size_t i, struct bytes text)
+static bool has_label(const struct transform *t, struct regex_meter *m, size_t i, struct bytes text)
 {
-    return t->labels != NULL ? regex_search(t->labels[i], text)
+    return t->labels != NULL ? regex_meter_search(m, t->labels[i], text)
                              : bytes_is(text, t->config->experimental_match_labels.v[i].value);
 }
 
-bool transform_has_point(const struct transform *t, const struct work_point *p)
+bool transform_has_point(const struct transform *t, struct work *w, const struct work_point *p)
 {
     const struct string_map *labels = &t->config->experimental_match_labels;
+    struct regex_meter meter = { 0 };
+    bool has = true;
 
-    for (size_t i = 0; i < labels->n; i++) {
+    for (size_t i = 0; i < labels->n && has; i++) {
         const struct attribute_pair *a = work_point_find(p, bytes_str(labels->v[i].key));
 
-        if (!has_label(t, i, a != NULL ? work_text(a->value) : bytes_of("", 0)))
-            return false;
+        has = has_label(t, &meter, i, a != NULL ? work_text(a->value) : bytes_of("", 0));
     }
-    return true;
+    w->meter.over |= meter.over;
+    return has;
 }
 
 /* ---- names ---- */
@@ -70,7 +72,7 @@ static struct bytes expand_name(const struct transform *t, struct work *w, struc
 
     if (t->name == NULL)
         return bytes_str(t->config->new_name);
-    if (!regex_find(t->name, name, found))
+    if (!regex_meter_find(&w->meter, t->name, name, 0, found))
         return bytes_of("", 0);
     w->scratch.len = 0;
     regex_expand(t->name, bytes_str(t->config->new_name), found, &w->scratch);
@@ -293,7 +295,7 @@ static void apply_to_points(const struct transform *t, const struct operation_co
     for (size_t i = 0; i < m->n; i++) {
         struct work_point *p = m->points[i];
 
-        if (!transform_has_point(t, p))
+        if (!transform_has_point(t, w, p))
             continue;
         if (op->action == OPERATION_UPDATE_LABEL)
             update_label(op, w, p);
@@ -326,10 +328,10 @@ static void apply_to_all(const struct operation_config *op, struct work *w, stru
     }
 }
 
-static bool means_all(const struct transform *t, const struct work_metric *m)
+static bool means_all(const struct transform *t, struct work *w, const struct work_metric *m)
 {
     for (size_t i = 0; i < m->n; i++)
-        if (!transform_has_point(t, m->points[i]))
+        if (!transform_has_point(t, w, m->points[i]))
             return false;
     return true;
 }
@@ -337,7 +339,7 @@ static bool means_all(const struct transform *t, const struct work_metric *m)
 bool transform_apply(const struct transform *t, struct work *w, struct work_metric *m)
 {
     const struct operation_config *ops = t->config->operations.v;
-    bool whole = t->config->action != ACTION_UPDATE || means_all(t, m);
+    bool whole = t->config->action != ACTION_UPDATE || means_all(t, w, m);
     size_t had = m->n;
 
     if (whole && t->config->new_name[0] != '\0' && t->config->action != ACTION_COMBINE) {

@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
-#include "codec/regex.h"
+#include "codec/regex_steps.h"
 #include "config/option.h"
 #include "otlp/assembly.h"
 #include "otlp/digest.h"
@@ -90,6 +90,7 @@ struct work_metric {
 };
 
 struct work {
+    struct regex_meter meter; /* of the metric at hand; the sum of its points is no item, but each of them */
     struct arena arena;
     struct buf scratch;
     uint64_t made, merged, deleted; /* data points */
@@ -106,8 +107,9 @@ struct transform {
 
 void transform_init(struct transform *t, const struct transform_config *c);
 void transform_free(struct transform *t);
-bool transform_has_name(const struct transform *t, struct bytes name);
-bool transform_has_point(const struct transform *t, const struct work_point *p);
+/* Without steps for the pattern it has not, and the work's meter is over. */
+bool transform_has_name(const struct transform *t, struct work *w, struct bytes name);
+bool transform_has_point(const struct transform *t, struct work *w, const struct work_point *p);
 
 struct bytes work_keep(struct work *w, struct bytes b);
 /* The fields of a resource's or scope's container, but for what is in it. */

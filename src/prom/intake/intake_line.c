@@ -251,6 +251,11 @@ static enum line_outcome place_sample(struct take *t, const struct sample *s, bo
     join_parts(t, s, to);
     labels_add_target(t, t->in->rules->honor_labels);
     if (!relabel_run(t->in->rules->relabel, &t->labels) || t->labels.list.n == 0) {
+        if (relabel_is_over(t->in->rules->relabel)) {
+            fail_take(t, "a line has labels too long for the patterns of metric_relabel_configs: set "
+                         "label_value_length_limit, or shorten the patterns");
+            return LINE_FAULT;
+        }
         to->role = LINE_DROPPED;
         return known || series_limit_fill(&t->in->store->limit) < 1 ? LINE_MADE : LINE_LEFT;
     }

@@ -6,7 +6,7 @@
  * Nothing can go wrong at run time: a name that is none leaves the labels as they are, as in Prometheus. */
 #include "prom/relabel/relabel_inside.h"
 
-#include "codec/regex.h"
+#include "codec/regex_steps.h"
 #include "codec/utf8.h"
 #include "ottl/function/letters.h"
 #include "prom/model/name.h"
@@ -28,6 +28,7 @@ struct relabel {
     size_t n;
     bool utf8;
     struct buf value, target, result; /* scratch */
+    struct regex_meter meter;         /* of the set at hand */
 };
 
 struct regex *relabel_regex(const char *pattern, struct error *err)
@@ -89,9 +90,9 @@ static struct bytes join_sources(struct relabel *r, const struct relabel_config 
     return buf_bytes(&r->value);
 }
 
-static bool matches(const struct rule *rule, struct bytes value)
+static bool matches(struct relabel *r, const struct rule *rule, struct bytes value)
 {
-    return rule->all || regex_search(rule->regex, value);
+    return rule->all || regex_meter_search(&r->meter, rule->regex, value);
 }
 
 static bool is_label_name(const struct relabel *r, struct bytes name)
@@ -110,7 +111,7 @@ static void replace_label(struct relabel *r, const struct rule *rule, struct byt
     const struct relabel_config *c = rule->config;
     struct bytes found[REGEX_MAX_GROUPS + 1] = { value, value }; /* what the default one finds */
 
-    if (!rule->all && !(rule->fixed ? regex_search(rule->regex, value) : regex_find(rule->regex, value, found)))
+    if (!rule->all && !regex_meter_find(&r->meter, rule->regex, value, 0, rule->fixed ? NULL : found))
         return;
     expand_text(rule, c->target_label, found, &r->target);
     if (!is_label_name(r, buf_bytes(&r->target)))
@@ -146,7 +147,7 @@ static void map_labels(struct relabel *r, const struct rule *rule, struct label_
         memcpy(before, labels->list.v, n * sizeof(*before));
     for (size_t i = 0; i < n; i++) {
         found[0] = found[1] = before[i].name;
-        if (!rule->all && !regex_find(rule->regex, before[i].name, found))
+        if (!rule->all && !regex_meter_find(&r->meter, rule->regex, before[i].name, 0, found))
             continue;
         expand_text(rule, rule->config->replacement, found, &r->result);
         if (r->result.len > 0)
@@ -154,14 +155,22 @@ static void map_labels(struct relabel *r, const struct rule *rule, struct label_
     }
 }
 
+/* A rule at work. */
+struct filtering {
+    struct relabel *of;
+    const struct rule *rule;
+};
+
 static bool name_matches(void *arg, const struct label_pair *l)
 {
-    return matches(arg, l->name);
+    const struct filtering *f = arg;
+
+    return matches(f->of, f->rule, l->name);
 }
 
 static bool name_differs(void *arg, const struct label_pair *l)
 {
-    return !matches(arg, l->name);
+    return !name_matches(arg, l);
 }
 
 static void put_case(struct relabel *r, const struct relabel_config *c, struct bytes value, struct label_set *labels)
@@ -178,12 +187,13 @@ static bool apply_rule(struct relabel *r, struct rule *rule, struct label_set *l
 {
     const struct relabel_config *c = rule->config;
     struct bytes value = join_sources(r, c, labels);
+    struct filtering filtering = { r, rule };
 
     switch ((enum relabel_action)c->action) {
     case RELABEL_KEEP:
-        return matches(rule, value);
+        return matches(r, rule, value);
     case RELABEL_DROP:
-        return !matches(rule, value);
+        return !matches(r, rule, value);
     case RELABEL_KEEPEQUAL:
         return bytes_equal(value, label_set_get(labels, bytes_str(c->target_label)));
     case RELABEL_DROPEQUAL:
@@ -198,10 +208,10 @@ static bool apply_rule(struct relabel *r, struct rule *rule, struct label_set *l
         map_labels(r, rule, labels);
         break;
     case RELABEL_LABELDROP:
-        label_set_filter(labels, name_matches, rule);
+        label_set_filter(labels, name_matches, &filtering);
         break;
     case RELABEL_LABELKEEP:
-        label_set_filter(labels, name_differs, rule);
+        label_set_filter(labels, name_differs, &filtering);
         break;
     case RELABEL_LOWERCASE:
     case RELABEL_UPPERCASE:
@@ -213,8 +223,16 @@ static bool apply_rule(struct relabel *r, struct rule *rule, struct label_set *l
 
 bool relabel_run(struct relabel *r, struct label_set *labels)
 {
-    for (size_t i = 0; r != NULL && i < r->n; i++)
-        if (!apply_rule(r, &r->rules[i], labels))
+    if (r == NULL)
+        return true;
+    regex_meter_begin(&r->meter);
+    for (size_t i = 0; i < r->n; i++)
+        if (!apply_rule(r, &r->rules[i], labels) || r->meter.over)
             return false;
     return true;
+}
+
+bool relabel_is_over(const struct relabel *r)
+{
+    return r != NULL && r->meter.over;
 }

@@ -43,8 +43,12 @@ struct relabel;
 struct relabel *relabel_new(const struct option_list *rules, bool utf8);
 void relabel_free(struct relabel *r);
 
-/* Apply the rules in order. False: a rule has dropped it, and what is in the set is nothing. What rules make is copied
- * into the set's memory. Subjects are valid UTF-8. */
+/* Apply the rules in order. False: a rule has dropped it, or relabel_is_over(), and what is in the set is nothing. What
+ * rules make is copied into the set's memory. Subjects are valid UTF-8. */
 bool relabel_run(struct relabel *r, struct label_set *labels);
+
+/* The labels are so long that the patterns had no steps left for them in the last run (codec/regex_steps.h): nobody
+ * knows whether they are to stay. */
+bool relabel_is_over(const struct relabel *r); /* NULL is not */
 
 #endif

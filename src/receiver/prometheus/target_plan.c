@@ -202,8 +202,12 @@ enum plan_verdict target_plan_make(struct target_plan *p, const struct scrape_jo
     put_defaults(job, discovered);
     for (size_t i = 0; i < discovered->list.n; i++)
         label_set_copy(&p->labels, discovered->list.v[i].name, discovered->list.v[i].value);
-    if (!relabel_run(job->target_rules, &p->labels) || !has_public_label(p))
-        return PLAN_DROPPED;
+    if (!relabel_run(job->target_rules, &p->labels) || !has_public_label(p)) {
+        if (!relabel_is_over(job->target_rules))
+            return PLAN_DROPPED;
+        error_set(err, UV_E2BIG, "its labels are too long for the patterns of relabel_configs");
+        return PLAN_BROKEN;
+    }
     if (!check_labels(p, err))
         return PLAN_BROKEN;
     label_set_filter(&p->labels, is_meta, NULL);

@@ -266,6 +266,33 @@ START_TEST(a_series_goes_on_where_a_label_that_is_dropped_changes)
 }
 END_TEST
 
+START_TEST(a_label_that_is_too_long_for_the_patterns_fails_the_page)
+{
+    struct relabel_config keep = { .source_labels = { (const char *[]){ "k" }, 1 },
+                                   .separator = ";",
+                                   .regex = "(a|b|c|d){100}[a-z]{200}x",
+                                   .target_label = "",
+                                   .replacement = "$1",
+                                   .action = RELABEL_DROP };
+    struct option_list rules = { .v = &keep, .n = 1 };
+    struct relabel *relabel = relabel_new(&rules, true);
+    struct buf page = { 0 };
+
+    r.rules.relabel = relabel;
+    TEXT("a{k=\"v\"} 1\n", "a{k=v} 1\n");
+    buf_puts(&page, "a{k=\"v\"} 2\nb{k=\"");
+    while (page.len < 300000)
+        buf_putc(&page, 'a');
+    buf_puts(&page, "\"} 1\n");
+    TEXT(buf_cstr(&page), "a{k=v} ended\n");
+    BAD("too long for the patterns of metric_relabel_configs");
+    buf_free(&page);
+    intake_rig_close(&r);
+    relabel_free(relabel);
+    intake_rig_init(&r);
+}
+END_TEST
+
 START_TEST(what_a_page_says_of_reports_changes_nothing)
 {
     r.rules.report_more = r.with_reports = true;
@@ -683,6 +710,7 @@ int main(void)
     tcase_add_test(tc, target_info_is_of_the_resource_and_scope_labels_of_the_scope);
     tcase_add_test(tc, a_series_goes_on_where_a_label_that_is_dropped_changes);
     tcase_add_test(tc, what_ends_with_target_info_ends_in_the_resource_that_it_was_of);
+    tcase_add_test(tc, a_label_that_is_too_long_for_the_patterns_fails_the_page);
     tcase_add_test(tc, what_a_page_says_of_reports_changes_nothing);
     tcase_add_test(tc, external_labels_are_on_all_points);
     tcase_add_test(tc, limits_fail_the_page);

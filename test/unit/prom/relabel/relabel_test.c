@@ -217,6 +217,32 @@ START_TEST(the_dot_takes_a_line_end_too)
 }
 END_TEST
 
+START_TEST(a_label_that_is_too_long_for_a_pattern_is_told_and_no_drop)
+{
+    static const char *const actions[] = {
+        "keep", "drop", "replace", "labelmap", "labelkeep", "labeldrop",
+    };
+    static char text[300001], rule[200];
+
+    memset(text, 'a', sizeof(text) - 1);
+    snprintf(rule, sizeof(rule),
+             _i < 3 ? "[{action: %s, source_labels: [l, m], regex: '(a|b|c|d){100}[a-z]{200}x'%s}]"
+                    : "[{action: %s, regex: '(a|b|c|d){100}[a-z]{200}x'%s}]",
+             actions[_i], _i == 2 ? ", target_label: b" : "");
+    for (int is_long = 0; is_long < 2; is_long++) {
+        struct option_list rules = decode_rules(yaml_read(&arena, bytes_str(rule), "f", 1, 1, &faults));
+        struct relabel *r = relabel_new(&rules, true);
+        struct label_set labels = { 0 };
+
+        put(&labels, is_long && _i >= 3 ? text : "l", is_long ? text : "a");
+        ck_assert(relabel_run(r, &labels) == (!is_long && _i > 0));
+        ck_assert(relabel_is_over(r) == is_long);
+        label_set_free(&labels);
+        relabel_free(r);
+    }
+}
+END_TEST
+
 START_TEST(without_rules_all_is_kept)
 {
     struct option_list none = { 0 };
@@ -242,6 +268,7 @@ int main(void)
                         sizeof(refused) / sizeof(*refused));
     tcase_add_loop_test(tc, a_rule_that_prometheus_takes_is_taken, 0, sizeof(taken) / sizeof(*taken));
     tcase_add_test(tc, the_dot_takes_a_line_end_too);
+    tcase_add_loop_test(tc, a_label_that_is_too_long_for_a_pattern_is_told_and_no_drop, 0, 6);
     tcase_add_test(tc, without_rules_all_is_kept);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);
