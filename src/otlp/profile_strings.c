@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The request is gone through once for a number, which most have not; then it is written anew: resources and scopes
  * field by field, profiles and the dictionary as they are. Few numbers may stand for much text, so what is written has
- * a limit; and a text of the dictionary may have no byte, so has the number of those that are remembered. */
+ * a limit; and a text of the dictionary may have no byte, so has the number of those that are remembered: both by the
+ * length of the request, so that it is known before what this may take. */
 #include "otlp/profile_strings.h"
 
 #include "base/vec.h"
@@ -23,15 +24,33 @@ enum {
     VALUE_STRINDEX = 8,
 };
 
-#define STRINGS_MOST (1u << 20) /* numbers from here on stay */
+#define STRINGS_LEAST 65536u /* so many are remembered of any request */
+#define STRING_BYTES 16u     /* of a longer one, one for so many bytes */
+#define GROWTH_LEAST 65536u
 
 struct resolving {
     VEC(struct bytes) strings; /* empty: it is only asked whether there are numbers */
-    size_t n_strings;
+    size_t n_strings, most_strings;
     struct buf *out;
     size_t most;
     bool found;
 };
+
+static size_t most_strings(uint64_t len)
+{
+    return len / STRING_BYTES > STRINGS_LEAST ? (size_t)(len / STRING_BYTES) : STRINGS_LEAST;
+}
+
+static uint64_t most_bytes(uint64_t len)
+{
+    return 2 * len + GROWTH_LEAST;
+}
+
+/* Buffers grow by doubling. */
+uint64_t profile_strings_memory(uint64_t len)
+{
+    return 2 * most_strings(len) * sizeof(struct bytes) + 3 * most_bytes(len);
+}
 
 static void copy_field(struct resolving *r, const struct pb_field *f, const uint8_t *end)
 {
@@ -148,7 +167,7 @@ static void read_strings(struct resolving *r, struct bytes request, bool remembe
         if (f.number != PROFILES_DICTIONARY || f.wire != PB_LEN)
             continue;
         dictionary = pb_reader(f.bytes);
-        for (struct pb_field s; r->n_strings < STRINGS_MOST && pb_next(&dictionary, &s);) {
+        for (struct pb_field s; r->n_strings < r->most_strings && pb_next(&dictionary, &s);) {
             if (s.number != DICTIONARY_STRINGS || s.wire != PB_LEN)
                 continue;
             r->n_strings++;
@@ -162,7 +181,7 @@ static void read_strings(struct resolving *r, struct bytes request, bool remembe
 static bool has_numbers(struct bytes request, size_t most)
 {
     struct buf scratch = { 0 };
-    struct resolving r = { .out = &scratch, .most = most };
+    struct resolving r = { .out = &scratch, .most = most, .most_strings = most_strings(request.len) };
     struct pb_reader whole = pb_reader(request);
 
     read_strings(&r, request, false);
@@ -182,9 +201,11 @@ static bool has_numbers(struct bytes request, size_t most)
 
 bool profile_strings_resolve(struct bytes request, size_t most, struct buf *out)
 {
-    struct resolving r = { .out = out, .most = most };
+    struct resolving r = { .out = out, .most = most, .most_strings = most_strings(request.len) };
     struct pb_reader reader = pb_reader(request);
 
+    if (r.most > most_bytes(request.len))
+        r.most = most = (size_t)most_bytes(request.len);
     if (!has_numbers(request, most))
         return false;
     read_strings(&r, request, true);

@@ -8,8 +8,11 @@
 #include "base/buf.h"
 
 /* Append the request, which is a valid one of profiles, with texts for numbers. False: there are no numbers in it, or
- * it would be longer than `most` bytes; then it is to stay as it is. A number that the dictionary has not stays, and
- * so does one beyond its first million texts. */
+ * it would be longer than `most` bytes, or than 64 KiB and twice what it is; then it is to stay as it is. A number that
+ * the dictionary has not stays, and so does one beyond its first 65536 texts, or one for 16 bytes of the request. */
 bool profile_strings_resolve(struct bytes request, size_t most, struct buf *out);
+
+/* Bytes that this takes at most for a request of so many, and the copy of what it has made. */
+uint64_t profile_strings_memory(uint64_t len);
 
 #endif

@@ -27,6 +27,7 @@
 #define KEPT 256u                  /* texts that are remembered ... */
 #define KEPT_BYTES 1024u           /* ... none of them longer */
 #define PARTS 5u                   /* a name, and up to four numbers of a version */
+#define SCRATCH_BYTES (16u << 10)  /* of a buffer that stays from one look to the next */
 
 struct rule {
     const char *pattern;
@@ -290,11 +291,41 @@ static uint64_t steps_to_look(const struct user_agents *u, struct bytes text)
     return 1 + (u->programs.v.n + u->systems.v.n) * (1 + text.len / 64) / 8;
 }
 
+static void shrink_buffer(struct buf *b)
+{
+    if (b->cap > SCRATCH_BYTES)
+        buf_free(b);
+}
+
+/* What a long text has left: the scratch, and what it came to. */
+static void shrink_buffers(struct user_agents *u)
+{
+    shrink_buffer(&u->lower);
+    for (unsigned i = 0; i < PARTS; i++)
+        shrink_buffer(&u->parts[i]);
+    for (unsigned i = 0; i < 2; i++) {
+        shrink_buffer(&u->last.program[i]);
+        shrink_buffer(&u->last.system[i]);
+    }
+}
+
+uint64_t user_agents_scratch(const struct user_agents *u)
+{
+    uint64_t sum = u->lower.cap;
+
+    for (unsigned i = 0; i < PARTS; i++)
+        sum += u->parts[i].cap;
+    for (unsigned i = 0; i < 2; i++)
+        sum += u->last.program[i].cap + u->last.system[i].cap;
+    return sum;
+}
+
 bool user_agents_find(struct user_agents *u, struct bytes text, struct user_agents_payer payer,
                       struct user_agent *found)
 {
     struct kept *k = text.len <= KEPT_BYTES ? &u->kept[bytes_hash(text) % KEPT] : &u->last;
 
+    shrink_buffers(u);
     if (k == &u->last || k->text.len == 0 || !bytes_equal(buf_bytes(&k->text), text)) {
         k->text.len = 0;
         u->looks++;

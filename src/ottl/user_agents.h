@@ -34,4 +34,7 @@ struct user_agents *user_agents_open(const char *path, struct error *err);
 bool user_agents_find(struct user_agents *u, struct bytes text, struct user_agents_payer payer,
                       struct user_agent *found);
 
+/* Bytes of the buffers that looks write into: of a long text no longer than until the next look. */
+uint64_t user_agents_scratch(const struct user_agents *u);
+
 #endif

@@ -61,6 +61,9 @@ void routing_key_end(struct routing_key *k)
     if (k->traces.slots != NULL)
         table_free(&k->traces);
     arena_reset(&k->memory);
+    if (k->charged > 0)
+        budget_give(k->budget, k->charged);
+    k->charged = 0;
 }
 
 void routing_key_free(struct routing_key *k)
@@ -271,8 +274,12 @@ static const struct trace_owner *find_known(const struct routing_key *k, const s
 
 static void keep_trace(struct routing_key *k, const struct trace_key *key, uint16_t owner)
 {
-    struct trace_owner *t = arena_alloc(&k->memory, sizeof(*t));
+    struct trace_owner *t;
 
+    if (!budget_take(k->budget, sizeof(*t)))
+        return; /* as where it is too crowded */
+    k->charged += sizeof(*t);
+    t = arena_alloc(&k->memory, sizeof(*t));
     *t = (struct trace_owner){ *key, owner };
     if (k->traces.slots == NULL)
         table_init(&k->traces, trace_hash, k->budget);

@@ -47,6 +47,7 @@ struct routing_key {
     bool by_resource;                  /* ROUTE_ATTRIBUTES: the resource has all of them */
     struct table traces;               /* of this batch, whose first span of a scope has chosen for all of it there */
     struct arena memory;               /* theirs */
+    uint64_t charged;                  /* for it */
     uint16_t owner;
     uint64_t resource_identity, scope_identity, metric_identity;
     uint8_t trace_id[16];

@@ -8,6 +8,8 @@
  * the job has ended. */
 #include "receiver/kafka/kafka_receiver.h"
 
+#include "otlp/profile_strings.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +114,8 @@ bool kafka_large_begin(struct kafka_receiver *r, const struct kafka_value *v, st
     uint64_t charge = v->bytes.len + sizeof(struct block);
     struct kafka_large *g;
 
+    if (v->signal == SIGNAL_PROFILES)
+        charge += profile_strings_memory(v->bytes.len);
     if (!budget_take(budget, charge)) {
         *need = charge;
         return false;

@@ -266,13 +266,15 @@ static size_t first_limit(const struct otlp_call *call)
     return call->coding == CODING_IDENTITY || usual > call->body.limit ? call->body.limit : usual;
 }
 
-/* What it allocates at most: the inflated text, and for JSON its wire form twice (which is shorter than the text). */
+/* What it allocates at most: the inflated text, for JSON its wire form twice (which is shorter than the text), and what
+ * texts for numbers take. */
 static uint64_t charge_of(const struct otlp_call *call, size_t limit)
 {
     bool coded = call->coding != CODING_IDENTITY;
     uint64_t text = coded ? limit : call->body.len;
 
-    return (coded ? text : 0) + (call->json ? 2 * text : 0);
+    return (coded ? text : 0) + (call->json ? 2 * text : 0) +
+           (call->signal == SIGNAL_PROFILES ? profile_strings_memory(text) : 0);
 }
 
 static void begin_job(struct otlp_call *call)

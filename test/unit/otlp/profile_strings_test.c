@@ -109,8 +109,8 @@ START_TEST(a_request_that_would_become_too_long_stays)
     ck_assert(!profile_strings_resolve(buf_bytes(&wire), 1 << 20, &out));
     ck_assert_uint_lt(out.len, 2 << 20);
     out.len = 0;
-    ck_assert(profile_strings_resolve(buf_bytes(&wire), 16 << 20, &out));
-    ck_assert_uint_gt(out.len, 10000000);
+    ck_assert(!profile_strings_resolve(buf_bytes(&wire), 16 << 20, &out)); /* far more than it was */
+    ck_assert_uint_le(out.cap, profile_strings_memory(wire.len));
     buf_free(&json);
     buf_free(&wire);
     buf_free(&out);
@@ -134,10 +134,10 @@ static struct buf wire_of_many(unsigned key, unsigned texts)
     return wire;
 }
 
-START_TEST(of_a_dictionary_of_empty_texts_a_million_are_remembered)
+START_TEST(of_a_dictionary_of_empty_texts_some_are_remembered)
 {
-    struct buf first = wire_of_many(1, (1 << 20) + 2), behind = wire_of_many(1 << 20, (1 << 20) + 2), out = { 0 };
-    struct buf last = wire_of_many((1 << 20) - 1, (1 << 20) + 2);
+    struct buf first = wire_of_many(1, 200000), behind = wire_of_many(1 << 16, 200000), out = { 0 };
+    struct buf last = wire_of_many((1 << 16) - 1, 200000);
 
     ck_assert(profile_strings_resolve(buf_bytes(&first), 16 << 20, &out));
     ck_assert(profile_strings_resolve(buf_bytes(&last), 16 << 20, &out));
@@ -160,7 +160,7 @@ int main(void)
     tcase_add_test(tc, numbers_within_lists_and_maps_become_texts);
     tcase_add_test(tc, what_has_no_numbers_stays);
     tcase_add_test(tc, a_request_that_would_become_too_long_stays);
-    tcase_add_test(tc, of_a_dictionary_of_empty_texts_a_million_are_remembered);
+    tcase_add_test(tc, of_a_dictionary_of_empty_texts_some_are_remembered);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);

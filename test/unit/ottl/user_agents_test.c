@@ -125,6 +125,26 @@ START_TEST(a_long_text_is_looked_at_each_time)
 }
 END_TEST
 
+START_TEST(what_a_long_text_needs_is_given_back_with_the_next_look)
+{
+    struct user_agents *u = open_text(rules, NULL);
+    struct user_agent found;
+    struct buf text = { 0 };
+
+    buf_puts(&text, "LOUD Cat 7");
+    while (text.len < 1000000)
+        buf_putc(&text, '7');
+    left = 10000000;
+    ck_assert(user_agents_find(u, buf_bytes(&text), payer, &found));
+    ck_assert_uint_gt(found.name.len, 900000);
+    ck_assert(user_agents_find(u, bytes_str("Cat 8"), payer, &found));
+    ck_assert(bytes_is(found.name, "Cat of 8"));
+    ck_assert_uint_lt(user_agents_scratch(u), 100000);
+    buf_free(&text);
+    user_agents_drop(u);
+}
+END_TEST
+
 START_TEST(past_the_most_compiled_rules_the_oldest_go_and_come_again)
 {
     struct buf text = { 0 };
@@ -204,6 +224,7 @@ int main(void)
     tcase_add_test(tc, the_first_rule_that_gives_a_name_says_what_it_is);
     tcase_add_test(tc, a_text_that_was_seen_costs_nothing_more);
     tcase_add_test(tc, a_long_text_is_looked_at_each_time);
+    tcase_add_test(tc, what_a_long_text_needs_is_given_back_with_the_next_look);
     tcase_add_test(tc, past_the_most_compiled_rules_the_oldest_go_and_come_again);
     tcase_add_test(tc, a_file_that_is_not_there_is_told_with_the_package_to_install);
     tcase_add_test(tc, a_file_that_is_something_else_is_told);

@@ -22,11 +22,13 @@ static struct routing_key key;
 static const char *endpoints[ENDPOINTS];
 static char texts[ENDPOINTS][16];
 static struct buf owners; /* of the items, "12 7 " */
+static uint64_t charged;  /* at most, while a batch was walked through */
 
 static uint32_t choose(void *arg, const struct scatter_item *item)
 {
     uint32_t to = routing_key_choose(arg, item);
 
+    charged = key.charged > charged ? key.charged : charged;
     if (to == SCATTER_DROP)
         buf_puts(&owners, "- ");
     else
@@ -234,6 +236,24 @@ START_TEST(spans_that_a_trace_has_in_one_scope_go_where_the_first_of_them_goes)
 }
 END_TEST
 
+START_TEST(what_is_remembered_of_traces_is_charged_until_the_batch_was_walked_through)
+{
+    static const char *names[] = { "span.name", "a" };
+    const struct strings all = { names, 2 };
+    struct buf json = { 0 };
+
+    buf_puts(&json, "{'resourceSpans':[{'scopeSpans':[{'spans':[");
+    for (int i = 0; i < 1000; i++)
+        buf_printf(&json, "%s{'traceId':'%032d','name':'n'}", i > 0 ? "," : "", i + 1);
+    buf_puts(&json, "]}]}]}");
+    charged = 0;
+    route("attributes", &all, SIGNAL_TRACES, buf_cstr(&json));
+    ck_assert_uint_ge(charged, 1000 * 24);
+    ck_assert_uint_eq(key.charged, 0);
+    buf_free(&json);
+}
+END_TEST
+
 START_TEST(of_logs_what_the_resource_has_stands_before_what_the_scope_has)
 {
     static const char *names[] = { "log.body", "in_scope", "in_resource", "in_record" };
@@ -324,6 +344,7 @@ int main(void)
     tcase_add_test(t, data_points_of_no_service_go_nowhere);
     tcase_add_test(t, attributes_are_looked_for_from_the_resource_to_the_item);
     tcase_add_test(t, spans_that_a_trace_has_in_one_scope_go_where_the_first_of_them_goes);
+    tcase_add_test(t, what_is_remembered_of_traces_is_charged_until_the_batch_was_walked_through);
     tcase_add_test(t, of_logs_what_the_resource_has_stands_before_what_the_scope_has);
     tcase_add_test(t, a_log_has_severity_and_body_to_be_routed_by);
     tcase_add_test(t, a_resource_is_known_by_the_hash_that_go_has_of_it);
