@@ -79,6 +79,10 @@ struct sender_fill sender_fill(const struct sender *s);
 /* Of one that stands for those of other processes: that is what is in it. Its unit stays, and where it is kept. */
 void sender_tell(struct sender *s, const struct sender_fill *fill);
 
+/* One that is nothing but that: sender_fill() is all that may be asked of it. fill->unit outlives it. */
+struct sender *sender_told_new(const struct sender_fill *fill);
+void sender_told_free(struct sender *s); /* NULL is none */
+
 /* For the node of several senders: what its gauges say, of all of them. */
 struct sender_gauges {
     double size, capacity, disk_bytes;

@@ -85,11 +85,13 @@ struct sender_fill sender_fill(const struct sender *s)
     static const char *const units[] = {
         [SIZER_REQUESTS] = "requests", [SIZER_ITEMS] = "items", [SIZER_BYTES] = "bytes"
     };
-    struct amount held = s->store->ops->held(s->store);
-    bool disk = is_disk_bound(s);
+    struct amount held;
+    bool disk;
 
     if (s->told != NULL)
         return *s->told;
+    held = s->store->ops->held(s->store);
+    disk = is_disk_bound(s);
     return (struct sender_fill){
         .size = disk ? held.bytes : sender_size(s),
         .capacity = disk ? s->options.disk.max_bytes : s->options.queue_size,
@@ -100,6 +102,22 @@ struct sender_fill sender_fill(const struct sender *s)
         .bytes = held.bytes,
         .age = age_of(s),
     };
+}
+
+struct sender *sender_told_new(const struct sender_fill *fill)
+{
+    struct sender *s = mem_zalloc(sizeof(*s));
+
+    s->told = mem_alloc(sizeof(*s->told));
+    *s->told = *fill;
+    return s;
+}
+
+void sender_told_free(struct sender *s)
+{
+    if (s != NULL)
+        free(s->told);
+    free(s);
 }
 
 void sender_tell(struct sender *s, const struct sender_fill *fill)

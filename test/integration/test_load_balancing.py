@@ -109,6 +109,9 @@ def test_workers_agree_on_the_ring_and_show_each_member_once(otelcd, peers, tmp_
     wanted = sorted((p.endpoint, "here", "ok" if p != three[0] else "failing") for p in three)
     d.wait_metrics(lambda _: shown() == wanted)
     assert d.metrics().sum("otelcol_loadbalancer_num_backends") == 3
+    d.wait_metrics(lambda _: [m["endpoint"] for m in nodes()[-1]["members"] if m["queue"]["items"]] == [three[0].endpoint])
+    lines = lambda: json.loads(d.http("GET", "/api/v1/status", address=d.scrape_address())[2])["log"]  # noqa: E731
+    d.wait_metrics(lambda _: {n for n in (1, 2) for line in lines() if line["text"].startswith(AWAY + ' {"worker":%d,' % n)} == {1, 2})
     three[0].answer = takes
     all_sent(d)
     ring = Ring([p.endpoint for p in three])

@@ -118,3 +118,20 @@ def test_a_backend_that_is_away_costs_own_telemetry_alone(otelcd, unused_port):
     assert d.ledger("pipeline", "traces")["delivered"] == 20
     d.close_clients()
     assert d.stop() == 0
+
+
+def test_what_a_killed_worker_had_gathered_of_own_telemetry_is_counted_as_dropped(peer, otelcd):  # noqa: F811
+    p = peer()
+    later = json.dumps([{"batch": {"exporter": to(p), "schedule_delay": 600000}}])
+    own = "metrics: {readers: [%s]}\n    logs: {encoding: json, sampling: {enabled: false}, processors: %s}\n    traces: {processors: %s}"
+    d = otelcd(shared(config(own % (PULL, later, later))), expect=[DIED])
+    connections = [Connection(d) for _ in range(4)]
+    for c in connections:
+        assert c.send(5) == 200
+    d.wait_metrics(lambda m: m.sum("otelcol_receiver_accepted_spans") == 20)  # each has told what it has
+    os.kill(pids(d)[0], signal.SIGKILL)
+    for of_signal in ("logs", "traces"):
+        d.wait_metrics(lambda m, s=of_signal: m.sum("otelcd_telemetry_dropped_items", signal=s) > 0)
+    assert d.metrics().sum("otelcd_telemetry_dropped_items", signal="traces") == 2
+    d.close_clients()
+    assert d.stop() == 0

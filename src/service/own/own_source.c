@@ -259,6 +259,13 @@ void own_take(struct own_node *n, struct message *scope, struct bytes item)
 
 /* --- life --- */
 
+uint64_t own_source_waiting(const struct node *node)
+{
+    const struct own_node *n = container_of_const(node, struct own_node, node);
+
+    return n->items + (n->is_out ? n->sent_items : 0);
+}
+
 struct metric *own_source_dropped(struct metrics *metrics, enum signal signal)
 {
     const struct metric_label label = { "signal", signal_table[signal].name };

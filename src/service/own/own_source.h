@@ -21,6 +21,9 @@ struct own_source_config {
 
 extern const struct component own_source;
 
+/* Items of the node, of that component, that have not been sent. */
+uint64_t own_source_waiting(const struct node *node);
+
 /* What was not taken of that signal is counted there. */
 struct metric *own_source_dropped(struct metrics *metrics, enum signal signal);
 

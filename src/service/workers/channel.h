@@ -24,6 +24,7 @@ enum channel_kind {
     CHANNEL_TOLD,       /* file: its numbers */
     CHANNEL_COUNT,      /* number: of its connections */
     CHANNEL_OWN,        /* file: a request of own telemetry; number: its items, other: its signal, text: the exporter */
+    CHANNEL_WARNINGS,   /* file: lines of its log (service/workers/warnings_relay.h) */
     CHANNEL_OPEN,       /* doors: text is the transport, a space, and where to listen */
     CHANNEL_OPENED,     /* to a worker: number is the port, or a negative errno; text the address; with a socket */
     CHANNEL_CLOSE,      /* number: of the door, as CHANNEL_OPENED had it in `other` */

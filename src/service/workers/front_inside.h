@@ -36,6 +36,7 @@ struct front_worker {
     struct turn_task late_task;
     struct buf told;           /* what it told last */
     struct told_process takes; /* of that */
+    struct own_waiting own;    /* of its own telemetry */
     bool gone;                 /* of the one before, which has died; its successor has not told anything yet */
     bool asked;                /* for its numbers, and has not answered */
     bool due;                  /* of a reload: it has not been given what the others are on their way to */

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "service/service_inside.h"
+#include "service/workers/warnings_relay.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -81,6 +82,7 @@ static void take_numbers(struct front_worker *w, int file)
     if (channel_unpack(file, &told)) {
         retire_told(w);
         w->told = told;
+        own_waiting_read(&w->own, buf_bytes(&w->told));
     } else {
         buf_free(&told);
     }
@@ -140,8 +142,12 @@ static void sort_message(struct front_worker *w, const struct channel_message *m
         take_numbers(w, file);
         return;
     }
+    if (m->kind == CHANNEL_WARNINGS) {
+        warnings_relay_take(&w->front->service->sink, w->number, file);
+        return;
+    }
     if (m->kind == CHANNEL_OWN) {
-        own_relay_take(&w->front->own, w->front->service, m, file);
+        own_relay_take(&w->front->own, w->front->service, &w->own, m, file);
         return;
     }
     if (file >= 0)
@@ -300,6 +306,7 @@ static void on_death(struct front_worker *w, int64_t code, int number)
     log_error(log_of(w), "A worker has died: it is started again", F_UINT("worker", w->number), F_INT("pid", w->pid),
               F_INT("exit_code", code), F_INT("signal", number));
     w->gone = true;
+    own_waiting_lost(&w->own, w->front->service);
     front_worker_enter(w, WORKER_NONE);
     if (reloading)
         front_reload_answer(w, false, "it has died on the new configuration");
@@ -328,6 +335,8 @@ static void on_process_end(uv_process_t *process, int64_t code, int number)
     if (!w->ran && is_asked_for(number)) /* it was given nothing yet */
         number = 0;
     w->gone = w->gone || number != 0; /* what it held is lost */
+    if (number != 0)
+        own_waiting_lost(&w->own, w->front->service);
     if (w->gone)
         retire_told(w);
     w->exit_code = number != 0 ? EXIT_CODE_FAILED : (int)code;

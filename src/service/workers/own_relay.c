@@ -11,6 +11,7 @@
 #include "service/graph_build.h"
 #include "service/own/own_source.h"
 #include "service/service_inside.h"
+#include "service/workers/told.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +135,13 @@ static void send_on(struct own_relay *relay, struct service *s, struct consumer 
     consumer_send(to, batch, &r->ack);
 }
 
-void own_relay_take(struct own_relay *relay, struct service *s, const struct channel_message *m, int file)
+static void note_arrival(struct own_waiting *w, enum signal signal, uint64_t items)
+{
+    w->items[signal] -= items < w->items[signal] ? items : w->items[signal];
+}
+
+void own_relay_take(struct own_relay *relay, struct service *s, struct own_waiting *waiting,
+                    const struct channel_message *m, int file)
 {
     enum signal signal = m->other == SIGNAL_LOGS ? SIGNAL_LOGS : SIGNAL_TRACES;
     struct budget *budget = host_budget(&s->host, signal);
@@ -146,6 +153,7 @@ void own_relay_take(struct own_relay *relay, struct service *s, const struct cha
     struct block *block = room ? block_new(budget, request.len) : NULL;
     struct metric *dropped = own_source_dropped(&s->metrics, signal);
 
+    note_arrival(waiting, signal, (uint64_t)m->number);
     if (block != NULL) {
         memcpy(block->data, request.data, request.len);
         send_on(relay, s, to,
@@ -156,6 +164,23 @@ void own_relay_take(struct own_relay *relay, struct service *s, const struct cha
         metric_add(dropped, (uint64_t)m->number);
     }
     buf_free(&request);
+}
+
+void own_waiting_read(struct own_waiting *w, struct bytes told)
+{
+    static const struct told_reader nobody;
+    struct told_process p = { 0 };
+
+    (void)told_read(told, &p, &nobody);
+    memcpy(w->items, p.own, sizeof(w->items));
+}
+
+void own_waiting_lost(struct own_waiting *w, struct service *s)
+{
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        if (w->items[i] > 0)
+            metric_add(own_source_dropped(&s->metrics, (enum signal)i), w->items[i]);
+    *w = (struct own_waiting){ 0 };
 }
 
 void own_relay_init(struct own_relay *r)

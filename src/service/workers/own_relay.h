@@ -18,8 +18,17 @@ struct own_relay {
 
 void own_relay_init(struct own_relay *r);
 
+/* Items that a worker had not given yet when it told its numbers, less those that have come since. */
+struct own_waiting {
+    uint64_t items[SIGNAL_COUNT];
+};
+
 /* In the front: a worker has said CHANNEL_OWN. The file is closed. What there is no room for is counted as dropped. */
-void own_relay_take(struct own_relay *r, struct service *s, const struct channel_message *m, int file);
+void own_relay_take(struct own_relay *r, struct service *s, struct own_waiting *waiting,
+                    const struct channel_message *m, int file);
+
+void own_waiting_read(struct own_waiting *w, struct bytes told); /* it has told its numbers */
+void own_waiting_lost(struct own_waiting *w, struct service *s); /* it has died: they are counted as dropped */
 
 void own_relay_close(struct own_relay *r); /* the graph is gone */
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "service/graph_build.h"
+#include "service/own/own_source.h"
 
 #include <string.h>
 
@@ -130,10 +131,15 @@ static void put_client(struct buf *out, const struct client *c)
 static void put_member(const struct node_member *m, void *arg)
 {
     struct counting *c = arg;
+    struct sender_fill fill = { 0 };
 
+    if (m->sender != NULL)
+        fill = sender_fill(m->sender);
     put_text(c->out, m->endpoint);
     put_text(c->out, m->state);
     put_raw(c->out, m->health, HEALTH_CAUSES * sizeof(*m->health));
+    put_raw(c->out, &fill, m->sender != NULL ? sizeof(fill) : 0);
+    put_text(c->out, m->sender != NULL ? fill.unit : "");
     c->n++;
 }
 
@@ -170,13 +176,25 @@ static void put_node(struct buf *out, const struct graph_node *gn)
         put_client(out, &n->clients->v[i]);
 }
 
+static void count_own(struct told_process *p, const struct graph *g)
+{
+    for (size_t i = 0; g != NULL && i < g->nodes.n; i++) {
+        const struct node *n = (const struct node *)(const void *)g->nodes.v[i]->memory;
+
+        if (n->component == &own_source && n->signal < SIGNAL_COUNT)
+            p->own[n->signal] += own_source_waiting(n);
+    }
+}
+
 void told_write(struct buf *out, const struct told_process *p, struct metrics *metrics, const struct graph *g)
 {
     struct counting c = { .out = out };
+    struct told_process process = *p;
     size_t at, n = 0;
 
     metrics_collect(metrics);
-    put_raw(out, p, sizeof(*p));
+    count_own(&process, g);
+    put_raw(out, &process, sizeof(process));
     put_metrics(out, metrics);
     at = begin_list(out);
     if (g != NULL)
@@ -322,10 +340,14 @@ static void take_client(struct taking *t, const struct told_node *n, const struc
 static void take_member(struct taking *t, const struct told_node *n, const struct told_reader *r)
 {
     struct told_member m = { .endpoint = take_text(t) };
-    size_t len;
+    size_t len, fill;
 
     m.state = take_text(t);
     m.health = take_raw(t, &len);
+    m.fill = take_raw(t, &fill);
+    if (fill < sizeof(*m.fill))
+        m.fill = NULL;
+    m.unit = take_text(t);
     t->broken |= len != HEALTH_CAUSES * sizeof(*m.health);
     if (!t->broken && r->member != NULL)
         r->member(r->arg, n, &m);

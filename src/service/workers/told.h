@@ -12,7 +12,8 @@
 struct told_process {
     uint64_t pid, resident, used, peak, limit, refusals, connections;
     uint64_t signals[SIGNAL_COUNT]; /* of `used` */
-    double cpu;                     /* seconds */
+    uint64_t own[SIGNAL_COUNT]; /* items of own telemetry that wait to be given to the front; told_write() sets it */
+    double cpu;                 /* seconds */
 };
 
 #define TOLD_LABELS 24
@@ -40,7 +41,9 @@ struct told_ledger {
 
 struct told_member {
     const char *endpoint, *state;
-    const struct health *health; /* HEALTH_CAUSES */
+    const struct health *health;    /* HEALTH_CAUSES */
+    const struct sender_fill *fill; /* NULL: it has no queue. Its unit is the next one */
+    const char *unit;
 };
 
 struct told_node {

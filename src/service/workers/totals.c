@@ -254,17 +254,22 @@ static struct node *find_node(const struct graph *g, const struct told_node *tol
     return NULL;
 }
 
+void totals_add_fill(struct sender_fill *sum, const struct sender_fill *fill)
+{
+    sum->size += fill->size;
+    if (sum->capacity != UINT64_MAX)
+        sum->capacity = fill->capacity == UINT64_MAX ? UINT64_MAX : sum->capacity + fill->capacity;
+    sum->requests += fill->requests;
+    sum->items += fill->items;
+    sum->bytes += fill->bytes;
+    sum->age = fill->age > sum->age ? fill->age : sum->age;
+}
+
 static void add_fill(struct node *n, const struct sender_fill *fill)
 {
     struct sender_fill sum = sender_fill(n->sender);
 
-    sum.size += fill->size;
-    if (sum.capacity != UINT64_MAX)
-        sum.capacity = fill->capacity == UINT64_MAX ? UINT64_MAX : sum.capacity + fill->capacity;
-    sum.requests += fill->requests;
-    sum.items += fill->items;
-    sum.bytes += fill->bytes;
-    sum.age = fill->age > sum.age ? fill->age : sum.age;
+    totals_add_fill(&sum, fill);
     sender_tell(n->sender, &sum);
 }
 

@@ -12,6 +12,7 @@ struct totals_member {
     char *endpoint;
     const char *state;
     struct health health[HEALTH_CAUSES];
+    struct sender *queue; /* of all workers; NULL: no one has one */
 };
 
 struct totals {

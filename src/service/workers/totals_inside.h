@@ -16,6 +16,8 @@ void totals_withdraw(const struct totals *t, const struct told_ledger *l);
 void totals_withdraw_reason(const struct totals *t, const struct told_ledger *l, const struct told_reason *r);
 void totals_count_lost(struct totals *t, const struct told_ledger *l);
 
+void totals_add_fill(struct sender_fill *sum, const struct sender_fill *fill); /* not unit and on_disk */
+
 /* totals_members.c */
 void totals_clear_members(struct totals *t);
 void totals_add_member(struct totals *t, struct node *node, const struct told_member *told);

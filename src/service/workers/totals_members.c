@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Members of exporters that have several (node.each_member), of all workers: each once, by its endpoint, as bad as the
- * worst of them sees it. Their queues are in the sums of the exporter, and not told one by one. They are gathered anew
- * each time, for members come and go. */
+ * worst of them sees it, with what is in its queues together. They are gathered anew each time, for members come and
+ * go. */
 #include "service/workers/totals_inside.h"
 
 #include "base/mem.h"
@@ -12,8 +12,10 @@
 
 void totals_clear_members(struct totals *t)
 {
-    for (size_t i = 0; i < t->members.n; i++)
+    for (size_t i = 0; i < t->members.n; i++) {
         free(t->members.v[i].endpoint);
+        sender_told_free(t->members.v[i].queue);
+    }
     t->members.n = 0;
 }
 
@@ -26,7 +28,10 @@ static void each_member(const struct node *node, void (*visit)(const struct node
         const struct totals_member *m = &t->members.v[i];
 
         if (m->node == node)
-            visit(&(struct node_member){ .endpoint = m->endpoint, .state = m->state, .health = m->health }, arg);
+            visit(
+                &(struct node_member){
+                    .endpoint = m->endpoint, .state = m->state, .sender = m->queue, .health = m->health },
+                arg);
     }
 }
 
@@ -43,6 +48,18 @@ static struct totals_member *find_member(struct totals *t, const struct node *no
     return NULL;
 }
 
+static void add_queue(struct totals *t, struct totals_member *m, const struct told_member *told)
+{
+    struct sender_fill fill = *told->fill, sum = { 0 };
+
+    if (m->queue != NULL)
+        sum = sender_fill(m->queue);
+    fill.unit = totals_word(t, told->unit);
+    totals_add_fill(&fill, &sum);
+    sender_told_free(m->queue);
+    m->queue = sender_told_new(&fill);
+}
+
 void totals_add_member(struct totals *t, struct node *node, const struct told_member *told)
 {
     struct totals_member *m = find_member(t, node, told->endpoint);
@@ -57,4 +74,6 @@ void totals_add_member(struct totals *t, struct node *node, const struct told_me
     }
     for (size_t i = 0; i < HEALTH_CAUSES; i++)
         health_join(&m->health[i], &told->health[i]);
+    if (told->fill != NULL)
+        add_queue(t, m, told);
 }

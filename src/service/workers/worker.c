@@ -14,6 +14,7 @@
 #include "service/workers/channel.h"
 #include "service/workers/doors.h"
 #include "service/workers/told.h"
+#include "service/workers/warnings_relay.h"
 
 #include "base/process.h"
 
@@ -48,6 +49,7 @@ struct worker {
     bool told_last;                /* of its numbers */
     struct channel_message answer; /* owed; kind 0: none */
     bool owes_numbers, owes_count;
+    size_t warned; /* lines that the front has */
     void (*left)(struct service *s);
 };
 
@@ -204,6 +206,7 @@ void worker_tell(struct worker *w, const struct graph *g, bool last)
     int file;
 
     w->told_last = last;
+    warnings_relay_give(w->service->sink.recent, &w->warned);
     told_write(&text, &p, &w->service->metrics, g);
     file = channel_pack(buf_bytes(&text));
     send_numbers(w, file);
@@ -361,6 +364,7 @@ void worker_join(struct worker *w, struct service *s)
 {
     the_worker = w;
     w->service = s;
+    log_keep_recent(&s->sink);
     w->front = (struct listener_front){ open_door, accept_caller, close_door };
     w->count.run = say_count;
     s->listeners.front = &w->front;
