@@ -220,9 +220,11 @@ static void check_server(const struct basicauth_htpasswd_config *c, struct check
 static void check_client(const struct basicauth_client_config *c, struct check *ck)
 {
     if (c->username[0] == '\0' && c->username_file[0] == '\0')
-        check_fail(ck, "client_auth", "no credential source provided: write username or username_file");
+        check_fail(ck, "client_auth::username", "no credential source provided: write username or username_file");
     if (strchr(c->username, ':') != NULL && c->username_file[0] == '\0')
         check_fail(ck, "client_auth::username", "invalid authorization format: a name cannot have a colon");
+    file_value_check(ck, "client_auth::username_file", c->username_file);
+    file_value_check(ck, "client_auth::password_file", c->password_file);
 }
 
 static void check(const void *config, struct check *ck)

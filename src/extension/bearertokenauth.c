@@ -211,17 +211,29 @@ static void check_token(const char *path, const char *token, struct check *ck)
         check_fail(ck, path, "a token has a control character, which no header may have: remove it");
 }
 
+static void check_file(const char *path, struct check *ck)
+{
+    struct buf content = { 0 };
+    struct error err = { 0 };
+
+    if (file_read(path, FILE_LIMIT, &content, &err) != 0)
+        check_fail(ck, "filename", "%s", err.text);
+    buf_wipe(&content);
+}
+
 static void check(const void *config, struct check *ck)
 {
     const struct bearertokenauth_config *c = config;
     bool one = c->token.text[0] != '\0', several = c->tokens.n > 0;
 
     if (!one && !several && c->filename[0] == '\0')
-        check_fail(ck, "", "no bearer token provided: write token, tokens or filename");
+        check_fail(ck, "token", "no bearer token provided: write token, tokens or filename");
     if (one && several)
         check_fail(ck, "tokens", "either tokens or token should be provided, not both");
     if (c->filename[0] != '\0' && (one || several))
         check_warn(ck, "filename", "a filename is specified. Configured token(s) is ignored!");
+    if (c->filename[0] != '\0')
+        check_file(c->filename, ck);
     if (one)
         check_token("token", c->token.text, ck);
     for (size_t i = 0; i < c->tokens.n; i++)

@@ -210,7 +210,7 @@ static void check_header(const struct header_config *c, size_t i, struct check *
 {
     int sources = (c->value.text[0] != '\0') + (c->value_file[0] != '\0') + (c->from_context[0] != '\0') +
                   (c->from_attribute[0] != '\0');
-    char path[40];
+    char path[40], key[60];
 
     snprintf(path, sizeof(path), "headers::%zu", i);
     if (c->key[0] == '\0')
@@ -227,6 +227,8 @@ static void check_header(const struct header_config *c, size_t i, struct check *
     if (sources > 1)
         check_fail(ck, path,
                    "invalid header source, must either 'from_context', 'from_attribute', 'value_file' or 'value'");
+    snprintf(key, sizeof(key), "%s::value_file", path);
+    file_value_check(ck, key, c->value_file);
     if (!header_value_is_clean(bytes_str(c->value.text)) || !header_value_is_clean(bytes_str(c->default_value.text)))
         check_fail(ck, path, "the value has a control character, which no header may have: remove it");
 }

@@ -2,8 +2,12 @@
 /* The oauth2client extension's options, and what must hold between them. */
 #include "extension/oauth2_options.h"
 
+#include "base/loop/watched_file.h"
 #include "net/http/url.h"
 #include "net/socket/tls.h"
+#include "oauth2/oauth2_assertion.h"
+
+#define KEY_MAX (64 * 1024ul)
 
 static const char *const grant_types[] = { "client_credentials", OAUTH2_JWT_GRANT, NULL };
 
@@ -30,6 +34,16 @@ const struct option oauth2_options[] = {
     OPT_END,
 };
 
+static void check_key_file(const char *path, struct check *ck)
+{
+    struct buf pem = { 0 };
+    struct error err = { 0 };
+
+    if (file_read(path, KEY_MAX, &pem, &err) != 0 || oauth2_assertion_check_key(buf_cstr(&pem), &err) != 0)
+        check_fail(ck, "client_certificate_key_file", "%s", err.text);
+    buf_wipe(&pem);
+}
+
 void oauth2_options_check(const void *config, struct check *ck)
 {
     const struct oauth2_config *c = config;
@@ -43,6 +57,10 @@ void oauth2_options_check(const void *config, struct check *ck)
     if (c->grant_type == OAUTH2_CLIENT_CREDENTIALS && c->client_secret.text[0] == '\0' &&
         c->client_secret_file[0] == '\0')
         check_fail(ck, "client_secret", "no ClientSecret provided in OAuth Client Credentials configuration");
+    file_value_check(ck, "client_id_file", c->client_id_file);
+    file_value_check(ck, "client_secret_file", c->client_secret_file);
+    if (c->grant_type == OAUTH2_JWT_BEARER && c->assertion.client_certificate_key_file[0] != '\0')
+        check_key_file(c->assertion.client_certificate_key_file, ck);
     if (c->token_url[0] == '\0')
         check_fail(ck, "token_url", "no TokenURL provided in OAuth Client Credentials configuration");
     else if (url_parse(&url, bytes_str(c->token_url), &err) != 0)

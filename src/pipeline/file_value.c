@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/loop/watched_file.h"
+#include "config/option.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -43,15 +44,24 @@ static void forget_secret(char *secret)
     free(secret);
 }
 
-/* Why the content cannot be the value; NULL: it can, and is. */
-static const char *take_content(struct file_value *v, struct bytes content)
+/* Why the content cannot be a value; NULL: it can. */
+static const char *fault_of(struct bytes content)
 {
     struct bytes value = trimmed(content);
 
     if (value.len == 0)
         return "it is empty";
-    if (!header_value_is_clean(value))
-        return "it has more than one line, or control characters";
+    return header_value_is_clean(value) ? NULL : "it has more than one line, or control characters";
+}
+
+/* Why the content cannot be the value; NULL: it can, and is. */
+static const char *take_content(struct file_value *v, struct bytes content)
+{
+    struct bytes value = trimmed(content);
+    const char *why = fault_of(content);
+
+    if (why != NULL)
+        return why;
     forget_secret(v->memory);
     v->text = v->memory = bytes_dup(value);
     v->generation++;
@@ -111,4 +121,19 @@ void file_value_close(struct file_value *v)
     forget_secret(v->memory);
     v->memory = NULL;
     v->text = "";
+}
+
+void file_value_check(struct check *ck, const char *key, const char *path)
+{
+    struct buf content = { 0 };
+    struct error err = { 0 };
+    const char *why;
+
+    if (path[0] == '\0')
+        return;
+    if (file_read(path, LIMIT, &content, &err) != 0)
+        check_fail(ck, key, "%s", err.text);
+    else if ((why = fault_of(buf_bytes(&content))) != NULL)
+        check_fail(ck, key, "%s: %s", path, why);
+    buf_wipe(&content);
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/loop/loop.h"
 
+struct check;
 struct watched_file;
 
 struct file_value {
@@ -26,6 +27,10 @@ struct file_value {
 int file_value_open(struct file_value *v, struct loop *loop, const struct logger *log, const char *written,
                     const char *path, struct error *err);
 void file_value_close(struct file_value *v); /* also of one that is zeroed */
+
+/* A component's check: the file that the option at `key` names, unless it is "", must do for file_value_open(). Blocks.
+ */
+void file_value_check(struct check *ck, const char *key, const char *path);
 
 /* May a header have that value, and that name? */
 bool header_value_is_clean(struct bytes value);

@@ -199,6 +199,7 @@ def test_a_token_file_that_is_swapped_counts_without_a_restart_and_nobody_is_ref
 @pytest.mark.parametrize("text, fault", [
     ("header: x", "no bearer token provided"),
     ("token: ''", "no bearer token provided"),
+    ("filename: /nowhere/tokens", "filename: cannot read /nowhere/tokens: no such file or directory"),
     ("token: a\ntokens: [b]", "not both"),
     ("tokens: [b, '']", "a token is empty"),
     ('token: "a\\nb"', "control character"),
@@ -375,6 +376,8 @@ def test_who_says_the_same_at_one_time_waits_for_one_comparison(otelcd):
     ("htpasswd: {inline: 'ann:$9$secret'}", "line 1: the hash is of no kind that is known here"),
     ("htpasswd: {inline: 'secret'}", "line 1: there is no colon"),
     ("htpasswd: {inline: 'a:b'}\nclient_auth: {username: a}", "only one of"),
+    ("client_auth: {username_file: /nowhere/name}", "client_auth::username_file: cannot read /nowhere/name: no such file"),
+    ("client_auth: {username: a, password_file: /dev/null}", "client_auth::password_file: "),
     ("client_auth: {username: a, password: b}", "requested extension is not a server authenticator extension"),
 ])
 def test_users_that_cannot_be_read_are_a_fault_that_shows_no_secret(tmp_path, text, fault):

@@ -283,6 +283,9 @@ def test_a_token_that_the_receiver_takes_no_more_is_replaced_and_nothing_is_lost
     ("client_secret: x\ntoken_url: http://x/", "no ClientID provided"),
     ("client_id: x\ntoken_url: http://x/", "no ClientSecret provided"),
     ("client_id: x\nclient_secret: y", "no TokenURL provided"),
+    ("client_id_file: /nowhere/id\nclient_secret: y\ntoken_url: http://x/", "client_id_file: cannot read /nowhere/id: no such file"),
+    ("client_id: x\nclient_secret_file: /nowhere/s\ntoken_url: http://x/", "client_secret_file: cannot read /nowhere/s: no such file"),
+    (f"client_id: x\ngrant_type: {JWT}\ntoken_url: http://x/\nclient_certificate_key_file: /nowhere/k", "client_certificate_key_file: cannot read /nowhere/k: no such file"),
     ("client_id: x\nclient_secret: y\ntoken_url: nowhere", "token_url"),
     ("client_id: x\nclient_secret: y\ntoken_url: http://x/\nclaims: {a: b}", "claims: it is of another grant"),
     (f"client_id: x\ngrant_type: {JWT}\ntoken_url: http://x/", "client_certificate_key: it is missing"),
@@ -359,6 +362,7 @@ def test_authenticators_that_lead_back_to_themselves_are_a_fault(tmp_path, back_
     ("headers: [{key: 'X Y', value: a}]", "no name of a header"),
     ("headers: [{key: Content-Length, value: a}]", "the protocol's own header"),
     ('headers: [{key: X, value: "a\\nb"}]', "control character"),
+    ("headers: [{key: X, value_file: /nowhere/v}]", "headers::0::value_file: cannot read /nowhere/v: no such file"),
     ("headers: [{key: X, value: a}]\nadditional_auth: nobody", "no client authenticator extension found"),
 ])
 def test_headers_that_cannot_be_set_are_a_fault(tmp_path, text, fault):
