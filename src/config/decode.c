@@ -137,9 +137,32 @@ static const struct option *row_of(const struct option *rows, const char *key)
     return NULL;
 }
 
+/* The group whose own key that is, if it is that of one group: many an old configuration has it a step too high. */
+static const struct option *group_of(const struct option *rows, const char *key)
+{
+    const struct option *found = NULL;
+
+    for (const struct option *o = rows; o->kind != OPTION_END; o++) {
+        if (o->kind != OPTION_GROUP || row_of(o->options, key) == NULL)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = o;
+    }
+    return found;
+}
+
+/* Short enough to be repeated, and right without quotes. */
+static bool is_word(const struct yaml_node *n)
+{
+    return n->kind == YAML_SCALAR && n->plain && n->text[0] != '\0' && strlen(n->text) <= 60 &&
+           strpbrk(n->text, ",:{}[]#$") == NULL;
+}
+
 static void unknown_key(struct decoder *d, const struct option *rows, const struct yaml_pair *pair, const char *path)
 {
     struct yaml_node place = { .file = pair->value->file, .line = pair->line, .column = pair->column };
+    const struct option *group = group_of(rows, pair->key);
     const char *names[128];
     const char *near;
     size_t n = 0;
@@ -149,7 +172,11 @@ static void unknown_key(struct decoder *d, const struct option *rows, const stru
             names[n++] = o->key;
     names[n] = NULL;
     near = decoder_nearest(d, pair->key, names);
-    if (near[0] == '\0' && n > 0)
+    if (near[0] == '\0' && group != NULL)
+        near = arena_printf(d->arena, "; it belongs below %s: write %s: {%s: %s}", group->key, group->key, pair->key,
+                            is_word(pair->value) && !row_of(group->options, pair->key)->secret ? pair->value->text
+                                                                                               : "...");
+    else if (near[0] == '\0' && n > 0)
         near = arena_printf(d->arena, "; the keys here are %s", decoder_list(d, names));
     fault_add(d->faults, &place, path, false, "has invalid keys: %s%s", pair->key,
               n > 0 ? near : "; there are no keys here");

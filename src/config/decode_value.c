@@ -58,6 +58,15 @@ static bool is_quoted(const struct yaml_node *n, const char *wanted)
            (strcmp(wanted, "true or false") == 0 ? yaml_bool(&bare, &b) : yaml_float(&bare, &v));
 }
 
+/* 512MiB, where only a number can stand. */
+static bool is_with_unit(const char *text, const char *wanted)
+{
+    size_t digits = strspn(text, "0123456789"), blanks = strspn(text + digits, " ");
+
+    return digits > 0 && text[digits + blanks] != '\0' && strcmp(wanted, "an integer") == 0 &&
+           text[digits + blanks + strspn(text + digits + blanks, "BKMGTbkmgtip%")] == '\0';
+}
+
 /* What was most likely meant. */
 static const char *hint_for(const struct yaml_node *n, const char *wanted)
 {
@@ -72,6 +81,8 @@ static const char *hint_for(const struct yaml_node *n, const char *wanted)
         return "; write its keys without a dash in front";
     if (strcmp(wanted, "a list") == 0 && n->kind == YAML_MAP)
         return "; write a dash in front of each element";
+    if (is_with_unit(text, wanted))
+        return "; write the number alone, without a unit";
     return is_quoted(n, wanted) ? "; write it without quotes" : "";
 }
 

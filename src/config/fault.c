@@ -4,9 +4,11 @@
  * with the errors that they caused. nearest_of() finds what was meant by edit distance. */
 #include "config/fault.h"
 
+#include "base/log.h"
 #include "config/option.h"
 #include "config/yaml.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +30,8 @@ static bool has_error_at(const struct faults *f, const char *file, int line, int
 void fault_vadd(struct faults *f, const char *file, int line, int column, const char *path, bool warning,
                 const char *fmt, va_list args)
 {
+    struct buf visible = { 0 }; /* a fault is one line, whatever it tells of */
     char text[1024];
-
     bool told =
         !warning && line > 0 && has_error_at(f, file, line, column, path); /* this is most likely its consequence */
 
@@ -37,14 +39,16 @@ void fault_vadd(struct faults *f, const char *file, int line, int column, const 
     if (told || f->list.n >= MOST_FAULTS)
         return;
     vsnprintf(text, sizeof(text), fmt, args);
+    log_put_visible(&visible, bytes_str(text));
     *vec_push(&f->list) = (struct fault){
         .file = arena_strdup(&f->arena, file),
         .line = line,
         .column = column,
         .path = arena_strdup(&f->arena, path),
-        .text = arena_strdup(&f->arena, text),
+        .text = arena_strdup(&f->arena, buf_cstr(&visible)),
         .warning = warning,
     };
+    buf_free(&visible);
 }
 
 void fault_add(struct faults *f, const struct yaml_node *node, const char *path, bool warning, const char *fmt, ...)
@@ -66,6 +70,19 @@ void fault_unset(struct faults *f, const struct yaml_node *node, const char *pat
               name);
     if (f->list.n > n)
         f->list.v[n].variable = arena_strdup(&f->arena, name);
+}
+
+void faults_forget_unset(struct faults *f, const char *path)
+{
+    size_t n = 0, len = strlen(path);
+
+    for (size_t i = 0; i < f->list.n; i++) {
+        const struct fault *x = &f->list.v[i];
+
+        if (x->variable == NULL || strncmp(x->path, path, len) != 0 || strncmp(x->path + len, "::", 2) != 0)
+            f->list.v[n++] = *x;
+    }
+    f->list.n = n;
 }
 
 static bool same_place(const struct fault *a, const struct fault *b)
@@ -213,8 +230,14 @@ static size_t min3(size_t a, size_t b, size_t c)
     return m < c ? m : c;
 }
 
+static bool same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 /* Damerau-Levenshtein over three rows (optimal string alignment). */
-/* How many single edits (insert, delete, replace, swap of neighbours) lead from a to b; at most `limit` + 1. */
+/* How many single edits (insert, delete, replace, swap of neighbours) lead from a to b; at most `limit` + 1. Capitals
+ * are no difference. */
 static size_t edit_distance(const char *a, const char *b, size_t limit)
 {
     size_t rows[3][LONGEST_WORD + 1];
@@ -229,8 +252,9 @@ static size_t edit_distance(const char *a, const char *b, size_t limit)
 
         now[0] = i;
         for (size_t j = 1; j <= lb; j++) {
-            now[j] = min3(up[j] + 1, now[j - 1] + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < now[j])
+            now[j] = min3(up[j] + 1, now[j - 1] + 1, up[j - 1] + !same_letter(a[i - 1], b[j - 1]));
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]) &&
+                up2[j - 2] + 1 < now[j])
                 now[j] = up2[j - 2] + 1;
         }
     }

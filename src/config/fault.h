@@ -37,6 +37,9 @@ void fault_vadd(struct faults *f, const char *file, int line, int column, const 
 /* The warning that a variable is not set, at its use. `file`, `line` and `column` as in struct fault. */
 void fault_unset(struct faults *f, const struct yaml_node *node, const char *path, const char *name);
 
+/* What is not set below `path` need not be told: nothing there can be used. */
+void faults_forget_unset(struct faults *f, const char *path);
+
 /* When all is found: a variable that is not set is told where it causes an error, as a part of that, and else once. */
 void faults_settle(struct faults *f);
 

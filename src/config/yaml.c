@@ -81,6 +81,17 @@ static yaml_mark_t mark_of(const struct reader *r, size_t offset)
     return mark;
 }
 
+/* Of what libyaml complains of: is it the brace of ${? */
+static bool stops_at_variable(const struct reader *r)
+{
+    size_t characters = 0;
+
+    for (size_t i = 0; i < r->text.len; i++)
+        if ((r->text.data[i] & 0xc0) != 0x80 && characters++ == r->parser.problem_mark.index)
+            return i > 0 && r->text.data[i] == '{' && r->text.data[i - 1] == '$';
+    return false;
+}
+
 /* libyaml's own problem, in words that say what to do where we know. */
 static void complain_parser(struct reader *r)
 {
@@ -103,6 +114,8 @@ static void complain_parser(struct reader *r)
         begun = true, hint = "; put text that begins with * or & in quotes: \"*\"";
     else if (strstr(problem, "unexpected end of stream") != NULL)
         begun = true, hint = "; the quote that begins here is not closed";
+    else if (stops_at_variable(r))
+        mark.column--, hint = "; between braces or brackets ${...} stands in quotes: \"${env:NAME}\"";
     else if (strstr(problem, "did not find expected ',' or") != NULL ||
              strstr(problem, "did not find expected node content") != NULL)
         begun = true, hint = "; the bracket that begins here is not closed";

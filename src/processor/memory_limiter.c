@@ -304,7 +304,7 @@ static void check(const void *config, struct check *ck)
     if (c->check_interval.ns <= 0)
         check_fail(ck, "check_interval", "'check_interval' must be greater than zero; 1s is a good value");
     if (c->limit_mib == 0 && c->limit_percentage == 0)
-        check_fail(ck, "",
+        check_fail(ck, "limit_mib",
                    "'limit_mib' or 'limit_percentage' must be greater than zero: write limit_mib: 512, or "
                    "limit_percentage: 80");
     if (c->limit_mib > 0 && c->spike_limit_mib >= c->limit_mib)

@@ -128,14 +128,28 @@ static const char *section_of(struct loader *l, struct bytes type)
     return NULL;
 }
 
+/* As packages are called: "filelogreceiver" is the receiver filelog. */
+static const char *without_kind(struct loader *l, enum component_kind kind, const char *word)
+{
+    size_t n = strlen(word), len = strlen(config_words[kind]);
+
+    if (n <= len || strcmp(word + n - len, config_words[kind]) != 0)
+        return word;
+    n -= len;
+    return arena_strndup(&l->config->arena, word, n - (word[n - 1] == '_'));
+}
+
 /* Known to nobody: what there is, and what may have been meant. */
 static void put_choice(struct loader *l, enum component_kind kind, struct bytes type, const char *word, struct buf *out)
 {
     const char *names[128], *spellings[256];
     size_t n = type_names(l, kind, names, ARRAY_LEN(names));
-    const char *near = (all_spellings(l, kind, spellings, ARRAY_LEN(spellings)), nearest_of(word, spellings));
-    const char *section = section_of(l, type);
+    const char *section = section_of(l, type), *near;
 
+    all_spellings(l, kind, spellings, ARRAY_LEN(spellings));
+    near = nearest_of(word, spellings);
+    if (near == NULL)
+        near = nearest_of(without_kind(l, kind, word), spellings);
     buf_puts(out, "(valid values: [");
     for (size_t i = 0; i < n; i++)
         buf_printf(out, "%s%s", i > 0 ? " " : "", names[i]);
@@ -144,16 +158,22 @@ static void put_choice(struct loader *l, enum component_kind kind, struct bytes 
         buf_printf(out, "; it belongs under %s", section);
     else if (near != NULL)
         buf_printf(out, "; did you mean \"%s\"?", near);
+    else
+        buf_printf(out, "; no %s of the Go collector is known by that name either; %s", config_words[kind],
+                   foreign_common_advice(kind));
 }
 
 static void unknown_type(struct loader *l, enum component_kind kind, struct bytes type, const char *id,
                          const struct yaml_node *at, const char *path)
 {
-    char *word = arena_strndup(&l->config->arena, type.data, type.len);
+    const char *word = arena_strndup(&l->config->arena, type.data, type.len);
+    const char *bare = without_kind(l, kind, word);
     const struct foreign *f = foreign_find(kind, word);
     const char *a = strchr("aeiou", config_words[kind][0]) != NULL ? "an" : "a";
     struct buf text = { 0 };
 
+    if (f == NULL && bare != word && (f = foreign_find(kind, bare)) != NULL)
+        word = bare;
     if (f == NULL) {
         put_choice(l, kind, type, word, &text);
         fault_add(faults_of(l), at, path, false, "unknown type: \"%s\" for id: \"%s\" %s", word, id, buf_cstr(&text));
@@ -164,6 +184,7 @@ static void unknown_type(struct loader *l, enum component_kind kind, struct byte
                   word, a, config_words[kind], foreign_advice(f));
     }
     buf_free(&text);
+    faults_forget_unset(faults_of(l), path);
     l->unknown = true;
 }
 

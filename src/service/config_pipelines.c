@@ -115,9 +115,11 @@ static void load_references(struct loader *l, enum component_kind kind, const st
 
 /* --- pipelines --- */
 
+static const char *const pipeline_keys[] = { "receivers", "processors", "exporters", NULL };
+
 static void check_pipeline_keys(struct loader *l, const struct yaml_node *body, const char *path)
 {
-    static const char *const keys[] = { "receivers", "processors", "exporters", NULL };
+    const char *const *keys = pipeline_keys;
 
     for (size_t i = 0; i < body->n; i++) {
         const char *key = body->pairs[i].key, *near;
@@ -174,6 +176,19 @@ static enum signal signal_of(struct loader *l, const char *id, const struct yaml
     return s;
 }
 
+/* Nothing stands at `key`, nor at what was most likely meant to be it. */
+static bool lacks(const struct yaml_node *body, const char *key, size_t n)
+{
+    bool misspelt = false;
+
+    for (size_t i = 0; body->kind == YAML_MAP && i < body->n; i++) {
+        const char *near = nearest_of(body->pairs[i].key, pipeline_keys);
+
+        misspelt = misspelt || (near != NULL && strcmp(near, key) == 0 && strcmp(body->pairs[i].key, key) != 0);
+    }
+    return !misspelt && lists_none(body, key, n);
+}
+
 static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
 {
     const struct yaml_node *place = config_place(l, pair), *body = pair->value;
@@ -193,9 +208,9 @@ static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
     load_references(l, COMPONENT_RECEIVER, yaml_get(body, "receivers"), path, &p->receivers, &p->n_receivers);
     load_references(l, COMPONENT_PROCESSOR, yaml_get(body, "processors"), path, &p->processors, &p->n_processors);
     load_references(l, COMPONENT_EXPORTER, yaml_get(body, "exporters"), path, &p->exporters, &p->n_exporters);
-    if (lists_none(body, "receivers", p->n_receivers))
+    if (lacks(body, "receivers", p->n_receivers))
         fault_add(faults_of(l), place, path, false, "must have at least one receiver");
-    if (lists_none(body, "exporters", p->n_exporters))
+    if (lacks(body, "exporters", p->n_exporters))
         fault_add(faults_of(l), place, path, false, "must have at least one exporter");
 }
 

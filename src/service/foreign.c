@@ -12,7 +12,9 @@
 #define SDKS                                                                                                           \
     "let the services send OTLP, as the SDKs of all languages do, and write "                                          \
     "`otlp: {protocols: {grpc: {endpoint: \"0.0.0.0:4317\"}, http: {endpoint: \"0.0.0.0:4318\"}}}`"
-#define LOGS "let the services send their logs as OTLP, or let an agent that reads them send OTLP to otelcd"
+#define LOGS                                                                                                           \
+    "let the services send their logs as OTLP, or let an agent that reads them send OTLP to otelcd: Fluent Bit, by "   \
+    "its output opentelemetry"
 #define METRICS "let Prometheus compute it: recording rules, relabelling"
 #define DELIVERS                                                                                                       \
     ("take the backend's own OTLP endpoint, or send to a Go collector that has this exporter; otelcd delivers to "     \
@@ -36,18 +38,22 @@ static const struct foreign table[] = {
       "awscloudwatch awsfirehose awss3 azureeventhub cloudflare googlecloudpubsub"
       " kafkametrics pulsar rabbitmq solace",
       NULL },
+    { COMPONENT_RECEIVER, false,
+      "httpcheck icmpcheck sshcheck tcpcheck tlscheck",
+      "run blackbox_exporter and scrape it with a prometheus receiver" },
+    { COMPONENT_RECEIVER, false, "snmp", "run snmp_exporter and scrape it with a prometheus receiver" },
     { COMPONENT_RECEIVER, false, "statsd", "run statsd_exporter and scrape it with a prometheus receiver" },
     { COMPONENT_RECEIVER, false,
-      "carbon collectd faro influxdb libhoney netflow otelarrow signalfx snmp stef wavefront",
+      "carbon collectd faro influxdb libhoney netflow otelarrow signalfx stef wavefront",
       NULL },
     { COMPONENT_RECEIVER, false,
       "activedirectoryds aerospike apache awscontainerinsight awsecscontainermetrics"
       " awscontainerinsightreceiver azureblob"
       " azuremonitor bigip chrony ciscoos cloudfoundry couchdb elasticsearch envoyals expvar"
       " flinkmetrics github gitlab gitproviderreceiver googlecloudmonitoring googlecloudspanner"
-      " haproxy httpcheck icmpcheck iis jmx memcached mongodb mongodbatlas mysql netscaler nginx"
+      " haproxy iis jmx memcached mongodb mongodbatlas mysql netscaler nginx"
       " nsxt ntp oracledb osquery postgresql redfish redis riak saphana snowflake sqlquery"
-      " sqlserver sshcheck systemd tcpcheck tlscheck vcenter windowsperfcounters windowsservice"
+      " sqlserver systemd vcenter windowsperfcounters windowsservice"
       " yanggrpc zookeeper",
       "run the Prometheus exporter of that system and scrape it with a prometheus receiver" },
     { COMPONENT_PROCESSOR, false,
@@ -185,4 +191,9 @@ const struct foreign *foreign_find(enum component_kind kind, const char *type)
 const char *foreign_advice(const struct foreign *f)
 {
     return f->advice != NULL ? f->advice : by_kind[f->kind];
+}
+
+const char *foreign_common_advice(enum component_kind kind)
+{
+    return by_kind[kind];
 }

@@ -22,5 +22,6 @@ const struct foreign *foreign_find(enum component_kind kind, const char *type);
 
 /* Its own advice, or its kind's. */
 const char *foreign_advice(const struct foreign *f);
+const char *foreign_common_advice(enum component_kind kind);
 
 #endif

@@ -60,7 +60,14 @@ MISTAKES = {
     "an extension that is not needed": ("service:\n", "extensions: {cgroup_runtime: }\nservice:\n", (14, 14), ["memory budget"]),
     "one port twice": ("127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0", "localhost:4317\n      http:\n        endpoint: :4317", (7, 19), ["taken by receivers::otlp (localhost:4317)", "another port"]),
     "an exporter that is gone from Go": ("  debug:\n", "  loki:\n  debug:\n", (12, 3), ["once had", "http://loki:3100/otlp"]),
-    "a name that nobody has": ("  debug:\n", "  xyzzy:\n  debug:\n", (12, 3), ["unknown type", "valid values"]),
+    "a name that nobody has": ("  debug:\n", "  xyzzy:\n  debug:\n", (12, 3), ["unknown type", "valid values", "no exporter of the Go collector is known by that name either; take"]),
+    "a name in capitals": ("  otlp:\n", "  OTLP:\n", (2, 3), ['did you mean "otlp"?']),
+    "a package for a type": ("  debug:\n", "  debugexporter:\n", (12, 3), ['did you mean "debug"?']),
+    "a package of Go for a type": ("  debug:\n", "  loki_exporter:\n  debug:\n", (12, 3), ['"loki" is an exporter that the Go collector once had']),
+    "a key of TLS a step too high": ("  debug:\n", "  otlp_http:\n    insecure: true\n  debug:\n", (13, 5), ["insecure; it belongs below tls: write tls: {insecure: true}"]),
+    "a number with a unit": ("timeout: 200ms", "send_batch_size: 10 MiB", (10, 22), ["the number alone, without a unit"]),
+    "a variable in a list": ("timeout: 200ms", "metadata_keys: [${env:A}]", (10, 21), ['${...} stands in quotes: "${env:NAME}"']),
+    "a value of two lines": ("verbosity: basic", 'verbosity: "basic\\n"', (13, 16), ['"basic\\n" is not one of', 'did you mean "basic"?']),
     "a section as a list": ("processors:\n  batch:\n    timeout: 200ms", "processors:\n  - batch", (9, 3), ["without a dash"]),
     "a number in quotes": ("timeout: 200ms", 'send_batch_size: "10"', (10, 22), ["without quotes"]),
     "a star without quotes": ("timeout: 200ms", "metadata_keys: [*]", (10, 21), ['in quotes: "*"']),
@@ -118,7 +125,8 @@ def test_what_is_said_to_be_written_instead_is_a_configuration(tmp_path, section
     assert (ran.returncode, ran.stderr) == (0, ""), instead + ran.stderr
 
 
-@pytest.mark.parametrize("old, new", [("exporters:\n", "exportres:\n"), ("pipelines:", "pipeline:"), ("[otlp]", "otlp"), ("200ms", "${file:nope}"), ("  debug:", "  debgu:"), ("  batch:\n    timeout: 200ms", "  - batch: {}")])
+@pytest.mark.parametrize("old, new", [("exporters:\n", "exportres:\n"), ("pipelines:", "pipeline:"), ("[otlp]", "otlp"), ("200ms", "${file:nope}"), ("  debug:", "  debgu:"), ("  batch:\n    timeout: 200ms", "  - batch: {}"),
+    ("receivers: [otlp]", "reciever: [otlp]"), ("  otlp:", "  OTLP:"), ("  debug:\n", "  xyzzy: {a: '${env:OTELCD_TEST_UNSET}'}\n  debug:\n")])
 def test_what_follows_from_a_mistake_is_not_told_beside_it(tmp_path, old, new):
     assert len(validate(tmp_path, CONFIG.replace(old, new)).stderr.splitlines()) == 2  # the closing line
 
@@ -130,7 +138,7 @@ def test_a_port_in_use_is_told_with_the_place_and_the_way_out(otelcd, tmp_path):
         text = CONFIG.replace("127.0.0.1:0", f"127.0.0.1:{s.getsockname()[1]}", 1)
         d = otelcd(text, ready=False, end=False, allow=["."])
         assert d.wait_end() == 1
-    assert re.search(r'otelcd.yaml:2:3: failed to start .*otlp.* receiver: protocols::grpc::endpoint: .*in use; `ss -ltnp`', d.log()), d.log()
+    assert re.search(r'otelcd.yaml:5:19: failed to start .*otlp.* receiver: protocols::grpc::endpoint: .*in use; `ss -ltnp`', d.log()), d.log()
 
 
 def test_a_unix_socket_in_use_is_told_with_what_shows_it(otelcd, tmp_path):
@@ -300,6 +308,11 @@ def test_a_variable_that_is_not_set_is_told_once_and_beside_the_fault_it_causes(
     ran = validate(tmp_path, CONFIG.replace("timeout: 200ms", f"timeout: {unset}").replace("127.0.0.1:0", unset, 1))
     assert ran.returncode == 1 and ran.stderr.count("OTELCD_TEST_UNSET is not set") == 1
     assert re.search(r"otelcd.yaml:5:19: receivers::otlp::protocols::grpc::endpoint: .*; the environment variable OTELCD_TEST_UNSET is not set", ran.stderr), ran.stderr
+
+
+def test_a_secret_that_is_not_set_is_told_with_its_variable(tmp_path):
+    ran = validate(tmp_path, "extensions: {bearertokenauth: {token: '${env:OTELCD_TEST_UNSET}'}}\n" + CONFIG)
+    assert re.search("::token: no bearer token provided: .*; the environment variable OTELCD_TEST_UNSET is not set", ran.stderr), ran.stderr
 
 
 def test_a_missing_file_is_named():

@@ -61,7 +61,8 @@ static const struct {
     { "receivers: {nop: , filelog/2: , host_metrics: }\nexporters: {nop: , loki: , dbg: }\n" PIPELINES,
       "1:20: receivers::filelog/2: \"filelog\" is a receiver of the Go collector that otelcd does not have; let the "
       "services "
-      "send their logs as OTLP, or let an agent that reads them send OTLP to otelcd\n"
+      "send their logs as OTLP, or let an agent that reads them send OTLP to otelcd: Fluent Bit, by its output "
+      "opentelemetry\n"
       "1:33: receivers::host_metrics: \"host_metrics\" is a receiver of the Go collector that otelcd does not have; "
       "run "
       "node_exporter and scrape it with a prometheus receiver\n"
@@ -146,7 +147,8 @@ static const struct {
       "\"nop\"?\n"
       "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp kafka prometheus "
       "prometheusremotewrite "
-      "nop])" },
+      "nop]); no receiver of the Go collector is known by that name either; let the services, or a Go collector that "
+      "has it, send OTLP to otelcd" },
     /* bodies */
     { RECEIVERS EXPORTERS PIPELINES "processors: {batch: {timeuot: 1s}, memory_limiter: 5}",
       "4:22: processors::batch: has invalid keys: timeuot; did you mean \"timeout\"?\n"
