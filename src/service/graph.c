@@ -18,9 +18,30 @@
 #define LAST_WAIT NS_PER_S
 #define OWN_WAIT (3 * NS_PER_S)
 
+/* Where the option is written that an error begins with, "protocols::grpc::endpoint: ...", or else the nearest one
+ * around it. */
+static const struct yaml_node *place_of(const struct config_component *cc, const char *text)
+{
+    const struct yaml_node *n = cc->body, *kid = n, *place = cc->place;
+
+    for (; kid != NULL && n != NULL && n->kind == YAML_MAP; n = kid) {
+        size_t len = strcspn(text, ":");
+
+        kid = NULL;
+        for (size_t i = 0; i < n->n && kid == NULL; i++)
+            if (strlen(n->pairs[i].key) == len && memcmp(n->pairs[i].key, text, len) == 0)
+                kid = n->pairs[i].value;
+        place = kid != NULL ? kid : place;
+        if (strncmp(text + len, "::", 2) != 0)
+            break;
+        text += len + 2;
+    }
+    return place;
+}
+
 static int start_error(const struct graph_node *gn, struct error *err)
 {
-    const struct yaml_node *place = gn->config->place;
+    const struct yaml_node *place = place_of(gn->config, err->text);
 
     error_wrap(err, "failed to start \"%s\" %s", gn->config->id, component_kind_name(gn->config->component->kind));
     if (place != NULL && place->file[0] != '\0')
