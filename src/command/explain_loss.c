@@ -4,6 +4,7 @@
  * too, for that is what is asked. */
 #include "command/explain.h"
 
+#include "base/process.h"
 #include "config/decode.h"
 #include "service/memory.h"
 
@@ -301,15 +302,45 @@ static void need_disk(struct section *s, const struct explained *x)
         need_storage(s, x);
 }
 
+/* The hard limit of a memory_limiter, in bytes; 0: it is none. */
+static double hard_limit(const struct explained *x)
+{
+    double mib = number_of(explained_option(x, "limit_mib"));
+
+    return mib > 0 ? mib * MIB
+                   : (double)process_memory_total("") / 100 * number_of(explained_option(x, "limit_percentage"));
+}
+
+static void need_memory(struct section *s)
+{
+    const struct service_config *c = s->e->config->service;
+    const struct explained *limiter = NULL;
+    double budget = (double)memory_limit(c), least = budget;
+
+    for (size_t i = 0; i < s->e->used.n; i++) {
+        double limit = hard_limit(&s->e->used.v[i]);
+
+        if (limit <= 0 || limit >= least)
+            continue;
+        least = limit;
+        limiter = &s->e->used.v[i];
+    }
+    if (limiter != NULL)
+        put_line(s, "memory: %.1f MiB at most for the whole process, its data and queues in memory among it (%s)",
+                 least / MIB, limiter->path);
+    else
+        put_line(s, "memory: %.1f MiB at most for data, queues in memory among it (%s), and some MiB for itself",
+                 budget / MIB,
+                 c->memory_budget_mib > 0 ? "service::memory_budget_mib" : "60 % of what this machine or cgroup has");
+}
+
 void explain_needs(struct explanation *e)
 {
     const struct service_config *c = e->config->service;
     struct section s = { .e = e };
 
     buf_puts(e->out, "\nneeds\n");
-    put_line(&s, "memory: %.1f MiB at most for data, queues in memory among it (%s), and some MiB for itself",
-             (double)memory_limit(c) / MIB,
-             c->memory_budget_mib > 0 ? "service::memory_budget_mib" : "60 % of what this machine or cgroup has");
+    need_memory(&s);
     if (c->workers > 1)
         put_line(
             &s,

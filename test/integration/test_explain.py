@@ -123,6 +123,8 @@ def test_what_is_lost_when_a_peer_is_away_follows_queue_and_retries(explained, o
 def test_the_needs_follow_the_bounds_that_are_set(explained, tmp_path):
     text = explained(f"  file: {{path: {tmp_path}/x, rotation: {{max_megabytes: 5, max_backups: 3}}}}\n", more="  memory_budget_mib: 100\n")
     assert part(text, "needs")[0].startswith("memory: 100.0 MiB at most for data") and "service::memory_budget_mib" in part(text, "needs")[0]
+    limited = explained("  nop:\n", "  memory_limiter: {check_interval: 1s, limit_mib: 64}\n", more="  memory_budget_mib: 100\n")
+    assert part(limited, "needs")[0].startswith("memory: 64.0 MiB at most for the whole process") and "(processors::memory_limiter)" in part(limited, "needs")[0]
     assert part(text, "needs")[1].startswith(f"disk: 20 MB at {tmp_path}/x of exporters::file, in 3 files of 5 MB and the one that is written")
     assert "grows without end; write rotation" in "".join(part(explained(f"  file: {{path: {tmp_path}/x}}\n"), "needs"))
     written = explained(f"  prometheus_remote_write: {{endpoint: 'http://a:1', max_series: 9, wal: {{directory: {tmp_path}, max_size_mib: 16}}}}\n")
