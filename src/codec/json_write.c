@@ -2,6 +2,7 @@
 /* Each call puts a comma where something stands in front of it, then its key, then the value. */
 #include "codec/json_write.h"
 
+#include "base/decimal.h"
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -40,7 +41,7 @@ void json_write_uint(struct json_writer *w, const char *key, uint64_t n)
 void json_write_double(struct json_writer *w, const char *key, double x)
 {
     put_key(w, key);
-    buf_printf(w->out, "%.17g", x);
+    decimal_put(w->out, x, DECIMAL_JSON);
 }
 
 void json_write_bool(struct json_writer *w, const char *key, bool b)

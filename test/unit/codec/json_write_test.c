@@ -17,12 +17,12 @@ START_TEST(members_have_commas_between_them)
     json_write_bool(&w, NULL, true);
     json_write_null(&w, NULL);
     json_begin(&w, NULL, '{');
-    json_write_double(&w, "x", 0.5);
+    json_write_double(&w, "x", 0.1);
     json_end(&w, '}');
     json_end(&w, ']');
     json_write_text(&w, "text", bytes_str("a\"\\\n"));
     json_end(&w, '}');
-    ck_assert_str_eq(buf_cstr(&b), "{\"n\":18446744073709551615,\"empty\":[],\"list\":[true,null,{\"x\":0.5}],"
+    ck_assert_str_eq(buf_cstr(&b), "{\"n\":18446744073709551615,\"empty\":[],\"list\":[true,null,{\"x\":0.1}],"
                                    "\"text\":\"a\\\"\\\\\\u000a\"}");
     buf_free(&b);
 }
