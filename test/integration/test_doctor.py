@@ -145,6 +145,7 @@ ROWS = {
     "a target is not there at all": ["rules_drop_every_target", "a_target_cannot_be_made"],
     "`Unable to refresh target groups`": ["a_source_of_targets_cannot_be_asked"],
     "`otelcd_scraper_missed` grows": ["the_pipeline_does_not_answer_for_a_scrape"],
+    "a `kafka` receiver or exporter has nothing": ["brokers_away", "no_records"],
     "`otelcd_receiver_rejected_requests` grows": ["a_signal_has_no_pipeline", "a_request_is_too_large"],
     "`otelcd_receiver_rejected_requests{reason=\"memory_budget\"}`": ["one_address_leaves_many_requests_unfinished"],
     "`otelcd_exporter_held_items` stays high": ["nothing_listens_where_an_exporter_sends_to"],

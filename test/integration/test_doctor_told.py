@@ -76,6 +76,10 @@ TOLD = {
     "queue_unwritten": ("make room", page(log=[line("Cannot write the queue on disk", error="input/output error")])),
     "queue_damaged": ("otelcd wal verify", page(log=[("error", "Damaged records in the log are skipped {\"directory\": \"/q\"}")])),
     "file_unwritten": ("make room", page(log=[line("Writing failed, senders are told to retry", error="input/output error", **of("exporter", "file"))])),
+    "brokers_away": ("mend brokers", page(
+        log=[line("The brokers cannot be used", error="Local: Host resolution failure", **of("receiver", "kafka"))], receiver="kafka")),
+    "no_records": ("their own rights", page(
+        log=[line("The brokers do not give records", error="Broker: Topic authorization failed", **of("receiver", "kafka"))], receiver="kafka")),
     # a file of the configuration that was there at the start
     "not_watched": ("SIGHUP works", page(log=[line("A file of the configuration is not watched", path="/a.yaml", error="permission denied")])),
     "batch_lost": ("behind it", page(log=[line("Sender failed", error="x", **of("processor", "batch"))])),
@@ -130,10 +134,10 @@ def telling(status, metrics):
         server.shutdown()
 
 
-def examine(status, metrics):
+def examine(status, metrics, config=None):
     with telling(status, metrics) as address:
         ran = subprocess.run(
-            [OTELCD, "doctor", "--interval", "1ms", "--endpoint", address, "--format", "json"],
+            [OTELCD, "doctor", "--interval", "1ms", "--endpoint", address, "--format", "json", *(["--config", config] if config else [])],
             capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
     assert ran.returncode in (0, 1) and ran.stderr == "", ran
@@ -149,3 +153,52 @@ def test_what_the_page_says_is_named_first(kind):
 
 def test_a_page_on_which_all_is_well_has_no_finding():
     assert examine(*page()) == []
+
+
+def rejected(reason, transport, n):
+    return ("otelcd_receiver_rejected_requests", {"receiver": "otlp", "transport": transport, "reason": reason}, n)
+
+
+def handshakes(reason, n):
+    return ("otelcd_tls_failed_handshakes", {"component": "otlp", "side": "server", "reason": reason}, n)
+
+
+def test_each_way_into_a_receiver_is_told_with_its_own_line():
+    found = examine(*page(
+        metrics=[rejected("unauthenticated", "grpc", 1), rejected("unauthenticated", "http", 2), handshakes("plain", 1), handshakes("refused", 1)],
+        log=[
+            line("Request rejected", reason="unauthenticated", transport="grpc", error="wrong token", **of("receiver", "otlp")),
+            line("Request rejected", reason="unauthenticated", transport="http", error="no password", **of("receiver", "otlp")),
+            line("A TLS handshake with a client failed", reason="plain", error="it speaks plain HTTP", **of("receiver", "otlp")),
+            line("A TLS handshake with a client failed", reason="refused", error="the peer does not trust the CA", **of("receiver", "otlp")),
+        ]))  # fmt: skip
+    seen = sorted(f["seen"] for f in found)
+    assert [s.split("; ")[0] for s in seen] == ["1 TLS handshake failed"] * 2 + ["1 request was not taken", "2 requests were not taken"]
+    for words, text in zip(("it speaks plain", "does not trust", "wrong token", "no password"), seen, strict=True):
+        assert words in text
+
+
+def test_a_receiver_that_has_turned_somebody_away_is_not_one_that_nobody_sends_to():
+    connections = ("otelcd_receiver_connections", {"receiver": "otlp", "transport": "http"}, 0)
+    for metrics, kind in (([connections], "nobody_sends"), ([connections, rejected("unknown_path", "http", 1)], "sender_unknown_path")):
+        status, told = page(ledger(), [node("exporter", "otlp_http", ledger=ledger())], metrics=metrics)
+        told["metrics"] = [m for m in told["metrics"] if m["name"] != "otelcol_receiver_accepted_spans"]
+        assert [f["kind"] for f in examine(status, told)] == [kind]
+
+
+def test_credentials_that_an_authenticator_writes_are_looked_for_there(tmp_path):
+    (tmp_path / "a.yaml").write_text("""
+extensions: {bearertokenauth: {token: x}}
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters:
+  otlp_http:
+    endpoint: http://127.0.0.1:1
+    auth: {authenticator: bearertokenauth}
+service: {extensions: [bearertokenauth], pipelines: {traces: {receivers: [otlp], exporters: [otlp_http]}}}
+""")
+    lost = ledger(10, 9, dropped={"unauthorized": 1})
+    exporter = node("exporter", "otlp_http", ledger=lost, reason="UNAUTHENTICATED: wrong token")
+    told = page(ledger(10, 10), [exporter], [line("Exporting failed. Dropping data.", error="UNAUTHENTICATED: wrong token", reason="unauthorized", **of("exporter", "otlp_http"))])
+    (found,) = (f for f in examine(*told, config=tmp_path / "a.yaml") if f["kind"] == "dropped_unauthorized")
+    assert found["change"]["path"] == "exporters::otlp_http::auth::authenticator" and found["change"]["line"] == 7
+    assert found["seen"].startswith("1 item dropped (unauthorized)") and found["seen"].count("UNAUTHENTICATED") == 1

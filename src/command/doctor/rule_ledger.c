@@ -145,7 +145,8 @@ static const char *seen_of(struct evidence *e, const struct reason *r, struct se
 {
     const char *quote = quote_line(e, line);
 
-    return arena_printf(&e->arena, "%.0f items %s (%s)%s%s%s", r->total, r->column->what, text_of(e, r->name),
+    return arena_printf(&e->arena, "%s %s (%s)%s%s%s", count_text(e, r->total, "item", "items"), r->column->what,
+                        text_of(e, r->name),
                         r->growth > 0 ? arena_printf(&e->arena, ", %.0f of them in the last %s", r->growth,
                                                      seconds_text(e, e->interval))
                                       : "",
@@ -168,6 +169,14 @@ static int weight_of(const struct reason *r, bool meant)
     return r->column->weight + (r->growth > 0 ? 10 : 0);
 }
 
+/* Credentials are in `headers`, unless an authenticator writes them. */
+static const char *option_of(struct evidence *e, const char *id, const char *option)
+{
+    const char *authenticator = arena_printf(&e->arena, "exporters::%s::auth::authenticator", id);
+
+    return strcmp(option, "headers") == 0 && option_text(e, authenticator)[0] != '\0' ? "auth::authenticator" : option;
+}
+
 static void tell_reason(struct evidence *e, const struct reason *r, const struct json_node *node, const char *about,
                         const char *id, const struct json_node *pipeline)
 {
@@ -181,7 +190,7 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
     f = finding_add(e, arena_printf(&e->arena, "%s_%s", r->column->what, text_of(e, r->name)),
                     weight_of(r, meant && !all), about);
     f->seen = seen_of(e, r, line);
-    if (json_text_at(node, "reason").len > 0)
+    if (json_text_at(node, "reason").len > 0 && strstr(f->seen, text_of(e, json_text_at(node, "reason"))) == NULL)
         f->seen = arena_printf(&e->arena, "%s; it says: %s", f->seen, text_of(e, json_text_at(node, "reason")));
     f->time = line != NULL ? line->time : 0;
     f->means = r->advice != NULL ? r->advice->means : "what is in the way says so itself";
@@ -194,7 +203,7 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
     if (pipeline != NULL)
         place_in(e, f, pipeline, r->advice, r->name);
     else if (r->advice != NULL && r->advice->option != NULL)
-        finding_option(e, f, arena_printf(&e->arena, "exporters::%s", id), r->advice->option);
+        finding_option(e, f, arena_printf(&e->arena, "exporters::%s", id), option_of(e, id, r->advice->option));
     else
         finding_place(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
 }

@@ -40,16 +40,45 @@ static const char *server_of(struct evidence *e, const char *id, const char *tra
     return option_at(e, block) != NULL ? block : own;
 }
 
-static struct seen_line *line_of(struct evidence *e, const char *id, enum advice_about about, const char *reason)
+/* The line tells by its transport, or by its port, to which server of the receiver that was. */
+static bool is_of_server(struct evidence *e, const struct seen_line *line, const char *id, const char *transport)
+{
+    const char *told = line_field(e, line, "transport");
+    const char *at = strrchr(line_field(e, line, "endpoint"), ':');
+    const char *own = option_text(e, arena_printf(&e->arena, "%s::endpoint", server_of(e, id, transport)));
+    const char *port = strrchr(own, ':');
+
+    if (told[0] != '\0')
+        return strcmp(told, transport) == 0;
+    return at == NULL || port == NULL || strcmp(port, ":0") == 0 || strcmp(at, port) == 0;
+}
+
+/* The newest line that begins so, of that reason and server. */
+static struct seen_line *find_refusal(struct evidence *e, const char *begins, const char *id, const char *reason,
+                                      const char *transport)
+{
+    for (size_t i = 0; i < e->lines.n; i++) {
+        struct seen_line *l = &e->lines.v[i];
+
+        if (bytes_match(l->message, arena_printf(&e->arena, "%s*", begins)) &&
+            strcmp(line_field(e, l, "otelcol.component.id"), id) == 0 &&
+            strcmp(line_field(e, l, "reason"), reason) == 0 && is_of_server(e, l, id, transport))
+            return l;
+    }
+    return NULL;
+}
+
+static struct seen_line *line_of(struct evidence *e, const char *id, enum advice_about about, const char *reason,
+                                 const char *transport)
 {
     struct seen_line *line;
 
     if (about == ADVICE_REJECTED) {
-        line = find_line(e, "Request rejected", id, "reason", reason);
-        return line != NULL ? line : find_line(e, "Request with nothing in it", id, "reason", reason);
+        line = find_refusal(e, "Request rejected", id, reason, transport);
+        return line != NULL ? line : find_refusal(e, "Request with nothing in it", id, reason, transport);
     }
     if (strcmp(reason, "tls") == 0)
-        return find_line(e, "A client speaks TLS to this plain-text port", id, NULL, NULL);
+        return find_refusal(e, "A client speaks TLS to this plain-text port", id, "", transport);
     if (strcmp(reason, "protocol") == 0)
         return find_line(e, "A client broke the HTTP protocol", id, NULL, NULL);
     if (strcmp(reason, "pings") == 0)
@@ -73,12 +102,12 @@ static int weight_of(const char *reason)
                                                                                        : WEIGHT_SENDER;
 }
 
-static const char *seen_of(struct evidence *e, double total, double growth, const char *what, struct seen_line *line)
+static const char *seen_of(struct evidence *e, const char *total, double growth, struct seen_line *line)
 {
     const char *quote = quote_line(e, line);
 
     return arena_printf(
-        &e->arena, "%.0f %s%s%s%s", total, what,
+        &e->arena, "%s%s%s%s", total,
         growth > 0 ? arena_printf(&e->arena, ", %.0f of them in the last %s", growth, seconds_text(e, e->interval))
                    : "",
         quote[0] != '\0' ? "; " : "", quote);
@@ -90,7 +119,7 @@ static void tell_refusal(struct evidence *e, const struct json_node *m, enum adv
     const char *reason = text_of(e, json_text_at(m, "labels.reason"));
     const char *transport = text_of(e, json_text_at(m, "labels.transport"));
     double total = number_at(m, "value"), growth = total - before(e, m);
-    struct seen_line *line = line_of(e, id, about, reason);
+    struct seen_line *line = line_of(e, id, about, reason, transport);
     const struct advice *a = advice_of(about, bytes_str(reason));
     struct finding *f;
 
@@ -99,8 +128,11 @@ static void tell_refusal(struct evidence *e, const struct json_node *m, enum adv
     f = finding_add(e, arena_printf(&e->arena, "sender_%s", strcmp(reason, "tls") == 0 ? "speaks_tls" : reason),
                     weight_of(reason) + (growth > 0 ? 10 : 0),
                     arena_printf(&e->arena, "receiver %s (%s)", id, transport));
-    f->seen = seen_of(e, total, growth,
-                      about == ADVICE_REJECTED ? "requests were not taken" : "connections came to nothing", line);
+    f->seen = seen_of(e,
+                      about == ADVICE_REJECTED
+                          ? count_text(e, total, "request was not taken", "requests were not taken")
+                          : count_text(e, total, "connection came to nothing", "connections came to nothing"),
+                      growth, line);
     f->time = line != NULL ? line->time : 0;
     f->means = a != NULL ? a->means : "A sender is not understood";
     f->todo = a != NULL ? a->todo : "look at the sender";
@@ -112,7 +144,8 @@ static void tell_handshakes(struct evidence *e, const struct json_node *m)
 {
     const char *id = text_of(e, json_text_at(m, "labels.component"));
     double total = number_at(m, "value"), growth = total - before(e, m);
-    struct seen_line *line = find_line(e, "A TLS handshake with a client failed", id, NULL, NULL);
+    struct seen_line *line = find_line(e, "A TLS handshake with a client failed", id, "reason",
+                                       text_of(e, json_text_at(m, "labels.reason")));
     struct finding *f;
 
     if (find_component(e, "receivers", id) == NULL && line == NULL)
@@ -121,7 +154,7 @@ static void tell_handshakes(struct evidence *e, const struct json_node *m)
         return;
     f = finding_add(e, "sender_tls_fails", WEIGHT_SENDER + (growth > 0 ? 10 : 0),
                     arena_printf(&e->arena, "receiver %s", id));
-    f->seen = seen_of(e, total, growth, "TLS handshakes failed", line);
+    f->seen = seen_of(e, count_text(e, total, "TLS handshake failed", "TLS handshakes failed"), growth, line);
     f->time = line != NULL ? line->time : 0;
     f->means = "A sender and this TLS port do not agree: one does not trust the other's certificate, or does not speak "
                "TLS";
@@ -166,6 +199,22 @@ static double taken_by(const struct evidence *e, const char *id)
             sum += number_at(m, "value");
     }
     return sum;
+}
+
+/* Somebody came to the receiver, and was not let in: that is told. */
+static bool was_refused(struct evidence *e, const char *id)
+{
+    const char *about = arena_printf(&e->arena, "receiver %s", id);
+
+    for (size_t i = 0; i < e->findings.n; i++) {
+        const struct finding *f = e->findings.v[i];
+        size_t len = strlen(about);
+
+        if (strncmp(f->kind, "sender_", 7) == 0 && strncmp(f->about, about, len) == 0 &&
+            (f->about[len] == '\0' || f->about[len] == ' '))
+            return true;
+    }
+    return false;
 }
 
 static const char *addresses_of(struct evidence *e, const char *id, const char **loopback)
@@ -262,7 +311,7 @@ static void tell_silences(struct evidence *e, bool refused)
             const char *id = text_of(e, json_text_at(n, "id"));
 
             if (bytes_is(json_text_at(n, "kind"), "receiver") && !is_listed(e, p, n) && has_server(e, id) &&
-                taken_by(e, id) == 0)
+                taken_by(e, id) == 0 && !was_refused(e, id))
                 tell_silence(e, id, others);
         }
     }

@@ -197,6 +197,7 @@ static void tell_handshake(struct http_conn *c, const char *why)
     if (complaint_due_to(&c->server->tls, &shared->loop->clock, buf_cstr(&cause)))
         log_warn(shared->log, "A TLS handshake with a client failed", F_STR("client", c->io.peer(&c->io)),
                  F_STR("endpoint", c->server->listener.address), F_STR("error", why),
+                 F_STR("reason", tls_failure_names[socket_tls_failure(c->socket)]),
                  F_UINT("occurrences", complaint_taken(&c->server->tls)));
     buf_free(&cause);
 }
