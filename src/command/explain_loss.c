@@ -96,15 +96,23 @@ static const char *queue_words(struct section *s, const struct explained *x)
 
 /* --- failures --- */
 
-static void lose_processor(struct section *s, const struct explained *x, bool kept)
+/* Senders have an answer before it has handed on what they sent. */
+static bool answers_before(const struct explained *x, bool kept)
 {
     const char *hold = explained_option(x, "hold_ack");
 
     if (component_of(x)->safe == NULL || is_exporter(x) || component_of(x)->kind == COMPONENT_RECEIVER)
+        return false;
+    return hold[0] == '\0' || strcmp(hold, "false") == 0 || (strcmp(hold, "auto") == 0 && !kept);
+}
+
+static void lose_processor(struct section *s, const struct explained *x, bool kept)
+{
+    if (!answers_before(x, kept))
         return;
-    if (hold[0] == '\0')
+    if (explained_option(x, "hold_ack")[0] == '\0')
         put_line(s, "%s: what it holds", x->path);
-    else if (strcmp(hold, "false") == 0 || (strcmp(hold, "auto") == 0 && !kept))
+    else
         put_line(s, "%s: what waits in the batch, for %s at most", x->path, explained_option(x, "timeout"));
 }
 
@@ -224,6 +232,37 @@ static void lose_without_peer(struct section *s)
         put_line(s, "nothing: there is no peer");
 }
 
+static const struct explained *explained_of(const struct explanation *e, const struct config_component *cc)
+{
+    for (size_t i = 0; i < e->used.n; i++)
+        if (e->used.v[i].cc == cc)
+            return &e->used.v[i];
+    return NULL;
+}
+
+/* A limiter refuses those who have their answer already, where it stands behind who gives it. */
+static void lose_in_want(struct section *s)
+{
+    const struct config *c = s->e->config;
+
+    for (size_t i = 0; i < c->n_pipelines; i++) {
+        const struct config_pipeline *p = &c->pipelines[i];
+        const struct explained *early = NULL;
+
+        for (size_t k = 0; k < p->n_processors; k++) {
+            const struct explained *x = explained_of(s->e, p->processors[k]);
+
+            if (strcmp(p->processors[k]->component->type, "memory_limiter") == 0 && early != NULL)
+                put_line(s, "%s, in pipeline %s: what it refuses, for %s has answered before; put it first", x->path,
+                         p->id, early->path);
+            else if (answers_before(x, is_kept(c, x->cc)))
+                early = x;
+        }
+    }
+    if (s->n == 0)
+        put_line(s, "nothing that was acknowledged: senders are told to come again");
+}
+
 void explain_loss(struct explanation *e)
 {
     struct section s;
@@ -241,7 +280,7 @@ void explain_loss(struct explanation *e)
     put_line(&s, "what has not been handed on after %s (service::shutdown_timeout), but for what is on disk",
              buf_cstr(&timeout));
     s = begin_section(e, "when memory runs short, or a disk is full");
-    put_line(&s, "nothing that was acknowledged: senders are told to come again");
+    lose_in_want(&s);
     buf_free(&timeout);
 }
 

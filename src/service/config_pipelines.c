@@ -162,6 +162,31 @@ static bool lists_none(const struct yaml_node *body, const char *key, size_t n)
     return list == NULL || list->kind == YAML_NULL || (list->kind == YAML_LIST && list->n + n == 0);
 }
 
+static bool is_type(const struct config_component *cc, const char *type)
+{
+    return cc->component != NULL && strcmp(cc->component->type, type) == 0;
+}
+
+/* Whom a memory_limiter refuses must not have an answer yet. */
+static void check_order(struct loader *l, const struct config_pipeline *p, const struct yaml_node *list,
+                        const char *path)
+{
+    const struct config_component *early = NULL;
+
+    for (size_t i = 0; i < p->n_processors; i++) {
+        const struct config_component *cc = p->processors[i];
+        const struct yaml_node *hold = cc->body != NULL ? yaml_get(cc->body, "hold_ack") : NULL;
+        bool holds = hold != NULL && hold->kind == YAML_SCALAR && strcmp(hold->text, "true") == 0;
+
+        if (is_type(cc, "memory_limiter") && early != NULL)
+            fault_add(faults_of(l), list, path, true,
+                      "%s stands behind %s, which answers senders before: what it refuses is lost; put it first",
+                      cc->id, early->id);
+        else if (cc->component != NULL && cc->component->safe != NULL && !holds)
+            early = cc;
+    }
+}
+
 /* The pipeline's signal; SIGNAL_COUNT after a fault. */
 static enum signal signal_of(struct loader *l, const char *id, const struct yaml_node *place, const char *path)
 {
@@ -208,6 +233,7 @@ static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
     load_references(l, COMPONENT_RECEIVER, yaml_get(body, "receivers"), path, &p->receivers, &p->n_receivers);
     load_references(l, COMPONENT_PROCESSOR, yaml_get(body, "processors"), path, &p->processors, &p->n_processors);
     load_references(l, COMPONENT_EXPORTER, yaml_get(body, "exporters"), path, &p->exporters, &p->n_exporters);
+    check_order(l, p, yaml_get(body, "processors"), path);
     if (lacks(body, "receivers", p->n_receivers))
         fault_add(faults_of(l), place, path, false, "must have at least one receiver");
     if (lacks(body, "exporters", p->n_exporters))

@@ -60,6 +60,8 @@ TOLD = {
         [line("Writing failed, senders are told to retry", error="input/output error", **of("exporter", "file"))])),
     # receivers refuse a metric that has two kinds of data
     "dropped_overwritten": ("mend the sender", page(ledger(10, 7, dropped={"overwritten": 3}))),
+    # a limiter behind what answers early, with memory short
+    "dropped_memory_limit": ("put memory_limiter first", page(ledger(10, 7, dropped={"memory_limit": 3}))),
     # who waits for that has seen otelcd end
     "dropped_shutdown": ("queue on disk", page(
         ledger(10, 7, dropped={"shutdown": 3}), [node("exporter", "otlp_http", ledger=ledger(10, 7, dropped={"shutdown": 3}))])),
