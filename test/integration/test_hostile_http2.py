@@ -177,6 +177,32 @@ def test_streams_that_are_opened_and_held_cost_no_more_than_the_budget(otelcd, h
     d.wait_metrics(lambda m: m.find("otelcd_budget_used_bytes")[0].value < 1 << 20)
 
 
+BEGINNINGS = {
+    "nothing": b"",
+    "a head of 32 KB that does not end": frame(HEADERS, 0, 1, GRPC)
+    + b"".join(frame(CONTINUATION, 0, 1, literal(b"a%d" % i, b"v" * 120) * 125) for i in range(2)),
+}
+
+
+@pytest.mark.parametrize("begun", BEGINNINGS)
+def test_sessions_hold_a_quarter_of_the_budget_and_heads_that_do_not_end_another(otelcd, begun):
+    """800 connections from one address, in a budget of 16 MiB: those that have asked for least give way, and others are served."""
+    few = NOP.replace("service:\n", "service:\n  memory_budget_mib: 16\n")
+    d = otelcd(few, allow=["broke the HTTP protocol"], expect=["connections hold a quarter of the memory budget"])
+    report = Report(d, f"800 connections, each with {begun}")
+    attackers = [connect(d.grpc_address(), "127.0.0.2") for _ in range(800)]
+    for a in attackers:
+        with contextlib.suppress(OSError):
+            a.sendall(PREFACE + frame(SETTINGS, 0, 0) + BEGINNINGS[begun])
+    d.wait_log("connections hold a quarter of the memory budget")
+    used = d.metrics().sum("otelcd_budget_used_bytes")
+    assert used <= 9 << 20, "a quarter for sessions, another for heads, and something for who asks"
+    report.end(16 << 20)
+    for a in attackers:
+        a.close()
+    d.wait_metrics(lambda m: m.find("otelcd_budget_used_bytes")[0].value < 1 << 20)
+
+
 def test_scrapers_with_a_window_of_zero_give_way_to_one_that_reads(otelcd):
     """A small page is written and waits in the server; its place is free for those who come, a quarter of a second later."""
     d = otelcd(NOP, allow=["Scrape refused", "Scrape cut off"])

@@ -185,7 +185,7 @@ def wait_until_closed(s):
 def test_a_thousand_handshakes_that_are_not_ended_hold_nobody_up(otelcd, ca):
     """They may hold a quarter of the budget, which is 340 of them; those before give way, and the last are reaped."""
     config = SERVER.format(tls=pair(ca.issue("localhost"))) + "  memory_budget_mib: 64\n"
-    d = otelcd(config, allow=["A TLS handshake with a client failed"], expect=["TLS connections hold a quarter of the memory budget"])
+    d = otelcd(config, allow=["A TLS handshake with a client failed"], expect=["connections hold a quarter of the memory budget"])
     hello, crowd = client_hello(), []
     for n in range(1000):
         crowd.append(socket.create_connection(("127.0.0.1", d.http_port), PATIENCE, source_address=("127.0.0.2", 0)))

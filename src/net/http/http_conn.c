@@ -37,6 +37,7 @@ struct http_conn {
     enum state state;
     bool ended;       /* the peer will send no more */
     bool shaking;     /* the TLS handshake is not done */
+    bool making_room; /* others give way to it */
     struct buf stash; /* input that nobody could take yet; charged to the budget */
     uint64_t lingered;
     char *peer;
@@ -218,6 +219,23 @@ static void end_tls(struct http_conn *c)
 }
 
 /* What do these bytes begin? Nothing happens while they may begin several things. */
+/* A session costs memory before anything is asked on it. */
+static void begin_http2(struct http_conn *c)
+{
+    bool made;
+
+    c->making_room = true;
+    made = http_server_make_room(c->server, socket_peer(c->socket), HTTP2_HOLDS);
+    c->making_room = false;
+    if (!made) {
+        http_conn_cut(c);
+        return;
+    }
+    enter_state(c, SERVING);
+    conn_io_keep(&c->io, c->io.kept + HTTP2_HOLDS);
+    http2_open(&c->io);
+}
+
 static void sniff_protocol(struct http_conn *c, struct bytes data)
 {
     size_t n = data.len < sizeof(preface) - 1 ? data.len : sizeof(preface) - 1;
@@ -231,11 +249,12 @@ static void sniff_protocol(struct http_conn *c, struct bytes data)
         refuse_tls(c);
         return;
     }
+    if (is_http2) {
+        begin_http2(c);
+        return;
+    }
     enter_state(c, SERVING);
-    if (is_http2)
-        http2_open(&c->io);
-    else
-        http1_open(&c->io);
+    http1_open(&c->io);
 }
 
 static void on_read(void *owner, struct bytes data)
@@ -385,6 +404,8 @@ static enum crowd_rank rank_conn(struct crowd_member *m, uint64_t *since)
     struct http_conn *c = container_of(m, struct http_conn, member);
 
     *since = c->io.at_rest;
+    if (c->making_room)
+        return CROWD_BUSY;
     return c->state == LINGERING ? CROWD_ENDING : c->state == SNIFFING ? CROWD_STRANGER : c->io.ops->rank(&c->io);
 }
 

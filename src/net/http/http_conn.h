@@ -10,6 +10,7 @@
 #include "net/socket/socket.h"
 
 #define HTTP_TLS_SHAKING (48 * 1024ul) /* about what a connection over TLS holds during its handshake */
+#define HTTP2_HOLDS (16 * 1024ul)      /* and one of HTTP/2 for its session, whatever is asked on it */
 
 struct http_conn;
 
@@ -33,6 +34,8 @@ void http_conn_drain(struct http_conn *c); /* end when the running requests have
 void http_conn_cut(struct http_conn *c);   /* end now */
 
 void http_server_each(struct http_server *s, void (*call)(struct http_conn *c)); /* which may close it */
-void http_server_forget(struct http_server *s);                                  /* a connection has closed */
+/* May a connection from that peer keep so many bytes more? Those that are idle give way to it. False: close it. */
+bool http_server_make_room(struct http_server *s, const struct peer *peer, uint64_t bytes);
+void http_server_forget(struct http_server *s); /* a connection has closed */
 
 #endif

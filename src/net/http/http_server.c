@@ -47,25 +47,23 @@ static void on_crowded(struct listener *l, bool gave_way)
                  F_UINT("occurrences", complaint_taken(&s->full)));
 }
 
-/* A connection over TLS costs memory before anything is asked on it. */
-static bool make_room_for_tls(struct http_server *s, int fd)
+bool http_server_make_room(struct http_server *s, const struct peer *peer, uint64_t bytes)
 {
     struct crowd *crowd = s->shared.crowd;
     uint64_t limit = budget_limit(s->shared.budget);
-    struct peer peer = peer_of(fd);
     bool made = true;
 
-    if (crowd_may_keep(crowd, HTTP_TLS_SHAKING, limit))
+    if (crowd == NULL || crowd_may_keep(crowd, bytes, limit))
         return true;
-    while (made && !crowd_may_keep(crowd, HTTP_TLS_SHAKING, limit))
-        made = crowd_make_room(crowd, &peer);
+    while (made && !crowd_may_keep(crowd, bytes, limit))
+        made = crowd_make_room(crowd, peer);
     s->shared.stats.accept_failures += !made;
     if (complaint_due(&s->full, &s->shared.loop->clock))
         log_warn(s->shared.log,
-                 made ? "TLS connections hold a quarter of the memory budget: of the client with most connections one "
-                        "that is idle gives way to a new one"
-                      : "TLS connections hold a quarter of the memory budget, and every one is in use: a new one was "
-                        "refused",
+                 made ? "TLS and HTTP/2 connections hold a quarter of the memory budget: of the client with most "
+                        "connections one that is idle gives way to a new one"
+                      : "TLS and HTTP/2 connections hold a quarter of the memory budget, and every one is in use: a "
+                        "new one was refused",
                  F_STR("endpoint", s->listener.address), F_UINT("connections", s->shared.stats.connections),
                  F_UINT("occurrences", complaint_taken(&s->full)));
     return made;
@@ -82,10 +80,11 @@ static void turn_away(struct http_server *s, int fd)
 static void on_accept(struct listener *l, int fd)
 {
     struct http_server *s = container_of(l, struct http_server, listener);
+    struct peer peer = peer_of(fd);
 
     if (s->shared.options.own_user && !peer_is_own_user(fd))
         turn_away(s, fd);
-    else if (s->shared.options.tls != NULL && s->shared.crowd != NULL && !make_room_for_tls(s, fd))
+    else if (s->shared.options.tls != NULL && !http_server_make_room(s, &peer, HTTP_TLS_SHAKING))
         close(fd);
     else
         http_conn_open(s, fd);

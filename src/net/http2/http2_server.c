@@ -92,7 +92,7 @@ static void take_header(struct http2_session *s, const nghttp2_headers *frame, n
         return;
     r->header_bytes += size;
     r->too_large |= r->header_bytes > h->io->shared->options.max_header_bytes || r->pub.n_headers == FIELDS_MAX;
-    if (r->too_large)
+    if (!request_charge_head(r))
         return;
     if (n.len > 0 && n.base[0] == ':')
         keep_pseudo(r, bytes_of(n.base, n.len), value);

@@ -423,24 +423,27 @@ static void drop_head(struct request *r)
     r->pub.method = r->pub.path = r->pub.query = r->pub.authority = (struct bytes){ 0 };
 }
 
-/* False: there is no room for it. */
-static bool charge_head(struct request *r)
+bool request_charge_head(struct request *r)
 {
-    uint64_t more = r->header_bytes + r->cap_headers * sizeof(*r->headers) + r->refs.cap * sizeof(*r->refs.v);
+    uint64_t size = r->header_bytes + r->cap_headers * sizeof(*r->headers) + r->refs.cap * sizeof(*r->refs.v);
     const struct budget *budget = r->io->shared->budget;
 
-    if (r->header_bytes <= COST)
-        return true;
-    if (!conn_io_may_hold(r->io) || budget->used > budget->limit)
+    if (r->too_large || r->no_room || r->header_bytes <= COST || size <= r->head_charged)
+        return !r->too_large && !r->no_room;
+    if (!conn_io_may_hold(r->io) || budget->used > budget->limit) {
+        r->no_room = true;
+        drop_head(r);
         return false;
-    conn_io_hold(r->io, more);
-    r->charged += more;
+    }
+    conn_io_hold(r->io, size - r->head_charged);
+    r->charged += size - r->head_charged;
+    r->head_charged = size;
     return true;
 }
 
 void request_begin(struct request *r)
 {
-    if (!r->too_large && charge_head(r)) {
+    if (request_charge_head(r)) {
         request_announce(r);
         return;
     }

@@ -35,11 +35,13 @@ struct request {
     bool answer_sent;  /* and it has left */
     bool cut;          /* reset: nothing more from or to the service but on_close */
     bool too_large;    /* headers beyond the limit: 431 */
+    bool no_room;      /* in the budget for its headers: 503 */
     bool head_only;    /* HEAD: answer without body */
     bool want_writable;
     uint64_t allowed; /* body bytes the peer may still send */
     size_t header_bytes;
-    uint64_t charged; /* to the budget: for itself, and a head of unusual size */
+    uint64_t charged;      /* to the budget: for itself, and a head of unusual size ... */
+    uint64_t head_charged; /* ... so much of it */
     struct http_header *headers;
     size_t cap_headers;
     VEC(nghttp2_rcbuf *) refs; /* HTTP/2: what the headers point into */
@@ -78,6 +80,10 @@ void request_hurry(struct request *r);
 
 /* Answer in the server's own name, with one line of text. */
 void request_refuse(struct request *r, int status, const char *text);
+
+/* A header more has come: charge what is unusual. False: there is no room for it (or was none), or it is too large;
+ * then it is not kept. */
+bool request_charge_head(struct request *r);
 
 /* The head is whole: charge it and tell the service, or refuse it where there is no room. */
 void request_begin(struct request *r);
