@@ -28,12 +28,12 @@ endif
 
 PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libdeflate libzstd liblz4 libxxhash re2 nettle openssl
 ifeq ($(MODE),static)
-# Debian has no libisal.a: libdeflate and zlib do its work here.
+# Debian has no libisal.a: checksums of the queue on disk are made by the processor's instruction there (codec/crc32c.c).
 LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -ldeflate -lzstd -llz4 -lxxhash -lre2 -lnettle -lcrypt -lssl -lcrypto -lsnappy -lstdc++ \
         -lpthread -ldl -lrt -lm
 else
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcrypt -lsnappy -lstdc++ -lm
-ISAL := $(shell printf '\#include <isa-l/igzip_lib.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+ISAL := $(shell printf '\#include <isa-l/crc.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 ifeq ($(ISAL),yes)
 LIBS += -lisal
 ISAL_FLAGS := -DHAVE_ISAL
