@@ -45,7 +45,8 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
         $(if $(CLANG),-Wno-gnu-zero-variadic-macro-arguments)
 # For src/ alone: a test may compare what it likes.
 WARN_SRC := -Wconversion -Wcast-qual $(if $(CLANG),-Wno-sign-conversion)
-SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+# Line numbers are what a report names.
+SANITIZE := -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all
 # What makes a defect harder to use, where the compiler has it; test_hardening.py looks at the binary.
 accepted = $(shell for f in $(1); do $(CC) -O2 -Werror $$f -include stdio.h -x c -c -o /dev/null /dev/null 2>/dev/null && \
     echo $$f; done)
