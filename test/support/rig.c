@@ -27,6 +27,13 @@ void rig_init(struct rig *r, uint64_t seed)
     };
 }
 
+void rig_step(struct rig *r, uint64_t ns)
+{
+    clock_advance(&r->loop.clock, ns);
+    uv_run(&r->loop.uv, UV_RUN_NOWAIT);
+    turn_run(&r->loop.turn);
+}
+
 void rig_close(struct rig *r)
 {
     ck_assert_uint_eq(r->budget.used, 0);

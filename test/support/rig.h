@@ -18,7 +18,8 @@ struct rig {
 };
 
 void rig_init(struct rig *r, uint64_t seed);
-void rig_close(struct rig *r); /* asserts that the budget is even: every block was given back */
+void rig_step(struct rig *r, uint64_t ns); /* one turn of the loop, `ns` later by its clock */
+void rig_close(struct rig *r);             /* asserts that the budget is even: every block was given back */
 
 uint64_t rig_random(struct rig *r, uint64_t below); /* 0 .. below-1; the same sequence for the same seed */
 

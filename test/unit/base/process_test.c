@@ -2,6 +2,7 @@
 #include "base/process.h"
 
 #include "base/mem.h"
+#include "support/files.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -30,17 +31,13 @@ static void teardown(void)
 static void put(const char *path, const char *text)
 {
     char *name = mem_printf("%s%s", root, path);
-    FILE *f;
 
     for (char *at = name + strlen(root) + 1; (at = strchr(at, '/')) != NULL; at++) {
         *at = '\0';
         (void)mkdir(name, 0700);
         *at = '/';
     }
-    f = fopen(name, "w");
-    ck_assert_ptr_nonnull(f);
-    fputs(text, f);
-    fclose(f);
+    file_put(name, text);
     free(name);
 }
 

@@ -2,10 +2,11 @@
 /* A file of kubectl that changes: the api changes with it, and the old server's client goes when nobody uses it. */
 #include "kube/kube_file.h"
 
+#include "support/files.h"
 #include "support/rig.h"
+#include "support/until.h"
 
 #include <check.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,32 +19,17 @@ static uv_idle_t awake; /* a loop with nothing to do does not hear that files ch
 
 static void step(void)
 {
-    clock_advance(&rig.loop.clock, 20 * NS_PER_MS);
-    uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
-    turn_run(&rig.loop.turn);
+    rig_step(&rig, 20 * NS_PER_MS);
 }
 
-/* Half a minute at most. */
-#define UNTIL(what)                                                                                                    \
-    do {                                                                                                               \
-        for (int i_ = 0; i_ < 30000 && !(what); i_++) {                                                                \
-            step();                                                                                                    \
-            poll(NULL, 0, 1);                                                                                          \
-        }                                                                                                              \
-        ck_assert_msg(what, #what);                                                                                    \
-    } while (0)
-
-static void write_file(const char *name, const char *text)
+/* Whole from one moment to the next. */
+static void replace_file(const char *name, const char *text)
 {
     char at[80], fresh[84];
-    FILE *f;
 
     snprintf(at, sizeof(at), "%s/%s", folder, name);
     snprintf(fresh, sizeof(fresh), "%s.new", at);
-    f = fopen(fresh, "w");
-    ck_assert_ptr_nonnull(f);
-    ck_assert_int_ge(fputs(text, f), 0);
-    ck_assert_int_eq(fclose(f), 0);
+    file_put(fresh, text);
     ck_assert_int_eq(rename(fresh, at), 0);
 }
 
@@ -57,7 +43,7 @@ static void write_config(const char *server, const char *user)
              "clusters: [{name: k, cluster: {server: \"%s\"}}]\n"
              "users: [{name: u, user: {%s}}]\n",
              server, user);
-    write_file("config", text);
+    replace_file("config", text);
 }
 
 static void on_awake(uv_idle_t *idle)
@@ -150,11 +136,11 @@ END_TEST
 
 START_TEST(a_token_beside_it_is_read_again_too)
 {
-    write_file("token", "one\n");
+    replace_file("token", "one\n");
     write_config("http://127.0.0.1:1", "tokenFile: token");
     open_file();
     ck_assert_str_eq(who(), "Bearer one");
-    write_file("token", "two\n");
+    replace_file("token", "two\n");
     UNTIL(strcmp(who(), "Bearer two") == 0);
     ck_assert_uint_eq(file.api.generation, 1); /* the same server */
 }

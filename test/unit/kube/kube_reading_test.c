@@ -3,9 +3,9 @@
 #include "kube/kube_reading.h"
 
 #include "support/rig.h"
+#include "support/until.h"
 
 #include <check.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -53,9 +53,7 @@ static void set_up(void)
 
 static void step(void)
 {
-    clock_advance(&rig.loop.clock, NS_PER_MS); /* another turn */
-    uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
-    turn_run(&rig.loop.turn);
+    rig_step(&rig, NS_PER_MS);
 }
 
 static void tear_down(void)
@@ -65,16 +63,6 @@ static void tear_down(void)
     step();
     rig_close(&rig);
 }
-
-/* Half a minute at most. */
-#define UNTIL(what)                                                                                                    \
-    do {                                                                                                               \
-        for (int i_ = 0; i_ < 30000 && !(what); i_++) {                                                                \
-            step();                                                                                                    \
-            poll(NULL, 0, 1);                                                                                          \
-        }                                                                                                              \
-        ck_assert_msg(what, #what);                                                                                    \
-    } while (0)
 
 static void put_object(struct buf *out, unsigned i, unsigned of_version)
 {

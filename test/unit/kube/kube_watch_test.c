@@ -3,10 +3,10 @@
 #include "kube/kube_watch.h"
 
 #include "support/rig.h"
+#include "support/until.h"
 
 #include <check.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -95,19 +95,8 @@ static void step(void)
     }
     for (size_t k = 0; k < n_peers; k++)
         serve_peer(k);
-    uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
-    turn_run(&rig.loop.turn);
+    rig_step(&rig, 0);
 }
-
-/* Half a minute at most, for the kernel and the threads that look names up. */
-#define UNTIL(what)                                                                                                    \
-    do {                                                                                                               \
-        for (int i_ = 0; i_ < 30000 && !(what); i_++) {                                                                \
-            step();                                                                                                    \
-            poll(NULL, 0, 1);                                                                                          \
-        }                                                                                                              \
-        ck_assert_msg(what, #what);                                                                                    \
-    } while (0)
 
 /* Longer than the first ones are. */
 static void rest_is_over(void)

@@ -2,6 +2,7 @@
 #include "ottl/user_agents.h"
 
 #include "base/buf.h"
+#include "support/files.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -26,14 +27,11 @@ static char path[] = "/tmp/user_agents_XXXXXX";
 
 static struct user_agents *open_text(const char *text, struct error *err)
 {
-    FILE *f;
     struct user_agents *u;
 
     snprintf(path, sizeof(path), "/tmp/user_agents_XXXXXX");
     close(mkstemp(path));
-    f = fopen(path, "w");
-    fputs(text, f);
-    fclose(f);
+    file_put(path, text);
     u = user_agents_open(path, err);
     unlink(path);
     return u;

@@ -2,6 +2,7 @@
 /* The log on a loop of its own, over a file system that fails where it is told to. */
 #include "wal/wal.h"
 
+#include "support/files.h"
 #include "support/sim_fs.h"
 #include "wal/wal_scan.h"
 
@@ -683,15 +684,11 @@ END_TEST
 START_TEST(links_are_not_followed)
 {
     char directory[] = "/tmp/wal-links-XXXXXX", target[64], link[64];
-    FILE *f;
 
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(target, sizeof(target), "%s/target", directory);
     snprintf(link, sizeof(link), "%s/link", directory);
-    f = fopen(target, "w");
-    ck_assert_ptr_nonnull(f);
-    fputs("precious", f);
-    fclose(f);
+    file_put(target, "precious");
     ck_assert_int_eq(symlink(target, link), 0);
     ck_assert_int_eq(wal_io_real.open(NULL, link, false), UV_EFTYPE);
     ck_assert_int_eq(wal_io_real.lock(NULL, link), UV_EFTYPE);

@@ -2,6 +2,7 @@
 #include "base/loop/watched_file.h"
 
 #include "base/loop/loop.h"
+#include "support/files.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -39,13 +40,9 @@ static void on_fault(void *owner, const char *why)
 static void put(const char *name, const char *text)
 {
     char full[160];
-    FILE *f;
 
     snprintf(full, sizeof(full), "%s/%s", dir, name);
-    f = fopen(full, "w");
-    ck_assert_ptr_nonnull(f);
-    fputs(text, f);
-    fclose(f);
+    file_put(full, text);
 }
 
 static void move(const char *from, const char *to)

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "exporter/file/file_output.h"
 #include "exporter/file/file_rotate.h"
+#include "support/files.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -131,10 +132,7 @@ END_TEST
 
 START_TEST(a_line_without_an_end_gets_one)
 {
-    FILE *f = fopen(path, "w");
-
-    fputs("old", f);
-    fclose(f);
+    file_put(path, "old");
     ck_assert_int_eq(put("new\n"), 0);
     has(path, "old\nnew\n");
     output.lines = false;

@@ -145,8 +145,7 @@ static void client_read(struct client *c)
 
 static void step(void)
 {
-    uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
-    turn_run(&rig.loop.turn);
+    rig_step(&rig, 0);
     turns++;
     for (size_t i = 0; i < ARRAY_LEN(clients); i++)
         if (clients[i] != NULL)

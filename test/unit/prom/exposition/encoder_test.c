@@ -3,6 +3,8 @@
  * anew: look at the difference before it is committed. */
 #include "prom/exposition/encoder.h"
 
+#include "support/files.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -164,15 +166,6 @@ static void read_file(const char *path, struct buf *into)
     fclose(f);
 }
 
-static void write_file(const char *path, struct bytes content)
-{
-    FILE *f = fopen(path, "wb");
-
-    ck_assert_msg(f != NULL, "cannot write %s", path);
-    fwrite(content.data, 1, content.len, f);
-    fclose(f);
-}
-
 static void check_set(int set, enum encoder_format format)
 {
     struct buf out = { 0 }, want = { 0 };
@@ -184,7 +177,7 @@ static void check_set(int set, enum encoder_format format)
     sets[set].write(&e);
     encoder_end(&e);
     if (getenv("ENCODER_GOLDEN") != NULL)
-        write_file(path, buf_bytes(&out));
+        file_put_bytes(path, buf_bytes(&out));
     read_file(path, &want);
     if (format == ENCODER_PROTOBUF)
         ck_assert_msg(bytes_equal(buf_bytes(&out), buf_bytes(&want)), "%s differs", path);

@@ -4,9 +4,9 @@
 
 #include "receiver/prometheus/discovery.h"
 #include "support/rig.h"
+#include "support/until.h"
 
 #include <check.h>
-#include <poll.h>
 #include <pthread.h>
 
 static struct rig rig;
@@ -71,19 +71,8 @@ static void take(struct reader *r, unsigned n, const char *end)
 
 static void step(void)
 {
-    uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
-    turn_run(&rig.loop.turn);
+    rig_step(&rig, 0);
 }
-
-/* Half a minute at most. */
-#define UNTIL(what)                                                                                                    \
-    do {                                                                                                               \
-        for (int i_ = 0; i_ < 30000 && !(what); i_++) {                                                                \
-            step();                                                                                                    \
-            poll(NULL, 0, 1);                                                                                          \
-        }                                                                                                              \
-        ck_assert_msg(what, #what);                                                                                    \
-    } while (0)
 
 static void set_up(void)
 {

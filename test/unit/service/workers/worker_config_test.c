@@ -3,6 +3,7 @@
 #include "service/workers/worker_config.h"
 
 #include "base/mem.h"
+#include "support/files.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -10,15 +11,6 @@
 #include <unistd.h>
 
 static char path[] = "/tmp/otelcd-worker-config-XXXXXX";
-
-static void write_file(const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    ck_assert_ptr_nonnull(f);
-    fputs(text, f);
-    fclose(f);
-}
 
 static char *read_key(const struct config_sources *s)
 {
@@ -45,7 +37,7 @@ START_TEST(a_worker_reads_what_the_front_has_read_whatever_the_files_say_now)
 
     ck_assert_int_ge(fd, 0);
     close(fd);
-    write_file("key: before\n");
+    file_put(path, "key: before\n");
     source_record(&record);
     free(read_key(&s));
     s.n_uris = 2;
@@ -54,7 +46,7 @@ START_TEST(a_worker_reads_what_the_front_has_read_whatever_the_files_say_now)
     s.n_uris = 1;
     worker_config_write(&text, &s, &record, "an-id");
     source_record_free(&record);
-    write_file("key: after\n");
+    file_put(path, "key: after\n");
     ck_assert(worker_config_read(&c, &text));
     ck_assert_str_eq(c.instance_id, "an-id");
     ck_assert_uint_eq(c.sources.n_sets, 1);
