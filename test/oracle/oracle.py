@@ -52,6 +52,9 @@ def their_length(expected, listed):
 LEVELS = ["Resource(Metrics|Spans|Log)", "Scope(Metrics|Spans|Logs)", "Metric|Span|LogRecord", r"\w*DataPoints", "SpanEvent|SpanLink|Exemplar"]
 
 
+REQUEST = r"\w+\t"
+
+
 def level_of(line):
     kind = re.fullmatch(r"(.*) #\d+", line)
     found = [i for i, pattern in enumerate(LEVELS, 1) if kind and re.fullmatch(pattern, kind[1])]
@@ -59,10 +62,11 @@ def level_of(line):
 
 
 class Part:
-    """A request, resource, scope, metric, item, or what an item has: its own lines, and the parts inside."""
+    """A request, resource, scope, metric, item, or what an item has: its own lines, the parts inside, and the line that
+    ends it: the empty one behind a request, which is not of the part that happens to be the last."""
 
     def __init__(self, level, lines):
-        self.level, self.lines, self.parts = level, lines, []
+        self.level, self.lines, self.parts, self.end = level, lines, [], []
 
     def text(self):
         return [*self.lines, *(line for text in sorted(part.text() for part in self.parts) for line in text)]
@@ -89,14 +93,17 @@ class Part:
             head, *rest = part.written()
             out += [f"{head} #{numbers[head]}" if part.level else head, *rest]
             numbers[head] += 1
-        return out
+        return out + self.end
 
 
 def parts_of(lines):
     root = Part(-1, [])
     above = [root]
-    for line in lines:
-        level = 0 if re.match(r"\w+\t", line) else level_of(line)
+    for line, following in zip(lines, [*lines, None][1:], strict=True):
+        level = 0 if re.match(REQUEST, line) else level_of(line)
+        if line == "" and len(above) > 1 and (following is None or re.match(REQUEST, following)):
+            above[1].end.append(line)
+            continue
         if level is None:
             above[-1].lines.append(line)
             continue
