@@ -103,34 +103,47 @@ def written(w, answer, metrics):
         yield d
 
 
-@case("dropped_future", "set the clocks right")
-def samples_lie_in_the_future_of_the_receiver(w):
-    yield from written(w, refuse(b"timestamp is too far in the future"), Metrics().gauge("x", 1))
+def gauge():
+    return Metrics().gauge("x", 1)
 
 
-@case("dropped_bad_histogram", "native histograms")
-def a_receiver_stores_no_such_histogram(w):
-    yield from written(w, refuse(b"native histograms are disabled"), Metrics().gauge("x", 1))
+def twice():
+    metrics, now = Metrics().gauge("x", 1).gauge("x", 2), time.time_ns()
+    for m in metrics.scope.metrics:
+        m.gauge.data_points[0].time_unix_nano = now
+    return metrics
 
 
-@case("dropped_bad_exemplar", "exemplar-storage")
-def a_receiver_takes_no_exemplars(w):
-    yield from written(w, refuse(b"exemplar of another series"), Metrics().sum("x", 1, exemplar=2.0))
+# What a case is called, its kind and what the doctor says; the receiver's refusal, if it comes to one; what is sent.
+WRITTEN = [
+    ("samples_lie_in_the_future_of_the_receiver", "dropped_future", "set the clocks right", b"timestamp is too far in the future", gauge),
+    ("a_receiver_stores_no_such_histogram", "dropped_bad_histogram", "native histograms", b"native histograms are disabled", gauge),
+    (
+        "a_receiver_takes_no_exemplars", "dropped_bad_exemplar", "exemplar-storage", b"exemplar of another series",
+        lambda: Metrics().sum("x", 1, exemplar=2.0),
+    ),
+    ("a_receiver_does_not_take_a_name", "dropped_bad_name", "metric's name", b"invalid metric name", gauge),
+    (
+        "a_receiver_has_a_limit_of_its_own", "dropped_receiver_limit", "raise the receiver's limit", b"per-user limit of series exceeded",
+        gauge,
+    ),
+    ("a_receiver_says_no_and_not_why", "dropped_rejected", "own log", b"no", gauge),
+    ("a_batch_has_a_point_twice", "dropped_duplicate_timestamp", "service.instance.id", None, twice),
+    ("a_sum_does_not_say_its_temporality", "dropped_no_temporality", "mend the sender", None, lambda: Metrics().sum("x", 1, temporality=0)),
+]  # fmt: skip
+CHANGED = {"dropped_bad_name": "translation_strategy"}
 
 
-@case("dropped_bad_name", "metric's name", change="translation_strategy")
-def a_receiver_does_not_take_a_name(w):
-    yield from written(w, refuse(b"invalid metric name"), Metrics().gauge("x", 1))
+def add_written(name, kind, says, refusal, metrics):
+    def make(w):
+        return written(w, refusal and refuse(refusal), metrics())
+
+    make.__name__ = name
+    case(kind, says, change=CHANGED.get(kind))(make)
 
 
-@case("dropped_receiver_limit", "raise the receiver's limit")
-def a_receiver_has_a_limit_of_its_own(w):
-    yield from written(w, refuse(b"per-user limit of series exceeded"), Metrics().gauge("x", 1))
-
-
-@case("dropped_rejected", "own log")
-def a_receiver_says_no_and_not_why(w):
-    yield from written(w, refuse(b"no"), Metrics().gauge("x", 1))
+for row in WRITTEN:
+    add_written(*row)
 
 
 @case("dropped_server_error", "receiver's log")
@@ -143,19 +156,6 @@ def a_receiver_fails_with_one_series_alone(w):
         send(d, Metrics().gauge("bad", 1).request)
         d.wait_metrics(lambda m: d.post(Metrics().gauge("good", 1).request)[0] == 200 and m.sum("otelcd_exporter_dropped_items") > 0)
         yield d
-
-
-@case("dropped_duplicate_timestamp", "service.instance.id")
-def a_batch_has_a_point_twice(w):
-    metrics, now = Metrics().gauge("x", 1).gauge("x", 2), time.time_ns()
-    for m in metrics.scope.metrics:
-        m.gauge.data_points[0].time_unix_nano = now
-    yield from written(w, None, metrics)
-
-
-@case("dropped_no_temporality", "mend the sender")
-def a_sum_does_not_say_its_temporality(w):
-    yield from written(w, None, Metrics().sum("x", 1, temporality=0))
 
 
 @case("dropped_scale", "scale of -4")
