@@ -5,7 +5,6 @@ ORACLE names a collector that is already built."""
 
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
 
 from conftest_shared import *  # noqa: E402,F403
-from harness.limits import PATIENCE, ROOT, missing, tool  # noqa: E402
+from harness.limits import PATIENCE, ROOT, free_port, missing, tool  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -69,9 +68,7 @@ class Collector:
         otelcd knows is left out."""
         config = config.replace(", hold_ack: true", "")
         for name in ("grpc", "http", "scrape"):
-            with socket.socket() as s:
-                s.bind(("127.0.0.1", 0))
-                self.ports[name] = f"127.0.0.1:{s.getsockname()[1]}"
+            self.ports[name] = f"127.0.0.1:{free_port()}"
             config = config.replace("127.0.0.1:0", self.ports[name], 1)
         return config + "\n  telemetry: {logs: {encoding: json, sampling: {enabled: false}}, metrics: {level: none}}\n"
 

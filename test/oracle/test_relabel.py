@@ -3,14 +3,13 @@
 --rewrite. Its own page of targets tells."""
 
 import json
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 
 import yaml
-from harness.limits import PATIENCE, ROOT, tool
+from harness.limits import PATIENCE, ROOT, free_port, tool
 
 FOLDER = ROOT / "test/data/relabel"
 ADDRESS = "127.0.0.1:1"
@@ -39,9 +38,7 @@ def targets(address):
 def of_prometheus(folder, cases):
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(config(cases), allow_unicode=True))
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{s.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [tool("prometheus"), f"--config.file={path}", f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address}"]
     with open(folder / "prometheus.log", "w") as log:
         process = subprocess.Popen(command, stderr=log, stdout=log)

@@ -32,14 +32,22 @@ def missing(why):
     pytest.skip(why)
 
 
+_given = set()
+
+
 def free_port():
-    """For programs that must be told a port: one below those that the kernel gives out to connections of other tests."""
+    """For programs that must be told a port: one below those that the kernel gives out to connections of other tests, and
+    that neither another worker of this run nor an earlier call has been told."""
+    worker, workers = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     while True:
-        port = random.randrange(20000, 32768)
+        port = random.choice(range(20000 + worker % workers, 32768, workers))
+        if port in _given:
+            continue
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
+                _given.add(port)
                 return port
             except OSError:
                 pass
