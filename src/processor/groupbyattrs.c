@@ -8,8 +8,9 @@
  * one name and type, as in the Go collector. Nothing is lost and nothing is held: the new batch goes on in the same
  * turn, in place of the old one.
  *
- * What can go wrong: a large resource of many items that all go to others of their own would be copied for each. Past a
- * bound on such copies in a batch items stay where they are, attributes and all. */
+ * What can go wrong: a large resource of many items that all go to others of their own would be copied for each, and a
+ * small one of very many makes a group for each. Past a bound on such copies, or on the memory of the groups, items of
+ * a batch stay where they are, attributes and all. */
 #include "base/mem.h"
 #include "otlp/attribute_list.h"
 #include "otlp/metadata.h"
@@ -22,7 +23,8 @@
 #include <string.h>
 
 #define COPIES_MAX (32ull * 1024 * 1024) /* bytes of new resources in a batch, or ... */
-#define BUDGET_PARTS 8                   /* ... this part of the budget, if that is less */
+#define BUDGET_PARTS 8                   /* ... this part of the budget, if that is less; */
+#define GROUP_PARTS 4                    /* this part of it for groups, with what leads to their items */
 
 struct groupbyattrs_config {
     struct strings keys;
@@ -166,9 +168,10 @@ static void stay(struct groupbyattrs *p)
 
 static bool may_copy(const struct groupbyattrs *p, struct bytes resource)
 {
-    uint64_t part = budget_limit(p->node.host->budget) / BUDGET_PARTS;
+    uint64_t limit = budget_limit(p->node.host->budget), part = limit / BUDGET_PARTS;
 
-    return p->copied + resource.len <= (part < COPIES_MAX ? part : COPIES_MAX);
+    return p->copied + resource.len <= (part < COPIES_MAX ? part : COPIES_MAX) &&
+           assembly_size(&p->assembly) <= limit / GROUP_PARTS;
 }
 
 /* What has led to a group once leads there again; groups of one set of attributes are one. */

@@ -82,6 +82,31 @@ START_TEST(copies_of_a_large_resource_are_bounded_and_no_item_is_lost)
 }
 END_TEST
 
+/* 20,000 items with a key's value of their own each, in a budget of 8 MiB: a group costs some hundred bytes. */
+START_TEST(groups_of_small_resources_are_bounded_too)
+{
+    struct buf json = { 0 };
+    uint64_t limit;
+    double grouped;
+
+    processor_rig_init(&rig, &groupbyattrs_processor, SIGNAL_LOGS, SIGNAL_LOGS, "{keys: [k]}");
+    limit = budget_limit(&rig.rig.budget);
+    budget_set_limit(&rig.rig.budget, 8 << 20);
+    buf_puts(&json, "{'resourceLogs':[{'scopeLogs':[{'logRecords':[{}");
+    for (unsigned i = 0; i < 20000; i++)
+        buf_printf(&json, ",{'attributes':[{'key':'k','value':{'intValue':'%u'}}]}", i);
+    buf_puts(&json, "]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_uint_eq(rig.sink.items, 20001);
+    grouped = rig_metric(&rig.rig, "otelcol_processor_groupbyattrs_num_grouped_logs", NULL);
+    ck_assert_double_ge(grouped, 1000);
+    ck_assert_double_le(grouped, 10000);
+    budget_set_limit(&rig.rig.budget, limit);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("groupbyattrs");
@@ -93,6 +118,7 @@ int main(void)
     tcase_add_test(t, a_batch_may_have_any_number_of_groups);
     tcase_add_test(t, points_stay_in_the_kind_of_data_that_they_are_of);
     tcase_add_test(t, copies_of_a_large_resource_are_bounded_and_no_item_is_lost);
+    tcase_add_test(t, groups_of_small_resources_are_bounded_too);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
