@@ -36,6 +36,7 @@ static void copy_verdict(struct outcome *to, const struct outcome *from)
     to->reason = from->reason;
     to->retry_after_ms = from->retry_after_ms;
     to->grpc_status = from->grpc_status;
+    to->partly = from->partly;
     put_why(to, 0, from->why);
 }
 
@@ -46,6 +47,7 @@ void outcome_clear(struct outcome *o)
     o->reason = NULL;
     o->retry_after_ms = 0;
     o->grpc_status = 0;
+    o->partly = false;
     o->lost.n = 0;
     o->why[0] = '\0';
 }
@@ -169,6 +171,7 @@ static void join_safe(struct outcome *worst, const struct outcome *more)
 void outcome_join(struct outcome *worst, const struct outcome *more)
 {
     uint64_t wait = worst->verdict == VERDICT_RETRY ? worst->retry_after_ms : 0;
+    bool partly = worst->partly || more->partly;
 
     if (more->verdict > worst->verdict)
         copy_verdict(worst, more);
@@ -176,6 +179,7 @@ void outcome_join(struct outcome *worst, const struct outcome *more)
         join_safe(worst, more);
     else if (more->verdict == VERDICT_RETRY && more->retry_after_ms > wait)
         worst->retry_after_ms = more->retry_after_ms;
+    worst->partly = partly;
 }
 
 static void add_rejected(struct outcome *sum, const struct outcome *sent, uint64_t items)
@@ -262,6 +266,7 @@ void ack_init(struct ack *ack, struct turn *turn, struct ledger *ledger, uint64_
     ack->open = items;
     ack->owed = 1;
     ack->refusable = refusable;
+    ack->keeps = ack->some_safe = false;
     ack->task = (struct turn_task){ .run = run_settled };
     ack->dropped.n = 0;
     outcome_clear(&ack->worst);
@@ -273,12 +278,16 @@ void ack_owe(struct ack *ack)
     ack->owed++;
 }
 
-static void take_answer(struct ack *ack)
+static void take_answer(struct ack *ack, enum verdict verdict)
 {
     assert(ack->owed > 0);
+    ack->some_safe = ack->some_safe || verdict == VERDICT_SAFE;
     if (--ack->owed > 0)
         return;
-    book_open(ack);
+    if (ack->worst.verdict == VERDICT_RETRY && (ack->some_safe || ack->dropped.n > 0))
+        ack->worst.partly = true;
+    if (!ack->keeps || ack->worst.verdict != VERDICT_RETRY)
+        book_open(ack);
     losses_move(&ack->worst.lost, &ack->dropped, UINT64_MAX);
     turn_defer(ack->turn, &ack->task);
 }
@@ -293,12 +302,12 @@ void ack_settle(struct ack *ack, const struct outcome *outcome)
         outcome = &whole;
     }
     outcome_join(&ack->worst, outcome);
-    take_answer(ack);
+    take_answer(ack, outcome->verdict);
 }
 
 void ack_safe(struct ack *ack)
 {
-    take_answer(ack);
+    take_answer(ack, VERDICT_SAFE);
 }
 
 void ack_fail(struct ack *ack, enum verdict verdict, const char *reason, const char *fmt, ...)
@@ -342,6 +351,11 @@ void ack_withdraw(struct ack *ack, uint64_t n)
     ack->open -= n;
     if (ack->ledger != NULL)
         ledger_withdraw(ack->ledger, n);
+}
+
+void ack_give_up(struct ack *ack)
+{
+    book_open(ack);
 }
 
 void ack_cancel(struct ack *ack)

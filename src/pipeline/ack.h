@@ -50,6 +50,7 @@ struct outcome {
     const char *reason;      /* static, for counters: "memory_limit", "queue_full"; with SAFE of the first rejected */
     uint64_t retry_after_ms; /* with RETRY; 0 = the sender's own back-off */
     int grpc_status;         /* 0 = by the verdict; else the code that a backend gave, passed on to the sender */
+    bool partly;             /* with RETRY: another branch, or a part of it, is safe, and would be there twice */
     struct losses lost;      /* with SAFE; `rejected` beyond its sum is lost by `reason` */
     char why[200];           /* for people; "" with a plain SAFE */
 };
@@ -81,6 +82,8 @@ struct ack {
     uint64_t open;         /* items held under this ack */
     uint32_t owed;         /* answers still to come */
     bool refusable;        /* a failure can still be told to the sender: refused, not dropped */
+    bool keeps;            /* the owner sends it again itself: RETRY books nothing, and ack_give_up() ends that */
+    bool some_safe;        /* a branch has said SAFE */
     struct turn_task task;
     struct losses dropped; /* by ack_drop: booked here already, and told to the ledgers above */
     struct outcome worst;  /* so far */
@@ -113,6 +116,9 @@ void ack_move(struct ack *from, struct ack *to, uint64_t n);
 
 /* `n` items that are held under the ack leave the ledger as if they had never come to it: another one counts them. */
 void ack_withdraw(struct ack *ack, uint64_t n);
+
+/* What a RETRY has left open (.keeps) is booked after all: it is not sent again. */
+void ack_give_up(struct ack *ack);
 
 /* Forget a settled or unsettled ack whose memory goes: on_settled does not come any more. Books nothing. */
 void ack_cancel(struct ack *ack);

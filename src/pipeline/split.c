@@ -25,7 +25,7 @@ struct split {
     struct outcome sum;
     struct outcome refusal; /* apart: the last one */
     uint64_t items, refused;
-    bool shared;
+    bool shared, some_safe;
     size_t most;    /* parts that there is room for */
     size_t n, left; /* parts; answers that are owed, split_end() too */
     struct part parts[];
@@ -58,6 +58,7 @@ static void take_answer(struct split *p)
     if (--p->left > 0)
         return;
     list_remove(&p->link);
+    p->sum.partly = p->sum.partly || (p->sum.verdict == VERDICT_RETRY && p->some_safe);
     ack_settle(p->sender, p->refused > 0 && p->refused == p->items ? &p->refusal : &p->sum);
     if (p->most == p->splitter->most)
         list_push(&p->splitter->unused, &p->link);
@@ -80,6 +81,7 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
 
     part->is_out = false;
     outcome_copy(&answer, outcome);
+    part->split->some_safe = part->split->some_safe || answer.verdict == VERDICT_SAFE;
     if (part->split->shared)
         outcome_join(&part->split->sum, &answer);
     else if (part->split->splitter->apart && answer.verdict == VERDICT_REJECT)
@@ -100,6 +102,7 @@ struct split *split_begin(struct splitter *s, struct ack *sender, bool shared, s
     p->most = most;
     p->sender = sender;
     p->shared = shared;
+    p->some_safe = false;
     p->n = 0;
     p->left = 1;
     p->items = p->refused = 0;

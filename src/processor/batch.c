@@ -32,7 +32,8 @@ static const struct option options[] = {
     OPT_ENUM(
         struct batch_config, hold_ack, hold_acks, "auto",
         "Answer senders when their items are safe, not when they are in the batch: they wait up to timeout longer, "
-        "and a failure goes back to them instead of losing the items. auto: where an exporter behind has its queue "
+        "and a failure goes back to them. Otherwise what is refused for now is sent again, and what is refused for "
+        "good, or by one of several exporters, is lost. auto: where an exporter behind has its queue "
         "on disk or writes files, for what is only in the batch would not survive a kill -9.",
         .nocase = true),
     OPT_END,
@@ -251,7 +252,7 @@ const struct component batch_processor = {
     .stability = "beta",
     .spread = SPREAD_EACH,
     .summary = "Gathers small batches into large ones, and cuts too large ones.",
-    .safe = "In the batch, in memory, until it leaves; with hold_ack: what the exporters behind say of it.",
+    .safe = "In the batch, in memory, until what is behind takes it; with hold_ack: what the exporters behind say of it.",
     .config_size = sizeof(struct batch_config),
     .options = options,
     .metrics = metric_rows,

@@ -6,8 +6,11 @@
  * the largest size; what stays begins to wait anew. When the send is settled the senders of its slices are answered
  * (with hold_ack; each when its last slice is settled), and the next one may go.
  *
- * A send that fails loses its items when their senders were answered, as dropped with the answer's reason, or goes back
- * to them. After shard_flush() what is there leaves without waiting for more, one send after another, and then
+ * A send that fails goes back to its senders with hold_ack. When they were answered, one that is refused for now (a
+ * full queue) is kept and goes again: SHARD_REFUSED; one more batch is filled meanwhile, and what comes beyond that is
+ * refused likewise. It is dropped with the answer's reason when it is refused for good, when another branch behind has
+ * it already, which would get it again and again, or when there is no more time: after shard_flush() it is tried once
+ * more. After shard_flush() what is there leaves without waiting for more, one send after another, and then
  * on_idle() comes once. */
 #include "processor/batch_shard.h"
 
@@ -20,7 +23,8 @@ static void enter_state(struct shard *s, enum shard_state to)
 {
     static const uint8_t allowed[] = {
         [SHARD_FILLING] = 1 << SHARD_SENDING | 1 << SHARD_LAST_FILLING,
-        [SHARD_SENDING] = 1 << SHARD_FILLING | 1 << SHARD_LAST_SENDING,
+        [SHARD_SENDING] = 1 << SHARD_FILLING | 1 << SHARD_REFUSED | 1 << SHARD_LAST_SENDING,
+        [SHARD_REFUSED] = 1 << SHARD_SENDING | 1 << SHARD_LAST_SENDING,
         [SHARD_LAST_FILLING] = 1 << SHARD_LAST_SENDING | 1 << SHARD_FLUSHED,
         [SHARD_LAST_SENDING] = 1 << SHARD_LAST_FILLING,
         [SHARD_FLUSHED] = 0,
@@ -30,9 +34,10 @@ static void enter_state(struct shard *s, enum shard_state to)
     s->state = to;
 }
 
+/* Also one that waits to go again. */
 static bool is_out(const struct shard *s)
 {
-    return s->state == SHARD_SENDING || s->state == SHARD_LAST_SENDING;
+    return s->state == SHARD_SENDING || s->state == SHARD_REFUSED || s->state == SHARD_LAST_SENDING;
 }
 
 static bool is_flushing(const struct shard *s)
@@ -106,6 +111,14 @@ static struct batch *gather_batch(struct shard *s)
 static void on_sent(struct ack *ack, const struct outcome *outcome);
 static void on_due(struct clock_timer *t);
 
+static void init_ack(struct shard *s)
+{
+    struct node *node = s->node;
+
+    ack_init(&s->ack, &node->host->loop->turn, node->ledger, 0, s->hold_ack, on_sent);
+    s->ack.keeps = !s->hold_ack;
+}
+
 static void send_next(struct shard *s, bool by_size)
 {
     struct node *node = s->node;
@@ -113,15 +126,77 @@ static void send_next(struct shard *s, bool by_size)
 
     enter_state(s, is_flushing(s) ? SHARD_LAST_SENDING : SHARD_SENDING);
     s->by_size = by_size;
-    ack_init(&s->ack, &node->host->loop->turn, node->ledger, 0, s->hold_ack, on_sent);
+    s->is_last_try = is_flushing(s);
+    init_ack(s);
     batch = gather_batch(s);
     s->out_bytes = batch->bytes;
+    s->kept = s->hold_ack ? NULL : batch_ref(batch);
     /* Each send starts the timer anew for what stays. */
     clock_stop(&node->host->loop->clock, &s->timer);
     if (has_timer(s) && pending_items(s) > 0)
         clock_start(&node->host->loop->clock, &s->timer, (uint64_t)s->config->timeout.ns, on_due);
     consumer_send(node->out[node->signal], batch, &s->ack);
 }
+
+/* ---- a send that is refused for now ---- */
+
+#define COME_AGAIN_MS 1000
+
+static void send_again(struct shard *s)
+{
+    init_ack(s);
+    ack_move(&s->pool, &s->ack, s->out_items);
+    consumer_send(s->node->out[s->node->signal], batch_ref(s->kept), &s->ack);
+}
+
+static void on_again(struct clock_timer *t)
+{
+    struct shard *s = container_of(t, struct shard, again);
+
+    enter_state(s, SHARD_SENDING);
+    send_again(s);
+}
+
+static void forget_kept(struct shard *s)
+{
+    clock_stop(&s->node->host->loop->clock, &s->again);
+    if (s->kept != NULL)
+        batch_unref(s->kept);
+    s->kept = NULL;
+}
+
+/* Nothing of it has got anywhere, and there is time. */
+static bool goes_again(const struct shard *s, const struct outcome *o)
+{
+    return s->kept != NULL && !s->is_last_try && o->verdict == VERDICT_RETRY && !o->partly &&
+           s->ack.open == s->out_items;
+}
+
+/* Who waits outside waits in vain, but for those that there is room for. */
+static void wait_to_go_again(struct shard *s, const struct outcome *o)
+{
+    uint64_t wait = o->retry_after_ms > 0 ? o->retry_after_ms : COME_AGAIN_MS;
+
+    ack_move(&s->ack, &s->pool, s->out_items);
+    if (is_flushing(s)) {
+        s->is_last_try = true;
+        send_again(s);
+        return;
+    }
+    outcome_copy(&s->refusal, o);
+    s->refusal.retry_after_ms = wait;
+    enter_state(s, SHARD_REFUSED);
+    clock_start(&s->node->host->loop->clock, &s->again, wait * NS_PER_MS, on_again);
+}
+
+static void refuse_arrival(struct shard *s, struct arrival *a)
+{
+    batch_unref(a->in.rest);
+    ack_settle(a->ack, &s->refusal);
+    give_arrival(s, a);
+}
+
+/* ---- what comes ---- */
 
 /* Without hold_ack this is where the sender's part ends. */
 static void take_in(struct shard *s, struct arrival *a)
@@ -158,6 +233,8 @@ static void advance_shard(struct shard *s)
             send_next(s, false);
         else if (!list_empty(&s->waiting) && has_room(s))
             take_in(s, list_pop(&s->waiting, struct arrival, link));
+        else if (!list_empty(&s->waiting) && s->state == SHARD_REFUSED)
+            refuse_arrival(s, list_pop(&s->waiting, struct arrival, link));
         else
             break;
     }
@@ -183,10 +260,19 @@ static void count_send(struct shard *s)
         metric_observe(s->meters->send_bytes, (double)s->out_bytes);
 }
 
-static void complain_failure(struct shard *s, const struct outcome *o)
+static void complain_failure(struct shard *s, const struct outcome *o, bool again)
 {
-    if (complaint_due(s->complaint, &s->node->host->loop->clock))
-        log_warn(&s->node->log, "Sender failed", F_STR("error", o->why[0] ? o->why : o->reason),
+    const char *why = o->why[0] ? o->why : o->reason;
+
+    if (!complaint_due(s->complaint, &s->node->host->loop->clock))
+        return;
+    if (again)
+        log_warn(&s->node->log,
+                 "What is behind the batch refuses it for now. It is sent again, and senders are told to retry",
+                 F_STR("error", why), F_UINT("held_items", s->pool.open),
+                 F_UINT("repeated", complaint_taken(s->complaint)));
+    else
+        log_warn(&s->node->log, "Sender failed", F_STR("error", why),
                  F_UINT(s->hold_ack ? "refused_items" : "dropped_items", s->out_items),
                  F_UINT("repeated", complaint_taken(s->complaint)));
 }
@@ -211,14 +297,21 @@ static void answer_senders(struct shard *s, const struct outcome *outcome)
 static void on_sent(struct ack *ack, const struct outcome *outcome)
 {
     struct shard *s = container_of(ack, struct shard, ack);
+    bool again = goes_again(s, outcome);
 
-    enter_state(s, is_flushing(s) ? SHARD_LAST_FILLING : SHARD_FILLING);
+    if (again) {
+        wait_to_go_again(s, outcome);
+    } else {
+        enter_state(s, is_flushing(s) ? SHARD_LAST_FILLING : SHARD_FILLING);
+        ack_give_up(ack);
+        forget_kept(s);
+    }
     if (outcome->verdict == VERDICT_SAFE) {
         count_send(s);
         if (complaint_over(s->complaint))
             log_info(&s->node->log, "Sending works again");
     } else {
-        complain_failure(s, outcome);
+        complain_failure(s, outcome, again);
     }
     answer_senders(s, outcome);
     advance_shard(s);
@@ -250,7 +343,14 @@ void shard_take(struct shard *s, struct batch *batch, struct ack *ack)
 
 void shard_flush(struct shard *s)
 {
+    bool waits = s->state == SHARD_REFUSED;
+
+    clock_stop(&s->node->host->loop->clock, &s->again);
     enter_state(s, is_out(s) ? SHARD_LAST_SENDING : SHARD_LAST_FILLING);
+    if (waits) {
+        s->is_last_try = true;
+        send_again(s);
+    }
     advance_shard(s);
 }
 
@@ -269,6 +369,7 @@ void shard_close(struct shard *s)
     clock_stop(&s->node->host->loop->clock, &s->timer);
     if (is_out(s))
         ack_cancel(&s->ack);
+    forget_kept(s);
     for (size_t i = 0; s->hold_ack && i < s->sent.n; i++)
         if (s->sent.v[i].entry->rest == NULL) /* else it waits, too */
             give_up(arrival_of(s->sent.v[i].entry));

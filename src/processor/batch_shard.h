@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One shard of the batch processor: what arrives is put into its batcher, joined, cut and sent, one send at a time.
  *
- * What arrives is answered SAFE when it is taken in and its items move to the shard's own ack in the ledger; a send
- * that fails later drops them. With hold_ack the senders are answered when their items are safe, and a failure
- * goes back to them. While a send is out and enough for the next one is in line, later arrivals wait outside,
- * unanswered: that is the back-pressure. So a shard holds at most one send and one filling batch. */
+ * What arrives is answered SAFE when it is taken in and its items move to the shard's own ack in the ledger. A send
+ * that is refused for now goes again, and while it waits for that, what there is no room for is refused; one that is
+ * refused for good is dropped. With hold_ack the senders are answered when their items are safe, and a failure goes
+ * back to them. While a send is out and enough for the next one is in line, later arrivals wait outside, unanswered:
+ * that is the back-pressure. So a shard holds at most one send and one filling batch. */
 #ifndef PROCESSOR_BATCH_SHARD_H
 #define PROCESSOR_BATCH_SHARD_H
 
@@ -39,6 +40,7 @@ struct arrival {
 enum shard_state {
     SHARD_FILLING,
     SHARD_SENDING,      /* a send is out; the next one is filled meanwhile */
+    SHARD_REFUSED,      /* it goes again after a while */
     SHARD_LAST_FILLING, /* after shard_flush(): all must leave */
     SHARD_LAST_SENDING,
     SHARD_FLUSHED, /* nothing is here, and nothing comes any more */
@@ -64,8 +66,12 @@ struct shard {
     /* The send that is out. */
     bool by_size;
     uint64_t out_items, out_bytes;
-    slices sent; /* hold_ack: of arrivals */
+    slices sent;        /* hold_ack: of arrivals */
+    struct batch *kept; /* without hold_ack: to be sent again when it is refused; NULL: it is not */
+    bool is_last_try;
     struct ack ack;
+    struct outcome refusal; /* why it waits to go again: what others are told */
+    struct clock_timer again;
 };
 
 void shard_init(struct shard *s, struct node *node, const struct batch_config *config,

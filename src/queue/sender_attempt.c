@@ -124,6 +124,17 @@ static void add_done(struct attempt *a, struct outcome *o)
     }
     if (partly)
         outcome_add(o, &a->done);
+    o->partly = o->partly || (partly && o->verdict == VERDICT_RETRY);
+}
+
+/* Other parts of one that was cut may be safe. */
+static void tell_entry(const struct slice *slice, struct outcome *o)
+{
+    struct queue_entry *e = entry_of(slice->entry);
+
+    outcome_add_part(&e->outcome, o, slice->items);
+    if (o->verdict == VERDICT_RETRY && (slice->first > 0 || slice->entry->rest != NULL))
+        e->outcome.partly = true;
 }
 
 static void finish_attempt(struct attempt *a, const struct outcome *outcome)
@@ -137,7 +148,7 @@ static void finish_attempt(struct attempt *a, const struct outcome *outcome)
     tell_rest(a, &o.lost);
     book_attempt(s, a, &o);
     for (size_t i = 0; i < a->slices.n; i++)
-        outcome_add_part(&entry_of(a->slices.v[i].entry)->outcome, &o, a->slices.v[i].items);
+        tell_entry(&a->slices.v[i], &o);
     end_attempt(a, false);
     sender_pump(s);
 }

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """sending_queue and file_storage, shown with the debug exporter."""
 
+import contextlib
 import signal
 import threading
 
+import grpc
 import pytest
 from harness import otlp
-from harness.limits import PATIENCE
+from harness.limits import PATIENCE, free_port
+from harness.otlp_peer import GrpcPeer
 
 QUEUE = """
 receivers:
@@ -155,6 +158,40 @@ def test_the_batch_processor_answers_when_a_queue_on_disk_has_the_data(otelcd, t
         assert d.ledger("pipeline", "logs")["delivered"] == 3
     else:
         assert d.ledger("pipeline", "logs")["held"] == 1
+
+
+BATCHED = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}
+processors:
+  batch: {{timeout: 1ms, send_batch_size: 1}}
+exporters:
+  otlp_grpc:
+    endpoint: 127.0.0.1:{port}
+    tls: {{insecure: true}}
+    sending_queue: {{queue_size: 2, num_consumers: 1}}
+    retry_on_failure: {{initial_interval: 100ms, max_interval: 200ms}}
+service:
+  pipelines:
+    logs: {{receivers: [otlp], processors: [batch], exporters: [otlp_grpc]}}
+"""
+
+
+def test_what_a_batch_was_given_is_not_lost_when_the_queue_behind_it_is_full(otelcd):
+    port, taken = free_port(), 0
+    d = otelcd(BATCHED.format(port=port), allow=["refuses it for now"])
+    with pytest.raises(grpc.RpcError) as refusal:
+        for _ in range(100):
+            d.export(otlp.logs(1))
+            taken += 1
+    assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE and "queue is full" in refusal.value.details()
+    with contextlib.closing(GrpcPeer(port=port)) as peer:
+        peer.wait_items(taken)
+        d.wait_log("Sending works again")
+        d.wait_metrics(lambda m: m.sum("otelcd_pipeline_held_items") == 0)
+        ledger = d.ledger("pipeline", "logs")
+        assert ledger["delivered"] == taken and ledger["dropped"] == 0
+        assert peer.items() == taken
 
 
 def test_what_was_acknowledged_before_a_file_is_in_it_after_kill_9(otelcd, tmp_path):

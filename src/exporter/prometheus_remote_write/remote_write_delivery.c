@@ -150,6 +150,7 @@ static void settle_delivery(struct delivery *d)
 {
     bool comes_again = d->node->wal_directory != NULL || d->ack->refusable;
 
+    d->failure.partly = d->failed < d->batch->items;
     if (d->failed > 0 && comes_again) {
         ack_settle(d->ack, &d->failure);
     } else if (d->rejection.rejected > 0) {

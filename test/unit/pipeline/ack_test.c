@@ -112,6 +112,49 @@ START_TEST(rejected_items_are_dropped_and_the_rest_is_delivered)
 }
 END_TEST
 
+/* The owner sends it again itself. */
+START_TEST(what_is_kept_stays_open_when_it_is_refused_for_now)
+{
+    static const enum verdict verdicts[] = { VERDICT_SAFE, VERDICT_REJECT, VERDICT_RETRY };
+    struct ack a;
+
+    begin(&a, 5, false);
+    a.keeps = true;
+    ack_settle(&a, &(struct outcome){ .verdict = verdicts[_i], .reason = "why" });
+    turn_run(&turn);
+    ck_assert_int_eq(last.verdict, verdicts[_i]);
+    ck_assert(!last.partly);
+    ck_assert_uint_eq(a.open, verdicts[_i] == VERDICT_RETRY ? 5 : 0);
+    ck_assert_uint_eq(ledger.held, a.open);
+    ack_give_up(&a);
+    ck_assert_uint_eq(ledger.held, 0);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), verdicts[_i] == VERDICT_SAFE ? 0 : 5);
+}
+END_TEST
+
+START_TEST(a_refusal_for_now_says_that_a_part_is_elsewhere_already)
+{
+    const struct outcome refusal = { .verdict = VERDICT_RETRY, .reason = "full" };
+    struct outcome above = { .verdict = VERDICT_SAFE };
+    struct ack a;
+
+    begin(&a, 5, true);
+    ack_owe(&a);
+    if (_i == 2)
+        ack_drop(&a, 1, "filtered");
+    if (_i == 0)
+        ack_safe(&a);
+    ack_settle(&a, &refusal);
+    if (_i > 0)
+        ack_settle(&a, _i == 1 ? &(struct outcome){ .verdict = VERDICT_SAFE } : &refusal);
+    turn_run(&turn);
+    ck_assert_int_eq(last.verdict, VERDICT_RETRY);
+    ck_assert(last.partly == (_i < 3));
+    outcome_join(&above, &last);
+    ck_assert(above.partly == (_i < 3));
+}
+END_TEST
+
 static uint64_t dropped_for(const char *reason)
 {
     for (size_t i = 0; i < ledger.dropped.n; i++)
@@ -290,6 +333,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_callback_waits_for_the_turn);
     tcase_add_loop_test(tc, it_settles_once_all_have_answered_with_the_heaviest_verdict, 0, 6);
+    tcase_add_loop_test(tc, what_is_kept_stays_open_when_it_is_refused_for_now, 0, 3);
+    tcase_add_loop_test(tc, a_refusal_for_now_says_that_a_part_is_elsewhere_already, 0, 4);
     tcase_add_test(tc, what_a_sender_was_told_is_safe_is_dropped_when_it_fails_later);
     tcase_add_test(tc, rejected_items_are_dropped_and_the_rest_is_delivered);
     tcase_add_test(tc, each_reason_for_a_rejection_is_booked_and_told);

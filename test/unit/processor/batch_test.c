@@ -193,20 +193,131 @@ START_TEST(senders_wait_while_a_send_is_out_and_the_next_is_full)
 }
 END_TEST
 
-START_TEST(what_was_answered_and_then_fails_is_dropped_with_its_reason)
+START_TEST(what_was_answered_and_is_then_refused_for_good_is_dropped_with_its_reason)
 {
     struct client *s;
 
-    sink.answer = retry;
+    sink.answer = (struct outcome){ .verdict = VERDICT_REJECT, .reason = "bad", .why = "never" };
     begin();
     s = send_logs(5);
     clock_advance(&rig.loop.clock, 200 * MS);
     turn_run(&rig.loop.turn);
     ck_assert_int_eq(s->outcome.verdict, VERDICT_SAFE);
     ck_assert_uint_eq(ledger.dropped.v[0].items, 5);
-    ck_assert_str_eq(ledger.dropped.v[0].reason, "away");
+    ck_assert_str_eq(ledger.dropped.v[0].reason, "bad");
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_timeout_trigger_send", "processor", "batch", NULL),
                         -1);
+}
+END_TEST
+
+/* A full queue, for instance. */
+START_TEST(what_was_answered_and_is_then_refused_for_now_goes_again_until_it_is_taken)
+{
+    sink.answer = retry;
+    sink.on_batch = NULL;
+    begin();
+    send_logs(5);
+    clock_advance(&rig.loop.clock, 200 * MS);
+    for (size_t i = 1; i <= 4; i++) {
+        turn_run(&rig.loop.turn);
+        ck_assert_uint_eq(sink.batches, i);
+        ck_assert_uint_eq(ledger.held, 5);
+        clock_advance(&rig.loop.clock, 999 * MS);
+        ck_assert_uint_eq(sink.batches, i);
+        clock_advance(&rig.loop.clock, 1 * MS);
+    }
+    turn_run(&rig.loop.turn);
+    sink.answer = safe;
+    clock_advance(&rig.loop.clock, 1000 * MS);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(ledger.delivered, 5);
+    ck_assert_uint_eq(ledger.dropped.n, 0);
+    ck_assert_uint_eq(clock_next(&rig.loop.clock), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(while_a_batch_waits_to_go_again_one_more_is_filled_and_other_senders_are_told_to_come_again)
+{
+    struct client *filled, *waits, *late;
+
+    config.send_batch_size = 10;
+    sink.hold = true;
+    sink.on_batch = NULL;
+    begin();
+    send_logs(10);
+    filled = send_logs(10);
+    waits = send_logs(1);
+    turn_run(&rig.loop.turn);
+    ck_assert(filled->settled && !waits->settled);
+    sink_settle(&sink, 0,
+                &(struct outcome){ .verdict = VERDICT_RETRY, .reason = "full", .retry_after_ms = 3000, .why = "no" });
+    turn_run(&rig.loop.turn);
+    late = send_logs(4);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(filled->outcome.verdict, VERDICT_SAFE);
+    for (size_t i = 0; i < 2; i++) {
+        const struct outcome *o = i == 0 ? &waits->outcome : &late->outcome;
+
+        ck_assert_int_eq(o->verdict, VERDICT_RETRY);
+        ck_assert_str_eq(o->why, "no");
+        ck_assert_uint_eq(o->retry_after_ms, 3000);
+    }
+    ck_assert_uint_eq(ledger.held, 20);
+    ck_assert_uint_eq(ledger.refused.v[0].items, 5);
+    ck_assert_str_eq(ledger.refused.v[0].reason, "full");
+    sink.hold = false;
+    clock_advance(&rig.loop.clock, 3000 * MS);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(ledger.delivered, 20);
+    ck_assert_uint_eq(ledger.dropped.n, 0);
+    ck_assert(send_logs(10)->settled == false);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(ledger.delivered, 30);
+}
+END_TEST
+
+START_TEST(what_another_branch_has_already_is_not_sent_again_and_again)
+{
+    sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "full", .partly = true };
+    begin();
+    send_logs(5);
+    clock_advance(&rig.loop.clock, 200 * MS);
+    turn_run(&rig.loop.turn);
+    clock_advance(&rig.loop.clock, 5000 * MS);
+    ck_assert_uint_eq(sink.batches, 1);
+    ck_assert_uint_eq(ledger.dropped.v[0].items, 5);
+    ck_assert_str_eq(ledger.dropped.v[0].reason, "full");
+}
+END_TEST
+
+START_TEST(what_waits_to_go_again_is_tried_once_more_at_the_end)
+{
+    bool is_safe = _i == 1;
+
+    sink.answer = retry;
+    sink.on_batch = NULL;
+    begin();
+    send_logs(5);
+    clock_advance(&rig.loop.clock, 200 * MS);
+    turn_run(&rig.loop.turn);
+    if (is_safe)
+        sink.answer = safe;
+    finish();
+    ck_assert_uint_eq(sink.batches, 2);
+    ck_assert_uint_eq(ledger.delivered, is_safe ? 5 : 0);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), is_safe ? 0 : 5);
+    ck_assert_uint_eq(clock_next(&rig.loop.clock), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(what_waits_to_go_again_stays_in_the_ledger_as_held_when_there_is_no_time)
+{
+    sink.answer = retry;
+    begin();
+    send_logs(5);
+    clock_advance(&rig.loop.clock, 200 * MS);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(ledger.held, 5);
 }
 END_TEST
 
@@ -408,6 +519,45 @@ START_TEST(whatever_happens_the_ledger_sums)
 }
 END_TEST
 
+/* Refusals for now in any order: what was answered SAFE is delivered, what was not is refused, and nothing is lost. */
+START_TEST(whatever_is_refused_for_now_nothing_that_was_answered_is_lost)
+{
+    uint64_t told_safe = 0, told_refused = 0;
+    struct rig random = { .random = (uint64_t)_i * 2654435761u + 17 };
+
+    config.timeout.ns = rig_random(&random, 4) ? (int64_t)(rig_random(&random, 300) * MS) : 0;
+    config.send_batch_size = rig_random(&random, 30);
+    config.send_batch_max_size = rig_random(&random, 2) ? config.send_batch_size + rig_random(&random, 5) : 0;
+    sink.on_batch = NULL;
+    begin();
+    sink.hold = true;
+    for (int step = 0; step < 600; step++) {
+        uint64_t what = rig_random(&random, 5);
+
+        if (what == 0 && n_clients < CLIENTS)
+            send_logs(1 + rig_random(&random, 25));
+        else if (what == 1)
+            clock_advance(&rig.loop.clock, rig_random(&random, 700) * MS);
+        else if (what <= 3 && sink.held.n > 0)
+            sink_settle(&sink, 0, rig_random(&random, 2) ? &safe : &retry);
+        else
+            turn_run(&rig.loop.turn);
+        ck_assert_uint_le(sink.held.n, 1);
+        ck_assert(ledger_sums(&ledger));
+    }
+    while (sink.held.n > 0)
+        sink_settle(&sink, 0, &safe);
+    finish();
+    for (size_t i = 0; i < n_clients; i++) {
+        ck_assert(clients[i].settled);
+        *(clients[i].outcome.verdict == VERDICT_SAFE ? &told_safe : &told_refused) += clients[i].items;
+    }
+    ck_assert_uint_eq(ledger.delivered, told_safe);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.refused), told_refused);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("batch");
@@ -421,7 +571,12 @@ int main(void)
     tcase_add_test(tc, a_large_one_is_cut_at_the_maximum);
     tcase_add_loop_test(tc, without_a_timer_each_batch_goes_on_at_once, 0, 2);
     tcase_add_test(tc, senders_wait_while_a_send_is_out_and_the_next_is_full);
-    tcase_add_test(tc, what_was_answered_and_then_fails_is_dropped_with_its_reason);
+    tcase_add_test(tc, what_was_answered_and_is_then_refused_for_good_is_dropped_with_its_reason);
+    tcase_add_test(tc, what_was_answered_and_is_then_refused_for_now_goes_again_until_it_is_taken);
+    tcase_add_test(tc, while_a_batch_waits_to_go_again_one_more_is_filled_and_other_senders_are_told_to_come_again);
+    tcase_add_test(tc, what_another_branch_has_already_is_not_sent_again_and_again);
+    tcase_add_loop_test(tc, what_waits_to_go_again_is_tried_once_more_at_the_end, 0, 2);
+    tcase_add_test(tc, what_waits_to_go_again_stays_in_the_ledger_as_held_when_there_is_no_time);
     tcase_add_test(tc, with_hold_ack_the_failure_goes_back_to_every_sender_of_the_batch);
     tcase_add_test(tc, with_hold_ack_a_sender_whose_batch_was_cut_hears_once_the_last_part_is_safe);
     tcase_add_test(tc, rejected_items_are_told_to_senders_in_order_and_sum_up);
@@ -429,6 +584,7 @@ int main(void)
     tcase_add_test(tc, without_keys_no_metadata_goes_on);
     tcase_add_test(tc, what_is_left_at_the_deadline_stays_in_the_ledger_as_held);
     tcase_add_loop_test(tc, whatever_happens_the_ledger_sums, 0, 300);
+    tcase_add_loop_test(tc, whatever_is_refused_for_now_nothing_that_was_answered_is_lost, 0, 300);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
