@@ -190,6 +190,16 @@ def test_a_topic_that_takes_less_than_is_configured_gets_smaller_records(broker,
     a.wait_metrics(lambda _: a.ledger("exporter", "kafka", "logs")["dropped"] == 1)
 
 
+def test_a_topic_that_is_not_there_is_named_and_delivered_to_once_it_is(broker, peer, otelcd):
+    a = otelcd(agent(broker.address, "nowhere", timeout="1s", producer={"allow_auto_topic_creation": False}), allow=TROUBLE)
+    a.export(numbered(0, 5))
+    a.wait_metrics(lambda _: any('"nowhere": Local: Message timed out' in r["error"] and "is the topic there" in r["error"] for r in a.records("Will retry")))
+    broker.topic("nowhere")
+    p = peer()
+    g = otelcd(gateway(broker.address, "nowhere", p), allow=TROUBLE)
+    wait_bodies(g, p, 5)
+
+
 def test_of_a_group_of_two_one_is_killed_again_and_again_and_every_item_arrives(broker, peer, otelcd):
     topic, p = broker.topic("group", 6), peer()
     a = otelcd(agent(broker.address, topic, producer={"required_acks": "all"}, logs={"topic": topic, "encoding": "otlp_proto"}, partition_logs_by_trace_id=True), allow=TROUBLE)

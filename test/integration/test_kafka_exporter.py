@@ -311,6 +311,14 @@ def test_a_broker_that_goes_and_comes_costs_no_item(mock, otelcd, topic, tmp_pat
     assert len(all_items("logs", topic(cluster, "otlp_logs").wait(lambda m: len(all_items("logs", m)) >= 210))) >= 210
 
 
+def test_brokers_that_are_away_are_named_with_the_reason(mock, otelcd, tmp_path):
+    config = text(tmp_path, mock(), brokers=["127.0.0.1:1"], timeout="1s").replace("service:", "service:\n  shutdown_timeout: 1s")
+    d = otelcd(config, allow=[*TROUBLE, "Did not stop in time"])
+    d.export(otlp.logs(1))
+    why = 'topic "otlp_logs": Local: Message timed out: Connect to ipv4#127.0.0.1:1 failed: Connection refused'
+    d.wait_metrics(lambda _: any(r["error"].endswith(why) for r in d.records("Will retry")))
+
+
 def test_errors_that_pass_are_tried_again(mock, otelcd, tmp_path):
     cluster = mock(2)
     cluster.topic("otlp_logs", 1)

@@ -99,6 +99,7 @@ struct kafka_producer {
     uint64_t outstanding; /* records in that list */
     bool alone;           /* each record is a request of its own */
     bool broken;          /* fatal: no more is given to it, and it is made anew when it has closed */
+    char trouble[160];    /* what the connections said last; "" since a record was delivered */
 };
 
 /* A piece that librdkafka has, until it reports. */

@@ -63,6 +63,18 @@ static bool is_too_large(rd_kafka_resp_err_t code)
     return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE;
 }
 
+/* Without how long that took and how often, which would be news each time; and without the broker's name where its
+ * address follows. That all are away says less than why one is. */
+static void note_trouble(struct kafka_producer *p, rd_kafka_resp_err_t code, const char *why)
+{
+    const char *connect = strstr(why, ": Connect to ");
+    const char *from = connect != NULL ? connect + 2 : why, *end = strstr(from, " (after ");
+
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        return;
+    snprintf(p->trouble, sizeof(p->trouble), "%.*s", end != NULL ? (int)(end - from) : (int)strlen(from), from);
+}
+
 /* The same record will never be taken. What a right or a topic is missing for may be given later: it is tried again. */
 static bool is_refusal(rd_kafka_resp_err_t code)
 {
@@ -80,12 +92,20 @@ static bool is_refusal(rd_kafka_resp_err_t code)
     }
 }
 
-static void handle_failure(struct kafka_export *e, struct kafka_piece *p, uint64_t size, rd_kafka_resp_err_t code,
-                           const char *text)
+/* librdkafka waits for a topic that is not there as long as for one that is slow. */
+static const char *timeout_cause(const char *trouble)
 {
-    char why[256];
+    return trouble[0] != '\0' ? trouble : "no connection is broken: is the topic there, and has it a leader?";
+}
 
-    snprintf(why, sizeof(why), "error exporting to topic \"%.100s\": %s", p->name, text);
+static void handle_failure(struct kafka_export *e, struct kafka_piece *p, uint64_t size, rd_kafka_resp_err_t code,
+                           const char *text, const char *trouble)
+{
+    bool late = code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
+    char why[400];
+
+    snprintf(why, sizeof(why), "error exporting to topic \"%.100s\": %s%s%s", p->name, text, late ? ": " : "",
+             late ? timeout_cause(trouble) : "");
     if (is_too_large(code))
         kafka_export_too_large(e, p, size);
     else if (is_refusal(code))
@@ -166,7 +186,7 @@ static enum kafka_produced handle_refusal(struct kafka_record *r, struct kafka_p
         if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
             kafka_export_too_long(e, p, size);
         else
-            handle_failure(e, p, size, code, lib->rd_kafka_error_string(error));
+            handle_failure(e, p, size, code, lib->rd_kafka_error_string(error), "");
     }
     lib->rd_kafka_error_destroy(error);
     return code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? KAFKA_FULL : KAFKA_ANSWERED;
@@ -233,6 +253,7 @@ static void take_report(struct kafka_exporter *n, struct kafka_record *r, const 
     struct kafka_export *e = r->export;
     struct kafka_piece p = r->piece;
     size_t size = r->size;
+    struct kafka_producer *producer = r->producer;
 
     metric_add(n->m.messages[m->err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : 1], 1);
     metric_observe(n->m.seconds, (double)(now - r->begun) / (double)NS_PER_S);
@@ -243,10 +264,11 @@ static void take_report(struct kafka_exporter *n, struct kafka_record *r, const 
     }
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         metric_add(n->m.bytes, size);
+        producer->trouble[0] = '\0';
         request_limit_taken(&n->limit, size, now);
         kafka_export_delivered(e, &p);
     } else {
-        handle_failure(e, &p, size, m->err, n->main.client.lib->rd_kafka_err2str(m->err));
+        handle_failure(e, &p, size, m->err, n->main.client.lib->rd_kafka_err2str(m->err), producer->trouble);
     }
     kafka_export_maybe_done(e);
 }
@@ -304,6 +326,7 @@ static void on_failed(struct kafka_client *c, rd_kafka_resp_err_t code, const ch
     struct kafka_producer *p = container_of(c, struct kafka_producer, client);
     struct kafka_exporter *n = p->node;
 
+    note_trouble(p, code, why);
     if (complaint_due_to(&n->failing, &n->node.host->loop->clock, c->lib->rd_kafka_err2str(code)))
         log_warn(&n->node.log, fatal ? "The producer has failed, and is made anew" : "The brokers cannot be used",
                  F_STR("error", c->lib->rd_kafka_err2str(code)), F_STR("text", why),
