@@ -214,6 +214,12 @@ static bool fetch_token(struct oauth2 *o)
     return o->fetching;
 }
 
+/* Else who reads it takes it for what the peer has said. */
+static void put_why(const struct oauth2 *o, struct auth_request *r, const char *why)
+{
+    snprintf(r->why, sizeof(r->why), "no token from %s: %s", o->node->id, why);
+}
+
 /* ---- telling ---- */
 
 static void answer_waiting(struct oauth2 *o, enum auth_verdict v)
@@ -231,7 +237,7 @@ static void answer_waiting(struct oauth2 *o, enum auth_verdict v)
         if (v == AUTH_GRANTED)
             call_headers_set(r->headers, bytes_str("authorization"), bytes_str(o->value));
         else
-            snprintf(r->why, sizeof(r->why), "%s", o->why);
+            put_why(o, r, o->why);
         authenticator_answer(r, v);
     }
 }
@@ -362,7 +368,7 @@ static void on_done(struct http_call *call, const struct http_response *a)
 
 static enum auth_verdict fail_now(const struct oauth2 *o, struct auth_request *r, const char *why)
 {
-    snprintf(r->why, sizeof(r->why), "%s", why);
+    put_why(o, r, why);
     r->generation = o->generation;
     return AUTH_FAILED;
 }

@@ -438,7 +438,8 @@ bool status_is_well(const struct host *host)
 
     status_total(host, &total);
     for (size_t i = 0; i < total.n_workers; i++)
-        well = well && strcmp(total.workers[i].state, "waiting") != 0;
+        well = well &&
+               (strcmp(total.workers[i].state, "running") == 0 || strcmp(total.workers[i].state, "reloading") == 0);
     host->view->each_pipeline(host->view, look_at, &well);
     return well;
 }

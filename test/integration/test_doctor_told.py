@@ -74,6 +74,13 @@ TOLD = {
     "sent_twice": ("for the exporter that refuses", None),
     # passwords that were wrong anywhere else than at a receiver
     "passwords_wrong": ("somebody guesses", page(metrics=[("otelcd_basicauth_questions", {"authenticator": "basicauth", "result": "wrong"}, 4)])),
+    # two exporters in a pipeline, of which one has taken the batch; a process that somebody has ended
+    "dropped_queue_full": ("hold_ack", page(ledger(10, 7, dropped={"queue_full": 3}))),
+    "dropped_worker_died": ("signal: 9", page(
+        ledger(10, 7, dropped={"worker_died": 3}), log=[("error", 'A worker has died: it is started again {"worker": 2, "signal": 9}')])),
+    "worker_died": ("look why", page(log=[("error", 'A worker has died: it is started again {"worker": 2, "signal": 9}')])),
+    "batch_waits": ("behind it", page(log=[line("What is behind the batch refuses it for now. It is sent again, and senders are told to retry", error="x", **of("processor", "batch"))])),
+    "resolve_fails": ("name server", page(log=[line("failed to resolve", error="look up x: no such host", **of("exporter", "load_balancing"))])),
     "scrapes_refused": ("fewer scrapers", page(log=[line("Scrape refused: too many run already")])),
     "queue_unwritten": ("make room", page(log=[line("Cannot write the queue on disk", error="input/output error")])),
     "queue_damaged": ("otelcd wal verify", page(log=[("error", "Damaged records in the log are skipped {\"directory\": \"/q\"}")])),
@@ -204,3 +211,68 @@ service: {extensions: [bearertokenauth], pipelines: {traces: {receivers: [otlp],
     (found,) = (f for f in examine(*told, config=tmp_path / "a.yaml") if f["kind"] == "dropped_unauthorized")
     assert found["change"]["path"] == "exporters::otlp_http::auth::authenticator" and found["change"]["line"] == 7
     assert found["seen"].startswith("1 item dropped (unauthorized)") and found["seen"].count("UNAUTHENTICATED") == 1
+
+
+def failing(reason, **more):
+    return node("exporter", "otlp_http", state="failing", failing_seconds=20, failures=3, reason=reason, ledger=ledger(10, 4, held=6), **more)
+
+
+def workers_page(*states):
+    status, metrics = page()
+    status["workers"] = [{"number": i + 1, "pid": 0, "state": s, "restarts": 2} for i, s in enumerate(states)]
+    return status, metrics
+
+
+def strangers_page():
+    rejected = ("otelcd_receiver_rejected_requests", {"receiver": "otlp", "transport": "http", "reason": "unauthenticated"}, 3)
+    status, metrics = page(ledger(), [node("exporter", "otlp_http", ledger=ledger())], metrics=[rejected, ("otelcd_receiver_connections", {"receiver": "otlp"}, 0)])
+    metrics["metrics"] = [m for m in metrics["metrics"] if "accepted" not in m["name"]]
+    return status, metrics
+
+
+EXPORTER = of("exporter", "otlp_http")
+REFUSED = "connect to 127.0.0.1:1: Connection refused"
+# What is one trouble is one finding: what it says, and what the page says then.
+ONCE = {
+    "a_file_that_cannot_be_written": ("refused_no_space", "none of them in the last", page(
+        ledger(10, 7, refused={"no_space": 3}), [node("exporter", "file", ledger=ledger(10, 7, refused={"no_space": 3}))],
+        [line("Writing failed, senders are told to retry", error="no space left on device", **of("exporter", "file"))],
+        [("otelcd_exporter_file_failed_batches", {"exporter": "file"}, 3)])),
+    "a_peer_that_answers_400": ("dropped_invalid", "its own log may say more", page(
+        ledger(10, 10), [node("exporter", "otlp_http", ledger=ledger(10, 7, dropped={"invalid": 3}))],
+        [("error", "Exporting failed. Dropping data. " + json.dumps({"error": "it answered 400", "reason": "invalid", **EXPORTER})),
+         line("The peer refuses what is sent", answer="it answered 400", advice="its own log may say more", reason="invalid", **EXPORTER)])),
+    "a_series_limit": ("dropped_series_limit", "max_series", page(
+        ledger(10, 7, dropped={"series_limit": 3}), [node("exporter", "prometheus", ledger=ledger(10, 7, dropped={"series_limit": 3}))],
+        [line("New series are refused: there are as many as there may be", series=10, **of("exporter", "prometheus")),
+         line("Series are near their limit, beyond which new ones are refused", series=8, **of("exporter", "prometheus"))])),
+    "a_batch_before_a_peer_that_is_away": ("exporter_fails", "127.0.0.1:1", page(
+        ledger(10, 4, held=6), [failing(REFUSED)],
+        [line("What is behind the batch refuses it for now. It is sent again, and senders are told to retry", error="full",
+              **of("processor", "batch"), **{"otelcol.pipeline.id": "traces"})])),
+    "a_member_that_is_away": ("exporter_fails", "128 of 1000 requests wait in its queue in memory; it is that of member 127.0.0.1:1", page(
+        ledger(10, 4, held=6),
+        [failing(REFUSED, members=[{"endpoint": "127.0.0.1:1", "member": "here", "state": "failing",
+                                    "queue": {"size": 128, "capacity": 1000, "unit": "requests", "on_disk": False}}])])),
+    "a_token_server_that_is_away": ("no_token", "token_url", page(
+        ledger(10, 4, held=6), [failing("no token from oauth2client: " + REFUSED)],
+        [("error", "Cannot get a token. What needs one is tried again. " + json.dumps({"error": REFUSED, **of("extension", "oauth2client")}))],
+        [("otelcd_oauth2_fetches", {"authenticator": "oauth2client", "result": "failed"}, 3)])),
+    "senders_that_are_not_let_in": ("sender_unauthenticated", "letter for letter", strangers_page()),
+    "workers_that_are_started_again": ("worker_down", "1 of 2 workers run", workers_page("running", "starting")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_one_trouble_is_one_finding(name):
+    kind, says, told = ONCE[name]
+    found = examine(*told)
+    assert [f["kind"] for f in found] == [kind] and says in json.dumps(found[0]), found
+
+
+def test_a_reload_that_failed_is_over_when_a_later_one_was_taken():
+    lines = [("error", 'The new configuration does not start {"error": "x"}'), ("warn", "Running on the old configuration {}")]
+    status, metrics = page(log=lines)
+    assert examine(status, metrics) == []
+    metrics["metrics"][0]["value"] = 0
+    assert [f["kind"] for f in examine(status, metrics)] == ["reload_failed"]

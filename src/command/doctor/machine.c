@@ -356,7 +356,7 @@ struct disk_seen machine_disk(const char *path)
             return (struct disk_seen){ 0 };
         slash[slash == at] = '\0';
     }
-    return (struct disk_seen){ (uint64_t)v.f_blocks * v.f_frsize, (uint64_t)v.f_bavail * v.f_frsize };
+    return (struct disk_seen){ (uint64_t)v.f_blocks * v.f_frsize, (uint64_t)v.f_bavail * v.f_frsize, v.f_fsid };
 }
 
 bool machine_clock_is_set(void)

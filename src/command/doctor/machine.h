@@ -43,6 +43,7 @@ struct listener_seen machine_listener(const char *host, uint16_t port);
 /* Of the file system that has the path, or its nearest folder that is there. */
 struct disk_seen {
     uint64_t total, free; /* bytes; total 0: unknown */
+    uint64_t device;      /* two paths of one have the same */
 };
 struct disk_seen machine_disk(const char *path);
 

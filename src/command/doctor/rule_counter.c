@@ -109,18 +109,32 @@ static bool is_told(const struct evidence *e, const char *kind, const char *abou
     return false;
 }
 
+static const char *owner_kind(const struct counted *c)
+{
+    return strcmp(c->owner, "authenticator") == 0 ? "extension" : c->owner;
+}
+
+/* The ledger of the exporter says the same. */
+static bool is_in_ledger(const struct evidence *e, const struct counted *c, const char *about)
+{
+    return strcmp(c->kind, "file_unwritten") == 0 &&
+           (is_told(e, "refused_no_space", about) || is_told(e, "refused_write_failed", about));
+}
+
 static void tell_counted(struct evidence *e, const struct counted *c, struct bytes owner)
 {
     struct seen_line *line = c->line != NULL ? find_own_line(e, c->line, c->owner, text_of(e, owner)) : NULL;
     const char *id = owner.len > 0 ? text_of(e, owner) : line_field(e, line, "otelcol.component.id");
     const char *path = find_path(e, id);
-    const char *about =
-        path[0] != '\0' ? arena_printf(&e->arena, "%.*s %s", (int)strcspn(path, ":") - 1, path, id) : id;
+    const char *about = path[0] != '\0' ? arena_printf(&e->arena, "%.*s %s", (int)strcspn(path, ":") - 1, path, id)
+                        : owner.len > 0 ? arena_printf(&e->arena, "%s %s", owner_kind(c), id)
+                                        : id;
     double total = sum_of(&e->now, c, owner), growth = total - sum_of(&e->first, c, owner);
     const char *quote = quote_line(e, line);
     struct finding *f;
 
-    if (total == 0 || !is_recent(e, growth, line) || is_told(e, c->kind, about) || exporter_was_told(e, id))
+    if (total == 0 || !is_recent(e, growth, line) || is_told(e, c->kind, about) || exporter_was_told(e, id) ||
+        is_in_ledger(e, c, about))
         return;
     f = finding_add(e, c->kind, c->weight + (growth > 0 && c->weight >= WEIGHT_RISK ? 10 : 0), about);
     f->seen = arena_printf(&e->arena, "%.0f %s%s%s", total, c->what, quote[0] != '\0' ? "; " : "", quote);

@@ -30,6 +30,41 @@ static void tell_state(struct evidence *e)
     f->todo = strcmp(phase, "starting") == 0 ? "wait, or look in its log for what it waits for" : "start it again";
 }
 
+static struct seen_line *find_error(struct evidence *e, const char *begins)
+{
+    for (size_t i = 0; i < e->lines.n; i++)
+        if (e->lines.v[i].error && e->lines.v[i].message.len >= strlen(begins) &&
+            memcmp(e->lines.v[i].message.data, begins, strlen(begins)) == 0)
+            return &e->lines.v[i];
+    return NULL;
+}
+
+/* The front starts a worker again that has ended; until all of it is looked through that is on its disk it takes
+ * nothing. */
+static void tell_workers(struct evidence *e)
+{
+    const struct json_node *workers = json_at(e->now.status, "workers"), *idle = NULL;
+    size_t running = 0;
+    struct finding *f;
+
+    json_each(w, workers)
+    {
+        bool runs = bytes_is(json_text_at(w, "state"), "running") || bytes_is(json_text_at(w, "state"), "reloading");
+
+        running += runs;
+        idle = runs ? idle : w;
+    }
+    if (idle == NULL || !bytes_is(json_text_at(e->now.status, "service.phase"), "running"))
+        return;
+    f = finding_add(e, "worker_down", running == 0 ? WEIGHT_DOWN : WEIGHT_LOST + 20, "otelcd");
+    f->seen = arena_printf(&e->arena, "%zu of %u workers run; worker %.0f is %s, and was started again %.0f times",
+                           running, workers->n, number_at(idle, "number"), text_of(e, json_text_at(idle, "state")),
+                           number_at(idle, "restarts"));
+    f->means = running == 0 ? "nobody takes data now: connections wait" : "the others take its connections";
+    f->todo = "look in the log why it ends; it is started again by itself, after pauses of up to 30 s";
+    (void)quote_line(e, find_error(e, "A worker has died"));
+}
+
 /* What the configuration says of itself: an error keeps it from being loaded. */
 static void tell_faults(struct evidence *e)
 {
@@ -56,15 +91,6 @@ static void tell_faults(struct evidence *e)
         f->column = x->column;
         f->is_written = true;
     }
-}
-
-static struct seen_line *find_error(struct evidence *e, const char *begins)
-{
-    for (size_t i = 0; i < e->lines.n; i++)
-        if (e->lines.v[i].error && e->lines.v[i].message.len >= strlen(begins) &&
-            memcmp(e->lines.v[i].message.data, begins, strlen(begins)) == 0)
-            return &e->lines.v[i];
-    return NULL;
 }
 
 static void tell_reload(struct evidence *e)
@@ -141,6 +167,7 @@ void rule_daemon(struct evidence *e)
         return;
     }
     tell_state(e);
+    tell_workers(e);
     tell_reload(e);
     tell_difference(e);
 }

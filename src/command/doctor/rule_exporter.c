@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char kind_failing[] = "exporter_fails", kind_refused[] = "exporter_is_refused";
+static const char kind_failing[] = "exporter_fails", kind_refused[] = "exporter_is_refused", kind_token[] = "no_token";
 
 bool exporter_was_told(const struct evidence *e, const char *id)
 {
     for (size_t i = 0; i < e->findings.n; i++)
-        if ((e->findings.v[i]->kind == kind_failing || e->findings.v[i]->kind == kind_refused) &&
+        if ((e->findings.v[i]->kind == kind_failing || e->findings.v[i]->kind == kind_refused ||
+             e->findings.v[i]->kind == kind_token) &&
             e->findings.v[i]->component != NULL && strcmp(e->findings.v[i]->component, id) == 0)
             return true;
     return false;
@@ -29,7 +30,7 @@ static double growth_of_queue(const struct evidence *e, const struct json_node *
 
     if (failing >= 10)
         return size / failing;
-    return e->interval > 0 ? (size - number_at(before, "queue.size")) / e->interval : 0;
+    return e->interval > 0 && before != NULL ? (size - number_at(before, "queue.size")) / e->interval : 0;
 }
 
 static void put_queue(struct evidence *e, const struct json_node *pipeline, const struct json_node *node,
@@ -50,6 +51,21 @@ static void put_queue(struct evidence *e, const struct json_node *pipeline, cons
         buf_puts(out, ", which is full: senders are refused");
     else if (capacity > 0 && rate > 0)
         buf_printf(out, ", which is full in %s at this rate", seconds_text(e, (capacity - size) / rate));
+}
+
+/* Of a tier each member has a queue; those that fail are told. */
+static void put_members(struct evidence *e, const struct json_node *pipeline, const struct json_node *node,
+                        struct buf *out)
+{
+    json_each(m, json_at(node, "members"))
+    {
+        struct bytes endpoint = json_text_at(m, "endpoint");
+
+        if (bytes_is(json_text_at(m, "state"), "ok") || number_at(m, "queue.size") == 0)
+            continue;
+        put_queue(e, pipeline, m, out);
+        buf_printf(out, "; it is that of member %.*s", (int)endpoint.len, (const char *)endpoint.data);
+    }
 }
 
 static void put_reasons(const struct json_node *node, const char *what, const char *path, struct buf *out)
@@ -133,6 +149,7 @@ static const char *seen_of(struct evidence *e, const struct json_node *pipeline,
                number_at(node, "failures"));
     buf_put(&out, json_text_at(node, "reason"));
     put_queue(e, pipeline, node, &out);
+    put_members(e, pipeline, node, &out);
     put_reasons(node, "are lost already", "ledger.dropped_by", &out);
     put_reasons(node, "were refused", "ledger.refused_by", &out);
     buf_puts(&out, probe_text(e, id));
@@ -158,6 +175,21 @@ static void advise(struct evidence *e, struct finding *f, struct seen_line *line
         finding_place(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
 }
 
+/* "no token from oauth2client: ...": the authenticator is the cause, and the peer has not even been asked. */
+static void tell_token(struct evidence *e, struct finding *f, struct bytes reason)
+{
+    const char *id = text_of(e, bytes_skip(reason, strlen("no token from "))), *end = strstr(id, ": ");
+
+    id = arena_printf(&e->arena, "%.*s", end != NULL ? (int)(end - id) : (int)strlen(id), id);
+    (void)quote_line(e, find_own_line(e, "Cannot get a token", "extension", id));
+    f->kind = kind_token;
+    f->weight = WEIGHT_FAILING + 5;
+    f->seen = arena_printf(&e->arena, "exporter %s needs one, %s", f->component, f->seen);
+    f->about = arena_printf(&e->arena, "extension %s", id);
+    f->todo = "mend token_url, client_id, client_secret or scopes, or start what should answer there";
+    finding_option(e, f, arena_printf(&e->arena, "extensions::%s", id), "token_url");
+}
+
 static void tell_exporter(struct evidence *e, const struct json_node *pipeline, const struct json_node *node)
 {
     const char *id = text_of(e, json_text_at(node, "id"));
@@ -175,6 +207,8 @@ static void tell_exporter(struct evidence *e, const struct json_node *pipeline, 
     f->time = number_at(e->now.status, "service.time") - number_at(node, "failing_seconds");
     f->seen = seen_of(e, pipeline, node, id);
     advise(e, f, line, node, id);
+    if (bytes_match(json_text_at(node, "reason"), "no token from *"))
+        tell_token(e, f, json_text_at(node, "reason"));
 }
 
 /* ---- one that works ---- */

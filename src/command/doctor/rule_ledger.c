@@ -104,6 +104,47 @@ struct reason {
     const struct advice *advice;
 };
 
+static const char *line_advice(struct evidence *e, const struct seen_line *line)
+{
+    static const char *const keys[] = { "advice", "remedy" };
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (line_field(e, line, keys[i])[0] != '\0')
+            return line_field(e, line, keys[i]);
+    return "";
+}
+
+/* The newest line of that reason, before others one that says what to do. All of them tell the same. */
+static struct seen_line *find_advised(struct evidence *e, const char *id, const char *reason)
+{
+    struct seen_line *found = NULL;
+
+    for (size_t i = 0; i < e->lines.n; i++) {
+        struct seen_line *l = &e->lines.v[i];
+
+        if (strcmp(line_field(e, l, "reason"), reason) != 0 ||
+            (id != NULL && strcmp(line_field(e, l, "otelcol.component.id"), id) != 0))
+            continue;
+        l->used = true;
+        if (found == NULL || (line_advice(e, found)[0] == '\0' && line_advice(e, l)[0] != '\0'))
+            found = l;
+    }
+    return found;
+}
+
+/* What came before it, or comes of it. */
+static void use_lines(struct evidence *e, const char *id, const char *reason)
+{
+    static const char *const others[][2] = {
+        { "series_limit", "Series are near their limit" },
+        { "memory_limit", "Memory usage is high" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (strcmp(others[i][0], reason) == 0)
+            (void)quote_line(e, find_own_line(e, others[i][1], "exporter", id != NULL ? id : ""));
+}
+
 /* A line that has that reason, or tells of what has no line of that reason. */
 static struct seen_line *reason_line(struct evidence *e, const struct reason *r, const char *id)
 {
@@ -121,24 +162,15 @@ static struct seen_line *reason_line(struct evidence *e, const struct reason *r,
         { "no_space", "Writing failed" },
         { "write_failed", "Writing failed" },
         { "wal_corrupt", "Damaged records in the log" },
+        { "worker_died", "A worker has died" },
     };
     const char *name = text_of(e, r->name);
-    struct seen_line *line = find_line(e, "", id, "reason", name);
+    struct seen_line *line = find_advised(e, id, name);
 
     for (size_t i = 0; line == NULL && i < ARRAY_LEN(tells); i++)
         if (strcmp(name, tells[i][0]) == 0)
             line = find_own_line(e, tells[i][1], "exporter", id != NULL ? id : "");
     return line;
-}
-
-static const char *line_advice(struct evidence *e, const struct seen_line *line)
-{
-    static const char *const keys[] = { "advice", "remedy" };
-
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (line_field(e, line, keys[i])[0] != '\0')
-            return line_field(e, line, keys[i]);
-    return "";
 }
 
 static const char *seen_of(struct evidence *e, const struct reason *r, struct seen_line *line)
@@ -147,9 +179,9 @@ static const char *seen_of(struct evidence *e, const struct reason *r, struct se
 
     return arena_printf(&e->arena, "%s %s (%s)%s%s%s", count_text(e, r->total, "item", "items"), r->column->what,
                         text_of(e, r->name),
-                        r->growth > 0 ? arena_printf(&e->arena, ", %.0f of them in the last %s", r->growth,
-                                                     seconds_text(e, e->interval))
-                                      : "",
+                        arena_printf(&e->arena, ", %s of them in the last %s",
+                                     r->growth > 0 ? arena_printf(&e->arena, "%.0f", r->growth) : "none",
+                                     seconds_text(e, e->interval)),
                         quote[0] != '\0' ? "; " : "", quote);
 }
 
@@ -187,6 +219,7 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
 
     if (!is_recent(e, r->growth, line))
         return;
+    use_lines(e, id, text_of(e, r->name));
     f = finding_add(e, arena_printf(&e->arena, "%s_%s", r->column->what, text_of(e, r->name)),
                     weight_of(r, meant && !all), about);
     f->seen = seen_of(e, r, line);
@@ -285,6 +318,17 @@ static const char *wait_option(const char *id)
     return NULL;
 }
 
+/* As much has left as is there: what is there has hardly come. */
+static bool flows_on(const struct json_node *pipeline, const struct json_node *before, double held)
+{
+    static const char *const out[] = { "ledger.delivered", "ledger.refused", "ledger.dropped" };
+    double left = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(out); i++)
+        left += number_at(pipeline, out[i]) - number_at(before, out[i]);
+    return left >= held;
+}
+
 static void tell_held(struct evidence *e, const struct json_node *pipeline)
 {
     const struct json_node *before = first_pipeline(e, json_text_at(pipeline, "id"));
@@ -298,7 +342,7 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
         if (bytes_is(json_text_at(n, "kind"), "exporter"))
             held -= number_at(n, "ledger.held");
     }
-    if (held <= 0 || number_at(before, "ledger.held") <= 0 || holder == NULL)
+    if (held <= 0 || number_at(before, "ledger.held") <= 0 || holder == NULL || flows_on(pipeline, before, held))
         return;
     id = text_of(e, json_text_at(holder, "id"));
     f = finding_add(e, "waits", WEIGHT_NOTE + 30,

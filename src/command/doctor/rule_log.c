@@ -60,6 +60,14 @@ static const struct known_line known[] = {
     { "The ledger does not sum", "defect", WEIGHT_LOST, "This is a defect of otelcd", "report it" },
     { "Sender failed", "batch_lost", WEIGHT_LOST, "What a processor had gathered could not be handed on",
       "look what is behind it" },
+    { "What is behind the batch refuses it", "batch_waits", WEIGHT_WAITING,
+      "A batch is sent again and again, and meanwhile senders are told to come again", "look what is behind it" },
+    { "failed to resolve", "resolve_fails", WEIGHT_RISK + 75,
+      "Who is a member is asked in vain: those that were known stay, and others that come or go are not seen",
+      "mend what the resolver asks, or the name server of this machine" },
+    { "A worker has died", "worker_died", WEIGHT_LOST - 20,
+      "What it had not answered for comes again; what it held in memory is lost",
+      "look why it ended: by which signal, or in its last lines" },
     { "The peer takes no requests as large", "peer_limit", WEIGHT_NOTE + 10, "Requests go in parts",
       "nothing, or raise the peer's limit" },
     { "The receiver does not know Remote-Write 2.0", "remote_write_1", WEIGHT_NOTE + 10,
@@ -102,6 +110,19 @@ static void tell_line(struct evidence *e, struct seen_line *line)
         finding_place(e, f, path, "");
 }
 
+static bool was_told_of(const struct evidence *e, const char *about)
+{
+    for (size_t i = 0; i < e->findings.n; i++) {
+        const struct finding *f = e->findings.v[i];
+        size_t len = strlen(about);
+
+        if (f->weight >= WEIGHT_REFUSED && strncmp(f->about, about, len) == 0 &&
+            (f->about[len] == '\0' || f->about[len] == ' '))
+            return true;
+    }
+    return false;
+}
+
 /* One that has been told to fail. */
 static bool is_of_exporter(struct evidence *e, const struct seen_line *line)
 {
@@ -109,11 +130,47 @@ static bool is_of_exporter(struct evidence *e, const struct seen_line *line)
            exporter_was_told(e, line_field(e, line, "otelcol.component.id"));
 }
 
+/* A processor's line says that what is behind it fails, which has been told of that. */
+static bool is_of_pipeline(struct evidence *e, const struct seen_line *line)
+{
+    const char *pipeline = line_field(e, line, "otelcol.pipeline.id");
+    const struct known_line *k = find_known(line->message);
+
+    if (k == NULL || (strcmp(k->kind, "batch_lost") != 0 && strcmp(k->kind, "batch_waits") != 0))
+        return false;
+    json_each(p, json_at(e->now.status, "pipelines"))
+    {
+        json_each(n, json_at(p, "nodes"))
+        {
+            const char *about = arena_printf(&e->arena, "exporter %s", text_of(e, json_text_at(n, "id")));
+
+            if (bytes_is(json_text_at(p, "id"), pipeline) && bytes_is(json_text_at(n, "kind"), "exporter") &&
+                was_told_of(e, about))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A later reload has been taken. */
+static bool is_over(const struct evidence *e, const struct seen_line *line)
+{
+    static const char *const begins[] = { "Fault in the configuration", "The new configuration ",
+                                          "Running on the old configuration" };
+
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+        if (line->message.len >= strlen(begins[i]) && memcmp(line->message.data, begins[i], strlen(begins[i])) == 0)
+            return i == 2 ||
+                   (line->error && look_metric(&e->now, "otelcd_config_last_reload_successful", NULL, NULL) != 0);
+    return false;
+}
+
 void rule_log(struct evidence *e)
 {
     double now = number_at(e->now.status, "service.time");
 
     for (size_t i = 0; i < e->lines.n; i++)
-        if (!e->lines.v[i].used && now - e->lines.v[i].time < RECENT && !is_of_exporter(e, &e->lines.v[i]))
+        if (!e->lines.v[i].used && now - e->lines.v[i].time < RECENT && !is_of_exporter(e, &e->lines.v[i]) &&
+            !is_of_pipeline(e, &e->lines.v[i]) && !is_over(e, &e->lines.v[i]))
             tell_line(e, &e->lines.v[i]);
 }

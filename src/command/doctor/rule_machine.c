@@ -27,18 +27,36 @@ static double disk_growth(const struct evidence *e)
     return e->interval > 0 ? more / e->interval : 0;
 }
 
-static void look_at_disk(struct evidence *e, const char *path, const char *owner)
+#define DISKS_TOLD 16
+
+struct disks_told {
+    uint64_t devices[DISKS_TOLD];
+    size_t n;
+};
+
+static bool was_looked_at(struct disks_told *seen, uint64_t device)
+{
+    for (size_t i = 0; i < seen->n; i++)
+        if (seen->devices[i] == device)
+            return true;
+    if (seen->n < DISKS_TOLD)
+        seen->devices[seen->n++] = device;
+    return false;
+}
+
+static void look_at_disk(struct evidence *e, struct disks_told *seen, const char *path, const char *owner)
 {
     struct disk_seen d = machine_disk(path);
     double rate = disk_growth(e), left = (double)d.free;
     bool low = left < DISK_LEAST || left<(double)d.total * 0.03, soon = rate> 0 && left / rate < 48 * 3600;
     struct finding *f;
 
-    if (d.total == 0 || (!low && !soon))
+    if (d.total == 0 || (!low && !soon) || was_looked_at(seen, d.device))
         return;
     f = finding_add(e, "disk_full", WEIGHT_RISK + 90, arena_printf(&e->arena, "the disk of %s", path));
     f->seen =
-        arena_printf(&e->arena, "%.0f MiB are free of %.0f%s", left / MIB, (double)d.total / MIB,
+        arena_printf(&e->arena, "%.*f MiB are free of %.*f%s", left < 10 * MIB ? 1 : 0, left / MIB,
+                     (double)d.total < 10 * MIB ? 1 : 0, (double)d.total / MIB,
                      soon ? arena_printf(&e->arena, ", full in %s at this rate", seconds_text(e, left / rate)) : "");
     f->means = "when it is full, senders are told to come again";
     f->todo = "make room, or move it to another disk";
@@ -49,17 +67,18 @@ static void look_at_disk(struct evidence *e, const char *path, const char *owner
 static void look_at_disks(struct evidence *e)
 {
     const struct config *c = e->config;
+    struct disks_told seen = { 0 };
 
     if (e->options == NULL || (e->pid == 0 && e->now.status != NULL))
         return;
     for (size_t i = 0; i < c->n_claims; i++)
         if (!c->claims[i].address && c->claims[i].what[0] == '/')
-            look_at_disk(e, c->claims[i].what,
+            look_at_disk(e, &seen, c->claims[i].what,
                          arena_printf(&e->arena, "%s%s%s", c->claims[i].owner, c->claims[i].key[0] != '\0' ? "::" : "",
                                       c->claims[i].key));
     for (size_t i = 0; i < c->n_writes; i++)
         if (c->writes[i][0] == '/')
-            look_at_disk(e, c->writes[i], NULL);
+            look_at_disk(e, &seen, c->writes[i], NULL);
 }
 
 /* ---- descriptors ---- */

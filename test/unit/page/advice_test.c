@@ -18,6 +18,17 @@ static const struct {
     { "http://x answered 401: no", "credentials" },
     { "http://x answered 503: busy", "the peer's own log" },
     { "dns:///x answered UNIMPLEMENTED", "pipeline for the signal" },
+    { "no token from oauth2client: connect to 10.0.0.1:80: Connection refused", "token_url" },
+    { "error exporting to topic \"a\": Local: Message timed out: no connection is broken: is the topic there, and has "
+      "it "
+      "a leader?",
+      "make the topic" },
+    { "error exporting to topic \"a\": Local: Message timed out: Connect to ipv4#127.0.0.1:1 failed: Connection "
+      "refused",
+      "start what should listen" },
+    { "no member has been resolved yet", "failed to resolve" },
+    { "POST to http://x/: the peer speaks HTTP/1.1, not HTTP/2", "4317" },
+    { "POST to http://x/: the peer speaks HTTP/2, not HTTP/1.1", "4318" },
     { "cannot write to the queue on disk: no space left on device", "make room" },
 };
 
@@ -34,7 +45,7 @@ START_TEST(what_is_not_known_has_none)
 {
     ck_assert_ptr_null(advice_for(bytes_str("it rains")));
     ck_assert_ptr_null(advice_for(bytes_of(NULL, 0)));
-    ck_assert_ptr_null(advice_of(ADVICE_DROPPED, bytes_str("queue_full")));
+    ck_assert_ptr_null(advice_of(ADVICE_DROPPED, bytes_str("no_such_reason")));
 }
 END_TEST
 
