@@ -211,6 +211,28 @@ static void lose_by_peer(struct section *s, const struct explained *x)
                  strcmp(queue_option(s, x, "block_on_overflow"), "true") == 0 ? "wait" : "are told to come again");
 }
 
+/* A batch that has answered goes again, unless another exporter has it already. */
+static bool parts_ways(const struct config *c, const struct config_component *cc)
+{
+    for (size_t i = 0; i < c->n_pipelines; i++)
+        if (config_lists(c->pipelines[i].processors, c->pipelines[i].n_processors, cc) &&
+            c->pipelines[i].n_exporters > 1)
+            return true;
+    return false;
+}
+
+static void lose_by_branch(struct section *s, const struct explained *x)
+{
+    const char *hold = explained_option(x, "hold_ack");
+    bool holds = strcmp(hold, "true") == 0 || (strcmp(hold, "auto") == 0 && is_kept(s->e->config, x->cc));
+
+    if (hold[0] != '\0' && !holds && parts_ways(s->e->config, x->cc))
+        put_line(s,
+                 "%s: what one exporter has taken, and another one refuses for now, for the latter; hold_ack: true "
+                 "or a pipeline for each keeps it",
+                 x->path);
+}
+
 static void lose_without_peer(struct section *s)
 {
     bool queue = false;
@@ -218,6 +240,7 @@ static void lose_without_peer(struct section *s)
     for (size_t i = 0; i < s->e->used.n; i++) {
         const struct explained *x = &s->e->used.v[i];
 
+        lose_by_branch(s, x);
         if (!is_exporter(x))
             continue;
         queue = queue || has_queue(x);

@@ -112,6 +112,8 @@ static const struct advice refused[] = {
       "look which exporter is behind; else raise service::memory_budget_mib", "memory_budget_mib", false },
     { "queue_full", "The exporter is behind and its queue full; senders are told to come again",
       "mend the receiver of the data; then a larger queue, or one on disk", "sending_queue::queue_size", false },
+    { "no_members", "The resolver has found nobody to send to; senders are told to come again",
+      "mend what the resolver asks: the lines `failed to resolve` say why", "resolver", false },
     { "storage_full", "The disk of the queue is full; senders are told to come again", "make room on that disk",
       "sending_queue::storage", false },
     { "storage_failed", "The disk of the queue fails; senders are told to come again", "mend that disk",

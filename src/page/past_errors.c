@@ -28,6 +28,15 @@ struct gathering {
     const struct node *node;
 };
 
+/* What a member has said is what its component has to say. */
+static bool is_of_member(const struct gathering *g, const char *reason)
+{
+    for (size_t i = 0; i < g->errors.n; i++)
+        if (g->errors.v[i].node == g->node && strcmp(g->errors.v[i].error->reason, reason) == 0)
+            return true;
+    return false;
+}
+
 static void gather(struct gathering *g, const struct health causes[HEALTH_CAUSES], const char *peer)
 {
     const struct health_error *errors[HEALTH_CAUSES * HEALTH_ERRORS];
@@ -36,6 +45,8 @@ static void gather(struct gathering *g, const struct health causes[HEALTH_CAUSES
     for (size_t i = 0; i < n; i++) {
         bool present = false;
 
+        if (causes == g->node->health && is_of_member(g, errors[i]->reason))
+            continue;
         for (size_t c = 0; c < HEALTH_CAUSES; c++)
             present = present || (causes[c].state != HEALTH_OK && strcmp(errors[i]->reason, causes[c].reason) == 0);
         *vec_push(&g->errors) = (struct past_error){ g->pipeline, g->node, peer, errors[i], present };
@@ -67,9 +78,9 @@ static void gather_pipeline(const struct view_pipeline *p, void *arg)
         *vec_push(&g->seen) = node;
         g->pipeline = p->id;
         g->node = node;
-        gather(g, node->health, node->peer);
         if (node->each_member != NULL)
             node->each_member(node, gather_member, g);
+        gather(g, node->health, node->peer);
     }
 }
 

@@ -76,6 +76,8 @@ TOLD = {
     "passwords_wrong": ("somebody guesses", page(metrics=[("otelcd_basicauth_questions", {"authenticator": "basicauth", "result": "wrong"}, 4)])),
     # two exporters in a pipeline, of which one has taken the batch; a process that somebody has ended
     "dropped_queue_full": ("hold_ack", page(ledger(10, 7, dropped={"queue_full": 3}))),
+    "refused_no_members": ("failed to resolve", page(
+        ledger(10, 7, refused={"no_members": 3}), [node("exporter", "load_balancing", ledger=ledger(10, 7, refused={"no_members": 3}))])),
     "dropped_worker_died": ("signal: 9", page(
         ledger(10, 7, dropped={"worker_died": 3}), log=[("error", 'A worker has died: it is started again {"worker": 2, "signal": 9}')])),
     "worker_died": ("look why", page(log=[("error", 'A worker has died: it is started again {"worker": 2, "signal": 9}')])),

@@ -90,22 +90,18 @@ static bool may_have(const struct evidence *e, const char *path, const char *opt
     return cc == NULL;
 }
 
-/* Where its peers stand, by another name; and credentials of an authenticator, where it has one. */
+/* Its peers stand under other names; credentials are in `headers`, unless an authenticator writes them. */
 static const char *own_option(struct evidence *e, const char *component, const char *option)
 {
     static const char *const others[] = { "brokers", "resolver" };
+    const char *authenticator = arena_printf(&e->arena, "%s::auth::authenticator", component);
 
     for (size_t i = 0; strcmp(option, "endpoint") == 0 && !may_have(e, component, option) && i < ARRAY_LEN(others); i++)
         if (may_have(e, component, others[i]))
             return others[i];
+    if (strcmp(option, "headers") == 0 && option_text(e, authenticator)[0] != '\0')
+        return "auth::authenticator";
     return option;
-}
-
-static const char *authenticator_of(struct evidence *e, const char *component)
-{
-    const char *id = option_text(e, arena_printf(&e->arena, "%s::auth::authenticator", component));
-
-    return id[0] != '\0' ? arena_printf(&e->arena, "extensions::%s", id) : "";
 }
 
 void finding_option(struct evidence *e, struct finding *f, const char *component, const char *option)
@@ -115,10 +111,6 @@ void finding_option(struct evidence *e, struct finding *f, const char *component
     if (option == NULL)
         return;
     option = own_option(e, component, option);
-    if (strcmp(option, "headers") == 0 && authenticator_of(e, component)[0] != '\0') {
-        finding_place(e, f, authenticator_of(e, component), "");
-        return;
-    }
     if (strcmp(option, "memory_budget_mib") != 0 && !may_have(e, component, option)) {
         finding_place(e, f, component, "");
         return;

@@ -15,6 +15,10 @@ static void tell_absence(struct evidence *e)
     f->seen = arena_printf(&e->arena, "nothing answers at %s: %s", e->where, e->why);
     f->means = "otelcd does not run on this address: nothing is received, and nothing is sent";
     f->todo = "start it, and look at its log when it ends; or say with --endpoint where it listens";
+    if (e->config != NULL && e->config->faults.n_errors > 0) {
+        f->means = "otelcd does not run, or elsewhere: a configuration that has faults does not say where";
+        f->todo = "without --config `otelcd doctor` asks the one that runs here, by its control socket; else start it";
+    }
 }
 
 static void tell_state(struct evidence *e)

@@ -201,12 +201,17 @@ static int weight_of(const struct reason *r, bool meant)
     return r->column->weight + (r->growth > 0 ? 10 : 0);
 }
 
-/* Credentials are in `headers`, unless an authenticator writes them. */
-static const char *option_of(struct evidence *e, const char *id, const char *option)
+/* What the exporter itself advises is more exact than the table, but knows nothing of queues. */
+static const char *reason_todo(struct evidence *e, const struct reason *r, const struct seen_line *line)
 {
-    const char *authenticator = arena_printf(&e->arena, "exporters::%s::auth::authenticator", id);
+    const char *told = line_advice(e, line), *because = line_field(e, line, "because");
+    const char *option = r->advice != NULL && r->advice->option != NULL ? r->advice->option : "";
 
-    return strcmp(option, "headers") == 0 && option_text(e, authenticator)[0] != '\0' ? "auth::authenticator" : option;
+    if (told[0] != '\0' && strncmp(option, "sending_queue", strlen("sending_queue")) != 0)
+        return told;
+    if (r->advice != NULL)
+        return r->advice->todo;
+    return because[0] != '\0' ? because : "look at the log";
 }
 
 static void tell_reason(struct evidence *e, const struct reason *r, const struct json_node *node, const char *about,
@@ -214,7 +219,6 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
 {
     struct seen_line *line = reason_line(e, r, id);
     bool meant = r->advice != NULL && r->advice->meant, all = meant && takes_all(r, node);
-    const char *told = line_advice(e, line);
     struct finding *f;
 
     if (!is_recent(e, r->growth, line))
@@ -229,14 +233,11 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
     f->means = r->advice != NULL ? r->advice->means : "what is in the way says so itself";
     if (all)
         f->means = arena_printf(&e->arena, "%s: all that came in", f->means);
-    f->todo = told[0] != '\0'                             ? told
-              : r->advice != NULL                         ? r->advice->todo
-              : line_field(e, line, "because")[0] != '\0' ? line_field(e, line, "because")
-                                                          : "look at the log";
+    f->todo = reason_todo(e, r, line);
     if (pipeline != NULL)
         place_in(e, f, pipeline, r->advice, r->name);
     else if (r->advice != NULL && r->advice->option != NULL)
-        finding_option(e, f, arena_printf(&e->arena, "exporters::%s", id), option_of(e, id, r->advice->option));
+        finding_option(e, f, arena_printf(&e->arena, "exporters::%s", id), r->advice->option);
     else
         finding_place(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
 }

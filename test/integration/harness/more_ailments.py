@@ -17,7 +17,7 @@ from .remote_write import Receiver
 # ---- a peer refuses for good ----
 
 
-@case("dropped_forbidden", "403", "ask whoever runs the peer")
+@case("dropped_forbidden", "403", "ask whoever runs")
 def a_peer_does_not_let_us(w):
     yield from refused(w, 403)
 
