@@ -252,7 +252,8 @@ const struct component batch_processor = {
     .stability = "beta",
     .spread = SPREAD_EACH,
     .summary = "Gathers small batches into large ones, and cuts too large ones.",
-    .safe = "In the batch, in memory, until what is behind takes it; with hold_ack: what the exporters behind say of it.",
+    .safe =
+        "In the batch, in memory, until what is behind takes it; with hold_ack: what the exporters behind say of it.",
     .config_size = sizeof(struct batch_config),
     .options = options,
     .metrics = metric_rows,
