@@ -215,6 +215,9 @@ service: {extensions: [bearertokenauth], pipelines: {traces: {receivers: [otlp],
     assert found["seen"].startswith("1 item dropped (unauthorized)") and found["seen"].count("UNAUTHENTICATED") == 1
 
 
+REFUSED = "connect to 127.0.0.1:1: Connection refused"
+
+
 def failing(reason, **more):
     return node("exporter", "otlp_http", state="failing", failing_seconds=20, failures=3, reason=reason, ledger=ledger(10, 4, held=6), **more)
 
@@ -232,8 +235,14 @@ def strangers_page():
     return status, metrics
 
 
+def brokers_page():
+    told = line("The brokers cannot be used", error="Local: Broker transport failure", text=REFUSED, **of("receiver", "kafka"))
+    status, metrics = page(ledger(), [node("exporter", "otlp_http", ledger=ledger())], log=[told], receiver="kafka")
+    status["pipelines"][0]["nodes"][0] |= {"state": "failing", "failing_seconds": 20, "failures": 3, "reason": REFUSED}
+    return status, metrics
+
+
 EXPORTER = of("exporter", "otlp_http")
-REFUSED = "connect to 127.0.0.1:1: Connection refused"
 # What is one trouble is one finding: what it says, and what the page says then.
 ONCE = {
     "a_file_that_cannot_be_written": ("refused_no_space", "none of them in the last", page(
@@ -261,6 +270,7 @@ ONCE = {
         [("error", "Cannot get a token. What needs one is tried again. " + json.dumps({"error": REFUSED, **of("extension", "oauth2client")}))],
         [("otelcd_oauth2_fetches", {"authenticator": "oauth2client", "result": "failed"}, 3)])),
     "senders_that_are_not_let_in": ("sender_unauthenticated", "letter for letter", strangers_page()),
+    "brokers_that_are_away": ("receiver_fails", "127.0.0.1:1", brokers_page()),
     "workers_that_are_started_again": ("worker_down", "1 of 2 workers run", workers_page("running", "starting")),
 }  # fmt: skip
 

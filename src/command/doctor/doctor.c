@@ -49,6 +49,7 @@ static void examine(struct evidence *e)
         rule_sender(e);
         rule_counter(e);
         rule_scrape(e);
+        rule_node(e);
         rule_twice(e);
     }
     rule_machine(e);

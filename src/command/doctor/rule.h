@@ -12,6 +12,7 @@ void rule_ledger(struct evidence *e);   /* what pipelines refuse and drop, and w
 void rule_sender(struct evidence *e);   /* who is not let in, and nobody */
 void rule_counter(struct evidence *e);  /* what else is counted, by a table */
 void rule_scrape(struct evidence *e);   /* who fetches what a prometheus exporter shows */
+void rule_node(struct evidence *e);     /* who else asks others, and fails */
 void rule_twice(struct evidence *e);    /* who writes the same twice */
 void rule_machine(struct evidence *e);  /* disk, descriptors, memory, ports, certificates */
 void rule_log(struct evidence *e);      /* what the log says and no rule has quoted */

@@ -177,12 +177,11 @@ static const char *seen_of(struct evidence *e, const struct reason *r, struct se
 {
     const char *quote = quote_line(e, line);
 
-    return arena_printf(&e->arena, "%s %s (%s)%s%s%s", count_text(e, r->total, "item", "items"), r->column->what,
-                        text_of(e, r->name),
-                        arena_printf(&e->arena, ", %s of them in the last %s",
-                                     r->growth > 0 ? arena_printf(&e->arena, "%.0f", r->growth) : "none",
-                                     seconds_text(e, e->interval)),
-                        quote[0] != '\0' ? "; " : "", quote);
+    return arena_printf(
+        &e->arena, "%s %s (%s)%s%s%s", count_text(e, r->total, "item", "items"), r->column->what, text_of(e, r->name),
+        arena_printf(&e->arena, ", %s of them in the last %s",
+                     r->growth > 0 ? arena_printf(&e->arena, "%.0f", r->growth) : "none", seconds_text(e, e->interval)),
+        quote[0] != '\0' ? "; " : "", quote);
 }
 
 static bool takes_all(const struct reason *r, const struct json_node *node)
