@@ -2,13 +2,14 @@
 /* One pass over the bytes, driven by dense tables.
  *
  * The tables are compiled from protobuf-c's descriptors on first use: for each message, what to do at each one-byte
- * tag (fields 1 to 15, all wire types). Larger field numbers take a slow path. The most common message by far, a
- * KeyValue with a short string key and a short string value, is recognised by its shape and checked in place.
- * A fault costs a second walk, which finds the path of field names to the offending byte. */
+ * tag (fields 1 to 15, all wire types). Larger field numbers take a slow path. The most common messages by far, a
+ * KeyValue with a short key and a short plain value, and a plain AnyValue, are recognised by their shape and checked in
+ * place. A fault costs a second walk, which finds the path of field names to the offending byte. */
 #include "otlp/validate.h"
 
 #include "codec/pb.h"
 #include "codec/utf8.h"
+#include "otlp/fields.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -32,6 +33,7 @@ enum op {
     OP_MESSAGE,
     OP_ITEM,      /* a message that counts */
     OP_KEY_VALUE, /* a message of type KeyValue */
+    OP_ANY_VALUE, /* the same of AnyValue */
 };
 
 struct action {
@@ -122,6 +124,8 @@ static struct action action_of(const ProtobufCFieldDescriptor *f, enum pb_wire w
         a.child = compile_table(child);
         if (strcmp(child->short_name, "KeyValue") == 0)
             a.op = OP_KEY_VALUE;
+        else if (strcmp(child->short_name, "AnyValue") == 0)
+            a.op = OP_ANY_VALUE;
         else if (is_item(f))
             a.op = OP_ITEM;
     }
@@ -192,20 +196,53 @@ static bool varints_fill(const uint8_t *p, const uint8_t *end)
     return true;
 }
 
-/* `0a k <key> 12 n 0a m <value>` with one-byte lengths that fit each other: nearly every attribute. */
+/* Behind a varint of at most 10 bytes, of which the last has a bit of its own; NULL: it is none. */
+static inline const uint8_t *skip_varint(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *tenth = end - p > 9 ? p + 9 : end;
+
+    while (p < tenth && *p >= 0x80)
+        p++;
+    return p == end || (p == tenth && *p > 1) ? NULL : p + 1;
+}
+
+/* A text that fills it, or a number alone: nearly every AnyValue. */
+static inline bool is_plain_value(const uint8_t *p, const uint8_t *end, const uint8_t *limit)
+{
+    const uint8_t *text = p + 1;
+    uint64_t len;
+
+    if (end - p < 2)
+        return false;
+    switch (p[0]) {
+    case PB_TAG(OTLP_ANY_STRING, PB_LEN):
+        return pb_varint(&text, end, &len) && len == (uint64_t)(end - text) && utf8_valid_in(text, (size_t)len, limit);
+    case PB_TAG(OTLP_ANY_INT, PB_VARINT):
+    case PB_TAG(OTLP_ANY_BOOL, PB_VARINT):
+        return skip_varint(p + 1, end) == end;
+    case PB_TAG(OTLP_ANY_DOUBLE, PB_FIXED64):
+        return end - p == 1 + 8;
+    default:
+        return false;
+    }
+}
+
+/* `0a k <key> 12 n <value>` with one-byte lengths that fit each other: nearly every attribute. */
 static inline bool is_plain_key_value(const uint8_t *p, const uint8_t *end, const uint8_t *limit)
 {
     size_t len = (size_t)(end - p);
     size_t key, value;
 
-    if (len < 6 || p[0] != 0x0a)
+    if (len < 6 || len >= 128 || p[0] != 0x0a)
         return false;
     key = p[1];
     if (key + 6 > len || p[2 + key] != 0x12)
         return false;
-    value = len - 6 - key;
-    return len < 128 && p[3 + key] == value + 2 && p[4 + key] == 0x0a && p[5 + key] == value &&
-           utf8_valid_in(p + 2, key, limit) && utf8_valid_in(p + 6 + key, value, limit);
+    value = len - 4 - key;
+    if (p[3 + key] != value || !utf8_valid_in(p + 2, key, limit))
+        return false;
+    p += 4 + key;
+    return p[0] == 0x0a ? p[1] == value - 2 && utf8_valid_in(p + 2, value - 2, limit) : is_plain_value(p, end, limit);
 }
 
 /* The length-delimited payload at p; its length goes to *len. NULL when it is cut short. */
@@ -254,16 +291,6 @@ static struct action action_at(const struct table *t, uint64_t tag)
         return t->by_tag[tag];
     f = protobuf_c_message_descriptor_get_field(t->type, (unsigned)(tag >> 3));
     return f != NULL ? action_of(f, (enum pb_wire)wire) : skip;
-}
-
-/* Behind a varint of at most 10 bytes, of which the last has a bit of its own; NULL: it is none. */
-static inline const uint8_t *skip_varint(const uint8_t *p, const uint8_t *end)
-{
-    const uint8_t *tenth = end - p > 9 ? p + 9 : end;
-
-    while (p < tenth && *p >= 0x80)
-        p++;
-    return p == end || (p == tenth && *p > 1) ? NULL : p + 1;
 }
 
 static const uint8_t *skip_scalar(struct scan *s, unsigned wire, const uint8_t *p, const uint8_t *end)
@@ -328,9 +355,12 @@ static inline const uint8_t *scan_run(struct scan *s, const struct table *t, uin
 /* What is in a field that is a message. */
 static inline bool scan_child(struct scan *s, struct action a, const uint8_t *p, const uint8_t *end, unsigned depth)
 {
+    if (a.op == OP_KEY_VALUE)
+        return scan_key_value(s, &tables[a.child], p, end, depth);
+    if (a.op == OP_ANY_VALUE && depth <= VALIDATE_MAX_DEPTH && is_plain_value(p, end, s->end))
+        return true;
     s->items += a.op == OP_ITEM;
-    return a.op == OP_KEY_VALUE ? scan_key_value(s, &tables[a.child], p, end, depth)
-                                : scan_message(s, &tables[a.child], p, end, depth);
+    return scan_message(s, &tables[a.child], p, end, depth);
 }
 
 /* One message from p to end. False: s says why. */

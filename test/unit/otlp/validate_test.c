@@ -387,6 +387,27 @@ START_TEST(a_value_is_checked_to_its_end)
 }
 END_TEST
 
+/* An attribute's value ends where its length says, whatever the text in it says. */
+START_TEST(a_value_of_an_attribute_ends_with_its_own_length)
+{
+    static const char attributes[][10] = {
+        "\x0a\x01k\x12\x04\x0a\x02xy", /* as it should be */
+        "\x0a\x01k\x12\x03\x0a\x02xy",
+        "\x0a\x01k\x12\x05\x0a\x02xy",
+        "\x0a\x01k\x12\x03\x18\x80\x80\x01",
+    };
+    size_t record;
+
+    b.len = 0;
+    open_scope();
+    record = pb_begin(&b, 2);
+    pb_put_bytes(&b, OTLP_LOG_ATTRIBUTES, bytes_of(attributes[_i], 9));
+    pb_end(&b, record);
+    close_scope();
+    ck_assert_msg(valid(SIGNAL_LOGS) == (_i == 0), "%d: %s", _i, v.fault);
+}
+END_TEST
+
 /* A body of arrays, and in the innermost, which is at that depth, a string or a map of plain pairs. */
 static void nest_plain(unsigned depth, bool map)
 {
@@ -496,6 +517,7 @@ int main(void)
     tcase_add_loop_test(tc, a_value_with_two_members_is_refused, 0, 3);
     tcase_add_loop_test(tc, items_whose_fields_are_not_in_order_are_noticed, 0, sizeof(orders) / sizeof(*orders));
     tcase_add_test(tc, other_messages_are_looked_at_too);
+    tcase_add_loop_test(tc, a_value_of_an_attribute_ends_with_its_own_length, 0, 4);
     tcase_add_loop_test(tc, a_value_is_checked_to_its_end, 0, sizeof(values) / sizeof(*values));
     tcase_add_test(tc, what_is_plain_may_not_be_deeper_either);
     tcase_add_test(tc, a_request_cut_short_is_refused_or_shorter_by_whole_fields);
