@@ -93,8 +93,8 @@ class Shared:
             sent = []
             used = [self.spent(d, lambda d=d: sent.append(self.send(program, d, file, requests))) for d in (one, two)]
             walls, generator = zip(*sent)
-            # What one has to itself, and what there is for two and the generator.
-            alone = used[0] / walls[0] > 0.97 and (used[1] + generator[1]) / walls[1] > 1.94
+            # One had a core to itself, and all there is was for the two and the generator: but for 8 %.
+            alone = used[0] / walls[0] > 0.92 and (used[1] + generator[1]) / walls[1] > 1.84
             runs.append((walls[0] / walls[1], walls, generator[1] / walls[1], [u / w for u, w in zip(used, walls)], alone))
         for d in (one, two):
             self.check(d, case, self.bench.rounds * requests)
