@@ -258,7 +258,7 @@ ONCE = {
         [line("New series are refused: there are as many as there may be", series=10, **of("exporter", "prometheus")),
          line("Series are near their limit, beyond which new ones are refused", series=8, **of("exporter", "prometheus"))])),
     "a_batch_before_a_peer_that_is_away": ("exporter_fails", "127.0.0.1:1", page(
-        ledger(10, 4, held=6), [failing(REFUSED)],
+        ledger(10, 0, held=10), [node("processor", "batch"), failing(REFUSED)],
         [line("What is behind the batch refuses it for now. It is sent again, and senders are told to retry", error="full",
               **of("processor", "batch"), **{"otelcol.pipeline.id": "traces"})])),
     "a_member_that_is_away": ("exporter_fails", "128 of 1000 requests wait in its queue in memory; it is that of member 127.0.0.1:1", page(

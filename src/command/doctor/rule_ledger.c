@@ -339,8 +339,11 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
 
     json_each(n, json_at(pipeline, "nodes"))
     {
-        if (bytes_is(json_text_at(n, "kind"), "exporter"))
-            held -= number_at(n, "ledger.held");
+        if (!bytes_is(json_text_at(n, "kind"), "exporter"))
+            continue;
+        held -= number_at(n, "ledger.held");
+        if (exporter_was_told(e, text_of(e, json_text_at(n, "id"))))
+            return; /* they wait for it */
     }
     if (held <= 0 || number_at(before, "ledger.held") <= 0 || holder == NULL || flows_on(pipeline, before, held))
         return;
