@@ -89,6 +89,7 @@ struct groupbyattrs {
     struct buf scratch;
     VEC(struct bytes) taken; /* KeyValues of the item that go to its resource, one of each key */
     uint64_t copied;         /* bytes of the resources that were made for the batch */
+    bool too_many;           /* resources in it */
     struct complaint crowded;
     struct bytes scope_name, scope_version;
     struct digest of_resource;
@@ -156,14 +157,19 @@ static struct digest way_of(const struct groupbyattrs *p)
     return digest_set_of(p->of_resource, &taken);
 }
 
-/* There are too many copies of resources: the item stays with its own. */
-static void stay(struct groupbyattrs *p)
+static void complain(struct groupbyattrs *p)
 {
-    p->taken.n = 0;
     if (complaint_due(&p->crowded, &p->node.host->loop->clock))
         log_warn(&p->node.log,
                  "Items stay with their resource, attributes and all: with so many groups the batch would be too large",
                  F_UINT("copied_bytes", p->copied), F_UINT("repeated", complaint_taken(&p->crowded)));
+}
+
+/* There are too many copies of resources: the item stays with its own. */
+static void stay(struct groupbyattrs *p)
+{
+    p->taken.n = 0;
+    complain(p);
 }
 
 static bool may_copy(const struct groupbyattrs *p, struct bytes resource)
@@ -256,6 +262,9 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
     bool has;
 
     (void)edit;
+    p->too_many |= assembly_size(&p->assembly) > budget_limit(p->node.host->budget) / GROUP_PARTS * 2;
+    if (p->too_many)
+        return REWRITE_KEEP;
     take_attributes(p, at);
     group = find_group(p, at);
     has = p->taken.n > 0;
@@ -274,9 +283,15 @@ static struct batch *regroup_batch(struct groupbyattrs *p, struct batch *batch)
     struct batch *made;
 
     p->copied = 0;
+    p->too_many = false;
     made = rewrite_batch(&p->walker, batch, &p->visitor, budget, &dropped);
 
     batch_unref(made);
+    if (p->too_many) {
+        assembly_clear(&p->assembly);
+        complain(p);
+        return batch_ref(batch);
+    }
     metric_observe(p->groups, (double)p->assembly.root->n_parts);
     made = assembly_batch(&p->assembly, batch->signal, budget, batch->items, batch->arrival);
     made->metadata = metadata_ref(batch->metadata);

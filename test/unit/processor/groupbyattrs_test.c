@@ -107,6 +107,36 @@ START_TEST(groups_of_small_resources_are_bounded_too)
 }
 END_TEST
 
+/* The same with resources of their own, which nothing can be left out of. */
+START_TEST(a_batch_of_too_many_resources_goes_on_as_it_came)
+{
+    struct buf json = { 0 };
+    uint64_t limit;
+    unsigned kept = 0;
+
+    processor_rig_init(&rig, &groupbyattrs_processor, SIGNAL_LOGS, SIGNAL_LOGS, "{keys: [k]}");
+    limit = budget_limit(&rig.rig.budget);
+    budget_set_limit(&rig.rig.budget, 4 << 20);
+    buf_puts(&json, "{'resourceLogs':[{'scopeLogs':[{'logRecords':[{}]}]}");
+    for (unsigned i = 0; i < 20000; i++)
+        buf_printf(&json,
+                   ",{'resource':{'attributes':[{'key':'r','value':{'intValue':'%u'}}]},'scopeLogs':[{'logRecords':"
+                   "[{'attributes':[{'key':'k','value':{'intValue':'1'}}]}]}]}",
+                   i);
+    buf_puts(&json, "]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_uint_eq(rig.sink.items, 20001);
+    ck_assert_uint_eq(rig.ledger.delivered, 20001);
+    for (const char *at = processor_rig_out(&rig); (at = strstr(at, "\"key\":\"k\"")) != NULL; at++)
+        kept++;
+    ck_assert_uint_eq(kept, 20000);
+    ck_assert_double_lt(rig_metric(&rig.rig, "otelcol_processor_groupbyattrs_log_groups", NULL), 1);
+    budget_set_limit(&rig.rig.budget, limit);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("groupbyattrs");
@@ -119,6 +149,7 @@ int main(void)
     tcase_add_test(t, points_stay_in_the_kind_of_data_that_they_are_of);
     tcase_add_test(t, copies_of_a_large_resource_are_bounded_and_no_item_is_lost);
     tcase_add_test(t, groups_of_small_resources_are_bounded_too);
+    tcase_add_test(t, a_batch_of_too_many_resources_goes_on_as_it_came);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
