@@ -68,7 +68,7 @@ static bool mend_bounds(struct distribution_value *r)
         ok = ok && !isnan(r->bounds.v[i]);
         *vec_push(&all) = (struct bucket){ r->bounds.v[i], r->counts.v[i] };
     }
-    if (ok)
+    if (ok && all.n > 0)
         qsort(all.v, all.n, sizeof(*all.v), by_bound);
     for (size_t i = 0; ok && i < all.n && all.v[i].bound < INFINITY; i++) {
         /* What lies at or below minus infinity lies in the first bucket. */
