@@ -275,10 +275,13 @@ lint-format:
 lint-cppcheck:
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppressions-list=contrib/cppcheck.txt --library=posix -j $(JOBS) -Isrc -D_GNU_SOURCE src
+# How far clang goes into a function's paths. Its own 225,000 steps take twice the time, and reach no block of code that 50,000
+# do not (in 195 functions of 40 files).
+ANALYZER := $(addprefix --extra-arg-before=,-Xclang -analyzer-config -Xclang max-nodes=75000)
 lint-tidy: $(SRCS:%=$(B)/lint/%.ok) $(SRCS_CXX:%=$(B)/lint/%.ok)
 $(B)/lint/%.ok: % $(B)/gen/.done .clang-tidy $(HEADERS)
 	@mkdir -p $(@D)
-	@clang-tidy --quiet --warnings-as-errors='*' $(if $(filter %.cc,$<),'--checks=clang-analyzer-cplusplus*') $< -- $(if $(filter %.cc,$<),-std=gnu++17,-std=gnu11) $(CPPFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@clang-tidy --quiet --warnings-as-errors='*' $(if $(filter %.cc,$<),'--checks=clang-analyzer-cplusplus*') $(ANALYZER) $< -- $(if $(filter %.cc,$<),-std=gnu++17,-std=gnu11) $(CPPFLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 ## format        clang-format every file in place
 format:
