@@ -67,7 +67,7 @@ def idle_connections_make_room_for_others(w):
         s.close()
 
 
-@case("sender_accept", "connections came to nothing", "LimitNOFILE")
+@case("sender_accept", "came to nothing", "LimitNOFILE")
 def no_descriptor_is_left_for_a_connection(w):
     """Those that are there wait for answers, so that none is idle and gives way."""
     go_on = threading.Event()
