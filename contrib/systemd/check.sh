@@ -87,6 +87,27 @@ inside sh -c 'ls /var/lib/private/otelcd/queue/* >/dev/null' || failed "no queue
 inside systemctl reload otelcd || failed "does not reload"
 [ "$(shows MainPID)" = "$pid" ] && inside otelcd healthcheck || failed "not there after a reload"
 
+# Workers, under the same restrictions: one that is killed is started again by otelcd itself, and the unit is what it was.
+inside sed -i 's/^service:/&\n  workers: 2/' /etc/otelcd/otelcd.yaml
+inside systemctl restart otelcd || failed "does not start with workers"
+pid=$(shows MainPID)
+workers() { inside pgrep -P "$pid" | sort | tr '\n' ' '; }
+before=$(workers)
+[ "$(wc -w <<<"$before")" = 2 ] && [ "$(shows OOMPolicy)" = continue ] || failed "workers are: $before"
+inside kill -KILL "${before%% *}"
+again()
+{
+    local now
+    now=$(workers)
+    [ "$(wc -w <<<"$now")" = 2 ] && [ "$now" != "$before" ]
+}
+for _ in $(seq 150); do
+    if again; then restarted=yes; break; fi
+    sleep 0.2
+done
+[ "${restarted-}" = yes ] || failed "a worker that was killed is not started again"
+[ "$(shows MainPID) $(shows NRestarts)" = "$pid 0" ] && inside otelcd healthcheck || failed "the unit went with one of its workers"
+
 # The watchdog: a process that hangs is replaced.
 override WatchdogSec=2s
 inside systemctl restart otelcd || failed "does not restart"
@@ -103,4 +124,4 @@ inside systemctl stop otelcd || failed "does not stop"
 [ "$(shows Result)/$(shows ExecMainStatus)" = success/0 ] || failed "stopped with $(shows Result), code $(shows ExecMainStatus)"
 exposure=$(inside systemd-analyze security otelcd --no-pager | sed -n 's/.*Overall exposure level for otelcd.service: \([0-9.]*\).*/\1/p')
 awk -v e="$exposure" 'BEGIN { exit !(e <= 1.5) }' || failed "exposure $exposure"
-echo "check-systemd: starts, sandboxed, takes data, reloads, is replaced when it hangs, stops; exposure $exposure"
+echo "check-systemd: starts, sandboxed, takes data, reloads, starts a worker again, is replaced when it hangs, stops; exposure $exposure"
