@@ -64,9 +64,10 @@ static bool read_item(struct json_scan *s, const struct json_tree_rules *rules, 
     }
     if (item.root != NULL)
         error_set(err, UV_EMSGSIZE,
-                  most < KUBE_PAGE_MOST ? "the objects of a page take more than the %u KiB that the memory budget has "
-                                          "room for"
-                                        : "the objects of a page take more than %u KiB",
+                  most < KUBE_PAGE_MOST
+                      ? "no room in the memory budget: the objects of a page take more than the %u KiB "
+                        "that they may"
+                      : "the objects of a page take more than %u KiB",
                   (unsigned)(most >> 10));
     page->size -= item.memory.total + sizeof(item);
     arena_free(&item.memory);

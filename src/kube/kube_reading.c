@@ -15,7 +15,7 @@
 #include <uv.h>
 
 #define GROWTH 64u   /* times its text: what is made of small objects at most */
-#define ROOM_PART 4u /* of the budget's room: others want some meanwhile */
+#define ROOM_PART 2u /* of the budget's room: others want some meanwhile */
 
 struct run {
     struct job job;
