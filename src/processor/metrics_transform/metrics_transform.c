@@ -24,11 +24,11 @@
 #include <string.h>
 
 struct metrics_transform_config {
-    struct option_list transforms; /* of struct transform_config */
+    struct option_list transforms; /* of struct metric_transform_config */
 };
 
 static const struct option options[] = {
-    OPT_LIST(struct metrics_transform_config, transforms, struct transform_config, transform_rows,
+    OPT_LIST(struct metrics_transform_config, transforms, struct metric_transform_config, transform_rows,
              "What to do, in this order; each sees what those before have left."),
     OPT_END,
 };
@@ -43,7 +43,7 @@ typedef VEC(struct work_metric *) work_metrics;
 
 struct metrics_transform {
     struct node node;
-    struct transform *transforms;
+    struct metric_transform *transforms;
     size_t n;
     struct work work;
     struct assembly assembly;
@@ -99,13 +99,13 @@ static void clear_work(struct metrics_transform *p)
 /* ---- one transform on the metrics of a scope ---- */
 
 /* A metric without points is meant where no labels are asked for. */
-static bool means_name_alone(const struct transform *t, const struct work_metric *m)
+static bool means_name_alone(const struct metric_transform *t, const struct work_metric *m)
 {
     return m->n == 0 && t->config->experimental_match_labels.n == 0;
 }
 
 /* Each metric begins with all steps, for each transform. */
-static bool has_name(struct metrics_transform *p, const struct transform *t, const struct work_metric *m)
+static bool has_name(struct metrics_transform *p, const struct metric_transform *t, const struct work_metric *m)
 {
     search_limit_note(&p->limit, &p->work.meter);
     regex_meter_begin(&p->work.meter);
@@ -113,7 +113,8 @@ static bool has_name(struct metrics_transform *p, const struct transform *t, con
 }
 
 /* Of the metric, a copy with the points that are meant; NULL: none is. */
-static struct work_metric *copy_matched(struct metrics_transform *p, const struct transform *t, struct work_metric *m)
+static struct work_metric *copy_matched(struct metrics_transform *p, const struct metric_transform *t,
+                                        struct work_metric *m)
 {
     struct work_metric *copy;
 
@@ -127,7 +128,7 @@ static struct work_metric *copy_matched(struct metrics_transform *p, const struc
     return copy->n > 0 || means_name_alone(t, m) ? copy : NULL;
 }
 
-static bool is_meant(struct metrics_transform *p, const struct transform *t, struct work_metric *m)
+static bool is_meant(struct metrics_transform *p, const struct metric_transform *t, struct work_metric *m)
 {
     if (!has_name(p, t, m))
         return false;
@@ -138,7 +139,7 @@ static bool is_meant(struct metrics_transform *p, const struct transform *t, str
     return means_name_alone(t, m);
 }
 
-static void update_metrics(struct metrics_transform *p, const struct transform *t)
+static void update_metrics(struct metrics_transform *p, const struct metric_transform *t)
 {
     size_t n = 0;
 
@@ -155,7 +156,7 @@ static void update_metrics(struct metrics_transform *p, const struct transform *
     p->metrics.n = n;
 }
 
-static void insert_metrics(struct metrics_transform *p, const struct transform *t)
+static void insert_metrics(struct metrics_transform *p, const struct metric_transform *t)
 {
     size_t n = p->metrics.n;
 
@@ -179,7 +180,7 @@ static void delete_unmatched(struct metrics_transform *p)
 }
 
 /* Metrics that are meant, out of the scope. */
-static void take_matched(struct metrics_transform *p, const struct transform *t)
+static void take_matched(struct metrics_transform *p, const struct metric_transform *t)
 {
     size_t n = 0;
 
@@ -210,7 +211,7 @@ static struct bytes in_case(struct metrics_transform *p, int how, struct bytes t
 }
 
 /* What the groups of the pattern have matched in its name become attributes of its points. */
-static void add_groups(struct metrics_transform *p, const struct transform *t, struct work_metric *m)
+static void add_groups(struct metrics_transform *p, const struct metric_transform *t, struct work_metric *m)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
 
@@ -227,7 +228,7 @@ static void add_groups(struct metrics_transform *p, const struct transform *t, s
 }
 
 /* They stay, behind the others. */
-static void put_back(struct metrics_transform *p, const struct transform *t, const char *misfit)
+static void put_back(struct metrics_transform *p, const struct metric_transform *t, const char *misfit)
 {
     for (size_t i = 0; i < p->originals.n; i++)
         *vec_push(&p->metrics) = p->originals.v[i];
@@ -236,7 +237,7 @@ static void put_back(struct metrics_transform *p, const struct transform *t, con
                  F_UINT("repeated", complaint_taken(&p->uncombined)));
 }
 
-static void combine_metrics(struct metrics_transform *p, const struct transform *t)
+static void combine_metrics(struct metrics_transform *p, const struct metric_transform *t)
 {
     struct work_metric *sum;
     const char *misfit;
@@ -264,7 +265,7 @@ static void combine_metrics(struct metrics_transform *p, const struct transform 
 /* ---- the batch put together ---- */
 
 /* The resource of a group: the source's, with the labels. */
-static struct bytes make_resource(struct metrics_transform *p, const struct transform *t)
+static struct bytes make_resource(struct metrics_transform *p, const struct metric_transform *t)
 {
     const struct string_map *labels = &t->config->group_resource_labels;
     struct pb_reader r = pb_reader(resource_group_view(p->resource).resource);
@@ -293,7 +294,7 @@ static struct bytes make_resource(struct metrics_transform *p, const struct tran
 
 /* One for each scope, as in the Go collector, until the copies are as large as the batch: then scopes of one resource
  * share what was made for one of them. */
-static struct message *find_group(struct metrics_transform *p, const struct transform *t)
+static struct message *find_group(struct metrics_transform *p, const struct metric_transform *t)
 {
     struct message **group = &p->group_of[t - p->transforms];
     struct bytes made;
@@ -308,7 +309,7 @@ static struct message *find_group(struct metrics_transform *p, const struct tran
     return *group;
 }
 
-static void group_metrics(struct metrics_transform *p, const struct transform *t)
+static void group_metrics(struct metrics_transform *p, const struct metric_transform *t)
 {
     struct assembly *a = &p->assembly;
     struct message *scope;
@@ -328,7 +329,7 @@ static void group_metrics(struct metrics_transform *p, const struct transform *t
 
 /* ---- the walk ---- */
 
-static void run_transform(struct metrics_transform *p, const struct transform *t)
+static void run_transform(struct metrics_transform *p, const struct metric_transform *t)
 {
     switch ((enum transform_action)t->config->action) {
     case ACTION_UPDATE:
@@ -467,7 +468,7 @@ static int create(struct node *node, const void *config, struct error *err)
 {
     struct metrics_transform *p = container_of(node, struct metrics_transform, node);
     const struct metrics_transform_config *c = config;
-    const struct transform_config *t = c->transforms.v;
+    const struct metric_transform_config *t = c->transforms.v;
 
     (void)err;
     node->in.consume = consume;

@@ -15,11 +15,11 @@
 
 /* ---- what is meant ---- */
 
-void transform_init(struct transform *t, const struct transform_config *c)
+void transform_init(struct metric_transform *t, const struct metric_transform_config *c)
 {
     struct error err;
 
-    *t = (struct transform){ .config = c };
+    *t = (struct metric_transform){ .config = c };
     if (c->match_type == 0)
         return;
     t->name = regex_new(c->include, &err);
@@ -28,7 +28,7 @@ void transform_init(struct transform *t, const struct transform_config *c)
         t->labels[i] = regex_new(c->experimental_match_labels.v[i].value, &err);
 }
 
-void transform_free(struct transform *t)
+void transform_free(struct metric_transform *t)
 {
     for (size_t i = 0; t->labels != NULL && i < t->config->experimental_match_labels.n; i++)
         regex_free(t->labels[i]);
@@ -36,18 +36,18 @@ void transform_free(struct transform *t)
     regex_free(t->name);
 }
 
-bool transform_has_name(const struct transform *t, struct work *w, struct bytes name)
+bool transform_has_name(const struct metric_transform *t, struct work *w, struct bytes name)
 {
     return t->name != NULL ? regex_meter_search(&w->meter, t->name, name) : bytes_is(name, t->config->include);
 }
 
-static bool has_label(const struct transform *t, struct regex_meter *m, size_t i, struct bytes text)
+static bool has_label(const struct metric_transform *t, struct regex_meter *m, size_t i, struct bytes text)
 {
     return t->labels != NULL ? regex_meter_search(m, t->labels[i], text)
                              : bytes_is(text, t->config->experimental_match_labels.v[i].value);
 }
 
-bool transform_has_point(const struct transform *t, struct work *w, const struct work_point *p)
+bool transform_has_point(const struct metric_transform *t, struct work *w, const struct work_point *p)
 {
     const struct string_map *labels = &t->config->experimental_match_labels;
     struct regex_meter meter = { 0 };
@@ -66,7 +66,7 @@ bool transform_has_point(const struct transform *t, struct work *w, const struct
 
 /* What the name becomes: the template is new_name of the configuration, $1 and ${name} stand for groups. NULL: it
  * stays. */
-static struct bytes expand_name(const struct transform *t, struct work *w, struct bytes name)
+static struct bytes expand_name(const struct metric_transform *t, struct work *w, struct bytes name)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
 
@@ -289,7 +289,7 @@ static void scale_point(struct work *w, const struct work_metric *m, struct work
 /* ---- all of it ---- */
 
 /* On points that the labels mean. */
-static void apply_to_points(const struct transform *t, const struct operation_config *op, struct work *w,
+static void apply_to_points(const struct metric_transform *t, const struct operation_config *op, struct work *w,
                             const struct work_metric *m)
 {
     for (size_t i = 0; i < m->n; i++) {
@@ -328,7 +328,7 @@ static void apply_to_all(const struct operation_config *op, struct work *w, stru
     }
 }
 
-static bool means_all(const struct transform *t, struct work *w, const struct work_metric *m)
+static bool means_all(const struct metric_transform *t, struct work *w, const struct work_metric *m)
 {
     for (size_t i = 0; i < m->n; i++)
         if (!transform_has_point(t, w, m->points[i]))
@@ -336,7 +336,7 @@ static bool means_all(const struct transform *t, struct work *w, const struct wo
     return true;
 }
 
-bool transform_apply(const struct transform *t, struct work *w, struct work_metric *m)
+bool transform_apply(const struct metric_transform *t, struct work *w, struct work_metric *m)
 {
     const struct operation_config *ops = t->config->operations.v;
     bool whole = t->config->action != ACTION_UPDATE || means_all(t, w, m);

@@ -50,7 +50,7 @@ struct operation_config {
     struct option_list value_actions; /* of struct value_action_config */
 };
 
-struct transform_config {
+struct metric_transform_config {
     const char *include;
     int match_type; /* 0: strict, 1: regexp */
     struct string_map experimental_match_labels;
@@ -62,9 +62,9 @@ struct transform_config {
     struct option_list operations; /* of struct operation_config */
 };
 
-extern const struct option transform_rows[]; /* of struct transform_config, for the processor's list */
+extern const struct option transform_rows[]; /* of struct metric_transform_config, for the processor's list */
 
-/* `transforms`: a list of struct transform_config at the path "transforms". */
+/* `transforms`: a list of struct metric_transform_config at the path "transforms". */
 void transforms_check(const struct option_list *transforms, struct check *ck);
 
 struct attribute_pair {
@@ -99,17 +99,17 @@ struct work {
 };
 
 /* A transform with its patterns. */
-struct transform {
-    const struct transform_config *config;
+struct metric_transform {
+    const struct metric_transform_config *config;
     struct regex *name;
     struct regex **labels; /* NULL: by their text */
 };
 
-void transform_init(struct transform *t, const struct transform_config *c);
-void transform_free(struct transform *t);
+void transform_init(struct metric_transform *t, const struct metric_transform_config *c);
+void transform_free(struct metric_transform *t);
 /* Without steps for the pattern it has not, and the work's meter is over. */
-bool transform_has_name(const struct transform *t, struct work *w, struct bytes name);
-bool transform_has_point(const struct transform *t, struct work *w, const struct work_point *p);
+bool transform_has_name(const struct metric_transform *t, struct work *w, struct bytes name);
+bool transform_has_point(const struct metric_transform *t, struct work *w, const struct work_point *p);
 
 struct bytes work_keep(struct work *w, struct bytes b);
 /* The fields of a resource's or scope's container, but for what is in it. */
@@ -129,7 +129,7 @@ void work_point_set(struct work *w, struct work_point *p, struct bytes key, stru
 void work_point_remove(struct work_point *p, struct bytes key);
 
 /* The transform's name and operations, on one metric that it matches. False: its last point went. */
-bool transform_apply(const struct transform *t, struct work *w, struct work_metric *m);
+bool transform_apply(const struct metric_transform *t, struct work *w, struct work_metric *m);
 
 /* Merge points that have the same attributes and time. */
 void work_metric_merge(struct work *w, struct work_metric *m, enum aggregation how);

@@ -50,21 +50,22 @@ static const struct option operation_options[] = {
 };
 
 const struct option transform_rows[] = {
-    OPT_STRING(struct transform_config, include, "", "The metric's name, or a pattern."),
-    OPT_ENUM(struct transform_config, match_type, match_types, "strict", "What `include` and the label values are."),
-    OPT_MAP(struct transform_config, experimental_match_labels,
+    OPT_STRING(struct metric_transform_config, include, "", "The metric's name, or a pattern."),
+    OPT_ENUM(struct metric_transform_config, match_type, match_types, "strict",
+             "What `include` and the label values are."),
+    OPT_MAP(struct metric_transform_config, experimental_match_labels,
             "Only points with these attributes. An empty value means that it is not there."),
-    OPT_ENUM(struct transform_config, action, actions, "",
+    OPT_ENUM(struct metric_transform_config, action, actions, "",
              "update: change it. insert: change a copy. combine: make one of all that match. group: put all that match "
              "under a resource of their own."),
-    OPT_STRING(struct transform_config, new_name, "",
+    OPT_STRING(struct metric_transform_config, new_name, "",
                "The new name; after a pattern $1, ${1} and ${name} stand for its groups (in YAML $$1)."),
-    OPT_ENUM(struct transform_config, aggregation_type, aggregations, "",
+    OPT_ENUM(struct metric_transform_config, aggregation_type, aggregations, "",
              "combine: how points with the same attributes and time are merged."),
-    OPT_ENUM(struct transform_config, submatch_case, cases, "",
+    OPT_ENUM(struct metric_transform_config, submatch_case, cases, "",
              "combine: what the groups of the pattern have matched becomes an attribute each; in lower or upper case."),
-    OPT_MAP(struct transform_config, group_resource_labels, "group: attributes of the new resource."),
-    OPT_LIST(struct transform_config, operations, struct operation_config, operation_options,
+    OPT_MAP(struct metric_transform_config, group_resource_labels, "group: attributes of the new resource."),
+    OPT_LIST(struct metric_transform_config, operations, struct operation_config, operation_options,
              "What is done to the points, in this order."),
     OPT_END,
 };
@@ -107,7 +108,7 @@ static void check_operation(const struct operation_config *op, const struct chec
     need_field(at, op->action != OPERATION_SCALE || op->experimental_scale != 0, "experimental_scale", action, number);
 }
 
-static void check_transform(const struct transform_config *t, const struct check_place *at)
+static void check_transform(const struct metric_transform_config *t, const struct check_place *at)
 {
     const struct operation_config *ops = t->operations.v;
     const char *action = actions[t->action];
@@ -132,7 +133,7 @@ static void check_transform(const struct transform_config *t, const struct check
 void transforms_check(const struct option_list *transforms, struct check *ck)
 {
     const struct check_place body = { .ck = ck };
-    const struct transform_config *t = transforms->v;
+    const struct metric_transform_config *t = transforms->v;
 
     for (size_t i = 0; i < transforms->n; i++) {
         struct check_place place = check_place_item(&body, "transforms", i);

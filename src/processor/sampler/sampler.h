@@ -28,7 +28,16 @@ struct sampler_config {
 };
 
 /* By what an item was decided; the label `policy`. */
-enum policy { BY_HASH, BY_TRACE_ID, BY_RANDOMNESS, BY_PRIORITY, BY_ATTRIBUTE, BY_NOTHING, UNDECIDABLE, POLICIES };
+enum sampler_policy {
+    BY_HASH,
+    BY_TRACE_ID,
+    BY_RANDOMNESS,
+    BY_PRIORITY,
+    BY_ATTRIBUTE,
+    BY_NOTHING,
+    UNDECIDABLE,
+    POLICIES
+};
 
 struct sampler {
     struct item_processor processor;
@@ -45,8 +54,8 @@ struct sampler {
 };
 
 /* What is known of one item while it is decided. */
-struct decision {
-    enum policy policy;
+struct sampler_decision {
+    enum sampler_policy policy;
     uint64_t randomness;
     uint64_t threshold;
     bool carried;          /* there is a trace state, or attributes, to write the threshold to */
@@ -67,13 +76,14 @@ uint64_t sampler_randomness_of_id(struct bytes id);
 
 /* Sets d's threshold; *c is what will be written if the item is kept. `malformed`: why what the item carries cannot be
  * read, or NULL. */
-void sampler_decide(const struct sampler *p, struct decision *d, const struct carried *c, const char *malformed);
+void sampler_decide(const struct sampler *p, struct sampler_decision *d, const struct carried *c,
+                    const char *malformed);
 
 /* The threshold that is written may only rise. */
 void sampler_raise(const struct carried *c, uint64_t threshold);
 
 /* Counts; true: it is kept. */
-bool sampler_finish(struct sampler *p, const struct decision *d);
+bool sampler_finish(struct sampler *p, const struct sampler_decision *d);
 
 enum rewrite_verdict sampler_on_span(void *arg, const struct visit *at, struct pieces *edit);
 void sampler_ask_record(struct sampler *p); /* of the attributes, only those it looks at */

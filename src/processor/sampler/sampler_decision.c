@@ -63,7 +63,7 @@ static uint64_t threshold_for(const struct sampler *p, bool has_incoming, uint64
 }
 
 /* Hashes say nothing of what others have decided: it is not looked at, and not written over. */
-static void carry_hash(const struct sampler *p, struct decision *d, const struct carried *c)
+static void carry_hash(const struct sampler *p, struct sampler_decision *d, const struct carried *c)
 {
     d->carried = !*c->has_randomness && !*c->has_threshold;
     if (d->carried && (d->policy != BY_NOTHING || p->processor.node.signal == SIGNAL_TRACES)) {
@@ -72,7 +72,7 @@ static void carry_hash(const struct sampler *p, struct decision *d, const struct
     }
 }
 
-static const char *why_undecided(const struct sampler *p, const struct decision *d, const struct carried *c)
+static const char *why_undecided(const struct sampler *p, const struct sampler_decision *d, const struct carried *c)
 {
     if (p->never)
         return NULL;
@@ -83,7 +83,7 @@ static const char *why_undecided(const struct sampler *p, const struct decision 
     return NULL;
 }
 
-void sampler_decide(const struct sampler *p, struct decision *d, const struct carried *c, const char *malformed)
+void sampler_decide(const struct sampler *p, struct sampler_decision *d, const struct carried *c, const char *malformed)
 {
     d->carried = malformed == NULL;
     d->undecided = malformed != NULL ? malformed : why_undecided(p, d, c);
@@ -122,7 +122,7 @@ static void tell_undecided(struct sampler *p, const char *why)
                  F_STR("cause", why), F_UINT("items", complaint_taken(&p->undecided)));
 }
 
-bool sampler_finish(struct sampler *p, const struct decision *d)
+bool sampler_finish(struct sampler *p, const struct sampler_decision *d)
 {
     bool kept = d->threshold <= d->randomness;
 

@@ -51,7 +51,7 @@ static struct bytes id_of(struct bytes record)
 }
 
 /* Hashed: the text of the attribute, of bytes the bytes. */
-static bool hash_attribute(struct sampler *p, struct decision *d)
+static bool hash_attribute(struct sampler *p, struct sampler_decision *d)
 {
     size_t at = attribute_list_find(&p->list, bytes_str(p->config->from_attribute));
     struct value v;
@@ -71,13 +71,13 @@ static bool hash_attribute(struct sampler *p, struct decision *d)
     return true;
 }
 
-static void decide_record(struct sampler *p, struct bytes record, struct record_fields *r, struct decision *d)
+static void decide_record(struct sampler *p, struct bytes record, struct record_fields *r, struct sampler_decision *d)
 {
     struct carried c = { &r->has_randomness, &r->has_threshold, &r->randomness, &r->threshold };
     struct bytes id = id_of(record);
     bool sound = read_record(r, &p->list), identified = !sampler_is_empty_id(id);
 
-    *d = (struct decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1 };
+    *d = (struct sampler_decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1 };
     if (p->never) {
         d->policy = BY_RANDOMNESS;
     } else if (p->config->mode == MODE_HASH_SEED) {
@@ -98,7 +98,7 @@ static void decide_record(struct sampler *p, struct bytes record, struct record_
 }
 
 /* A record may name the percentage that it is to be kept with. */
-static void apply_priority(const struct sampler *p, struct decision *d)
+static void apply_priority(const struct sampler *p, struct sampler_decision *d)
 {
     size_t at;
     struct value v;
@@ -149,7 +149,7 @@ enum rewrite_verdict sampler_on_record(void *arg, const struct visit *at, struct
 {
     struct sampler *p = arg;
     struct record_fields r;
-    struct decision d;
+    struct sampler_decision d;
     struct carried c = { &r.has_randomness, &r.has_threshold, &r.randomness, &r.threshold };
 
     attribute_list_read(&p->list, at->message, at->attributes);

@@ -73,12 +73,12 @@ static void read_span(struct span_fields *s, struct bytes span)
     }
 }
 
-static void decide_span(struct sampler *p, const struct span_fields *s, struct decision *d)
+static void decide_span(struct sampler *p, const struct span_fields *s, struct sampler_decision *d)
 {
     struct carried c = { &p->state.has_randomness, &p->state.has_threshold, &p->state.randomness, &p->state.threshold };
     bool identified = !sampler_is_empty_id(s->id), sound;
 
-    *d = (struct decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1 };
+    *d = (struct sampler_decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1 };
     sound = trace_state_read(&p->state, s->state);
     if (p->never) {
         d->policy = BY_RANDOMNESS;
@@ -118,7 +118,7 @@ enum rewrite_verdict sampler_on_span(void *arg, const struct visit *at, struct p
     struct sampler *p = arg;
     struct carried c = { &p->state.has_randomness, &p->state.has_threshold, &p->state.randomness, &p->state.threshold };
     struct span_fields s;
-    struct decision d;
+    struct sampler_decision d;
 
     read_span(&s, at->message);
     decide_span(p, &s, &d);

@@ -18,7 +18,7 @@
 
 /* ---- what is remembered ---- */
 
-static void on_gone(struct stream_table *t, struct stream *stream)
+static void on_gone(struct stream_table *t, struct stream_entry *stream)
 {
     struct stream_state *s = container_of(stream, struct stream_state, stream);
 
@@ -32,7 +32,7 @@ static void on_gone(struct stream_table *t, struct stream *stream)
 
 struct stream_state *stream_processor_find(struct stream_processor *p, const struct digest *id, bool *fresh)
 {
-    struct stream *stream = stream_table_find(&p->streams, id);
+    struct stream_entry *stream = stream_table_find(&p->streams, id);
 
     *fresh = stream == NULL;
     if (stream == NULL)

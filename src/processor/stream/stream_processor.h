@@ -11,7 +11,7 @@
 
 /* What is remembered of each stream, at least. */
 struct stream_state {
-    struct stream stream;
+    struct stream_entry stream;
     uint64_t time;
     uint64_t value;                     /* of numbers: bits of a double or an integer */
     struct stream_histogram *histogram; /* NULL: none has come yet */

@@ -13,12 +13,12 @@
 
 static uint64_t hash_of(const void *entry)
 {
-    return ((const struct stream *)entry)->id.lo;
+    return ((const struct stream_entry *)entry)->id.lo;
 }
 
 static bool has_id(const void *entry, const void *id)
 {
-    return digest_equal(&((const struct stream *)entry)->id, id);
+    return digest_equal(&((const struct stream_entry *)entry)->id, id);
 }
 
 void stream_table_init(struct stream_table *t, struct clock *clock, struct budget *budget, size_t size)
@@ -35,7 +35,7 @@ void stream_table_limit(struct stream_table *t, uint64_t stale, uint64_t most)
     t->most = most;
 }
 
-static void drop_stream(struct stream_table *t, struct stream *s)
+static void drop_stream(struct stream_table *t, struct stream_entry *s)
 {
     table_remove(&t->table, s, hash_of(s));
     list_remove(&s->link);
@@ -46,9 +46,9 @@ static void drop_stream(struct stream_table *t, struct stream *s)
     t->n--;
 }
 
-static struct stream *oldest(const struct stream_table *t)
+static struct stream_entry *oldest(const struct stream_table *t)
 {
-    return list_empty(&t->by_age) ? NULL : container_of(t->by_age.next, struct stream, link);
+    return list_empty(&t->by_age) ? NULL : container_of(t->by_age.next, struct stream_entry, link);
 }
 
 static void on_sweep(struct clock_timer *timer);
@@ -67,7 +67,7 @@ static void on_sweep(struct clock_timer *timer)
 {
     struct stream_table *t = container_of(timer, struct stream_table, sweep);
     uint64_t now = clock_mono(t->clock);
-    struct stream *s;
+    struct stream_entry *s;
 
     table_settle(&t->table, SWEEP_MOST);
     for (unsigned i = 0; (s = oldest(t)) != NULL && s->last_seen + t->stale + t->grain < now; i++) {
@@ -84,14 +84,14 @@ static void on_sweep(struct clock_timer *timer)
 void stream_table_free(struct stream_table *t)
 {
     clock_stop(t->clock, &t->sweep);
-    for (struct stream *s; (s = oldest(t)) != NULL;)
+    for (struct stream_entry *s; (s = oldest(t)) != NULL;)
         drop_stream(t, s);
     table_free(&t->table);
 }
 
-struct stream *stream_table_find(struct stream_table *t, const struct digest *id)
+struct stream_entry *stream_table_find(struct stream_table *t, const struct digest *id)
 {
-    struct stream *s = table_find(&t->table, id->lo, has_id, id);
+    struct stream_entry *s = table_find(&t->table, id->lo, has_id, id);
     uint64_t now;
 
     if (s == NULL || t->stale == 0)
@@ -105,9 +105,9 @@ struct stream *stream_table_find(struct stream_table *t, const struct digest *id
     return s;
 }
 
-struct stream *stream_table_add(struct stream_table *t, const struct digest *id)
+struct stream_entry *stream_table_add(struct stream_table *t, const struct digest *id)
 {
-    struct stream *s;
+    struct stream_entry *s;
 
     if ((t->most > 0 && t->n >= t->most) || !budget_take(t->budget, t->size + ENTRY_COST))
         return NULL;

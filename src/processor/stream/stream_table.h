@@ -12,7 +12,7 @@
 #include "otlp/digest.h"
 
 /* What each entry begins with. */
-struct stream {
+struct stream_entry {
     struct digest id;
     struct list link;   /* in the order in which they were last seen, as exactly as it needs to be */
     uint64_t last_seen; /* mono ns; up to `grain` behind */
@@ -29,7 +29,7 @@ struct stream_table {
     uint64_t grain;
     uint64_t most; /* entries; 0: as many as the budget has room for */
     uint64_t n;
-    void (*on_gone)(struct stream_table *t, struct stream *s); /* give back what it holds; may be NULL */
+    void (*on_gone)(struct stream_table *t, struct stream_entry *s); /* give back what it holds; may be NULL */
 };
 
 /* Clock and budget outlive it. `size` of the holder's struct. */
@@ -39,9 +39,9 @@ void stream_table_limit(struct stream_table *t, uint64_t stale, uint64_t most);
 void stream_table_free(struct stream_table *t);
 
 /* The entry of that stream, which is seen now; NULL: it is not known. */
-struct stream *stream_table_find(struct stream_table *t, const struct digest *id);
+struct stream_entry *stream_table_find(struct stream_table *t, const struct digest *id);
 
 /* A new one, zeroed but for its head. NULL: there are too many, or the budget has no room. */
-struct stream *stream_table_add(struct stream_table *t, const struct digest *id);
+struct stream_entry *stream_table_add(struct stream_table *t, const struct digest *id);
 
 #endif

@@ -8,7 +8,7 @@
 #include "processor/tail_sampling/policy.h"
 
 /* Tokens of x a second, as many as `burst` at once; full at first. */
-struct bucket {
+struct token_bucket {
     double rate, burst, tokens;
     uint64_t at; /* mono ns of the last look */
 };
@@ -23,7 +23,7 @@ struct policy {
     struct regex_meter meter;             /* of the trace that the patterns were last asked about */
     struct policy_conditions *conditions; /* ottl_condition */
     uint64_t threshold;                   /* probabilistic */
-    struct bucket bucket;                 /* rate_limiting, bytes_limiting */
+    struct token_bucket bucket;           /* rate_limiting, bytes_limiting */
     uint64_t allotted, sampled;           /* spans in a second: of a policy below composite */
     uint64_t total, second;               /* of composite: the most in a second, and which one it is, wall clock */
     struct metric *decided[DECISIONS], *executions, *time; /* of the outermost ones */

@@ -195,7 +195,7 @@ static uint64_t threshold_of(double ratio)
     return exponent <= -64 ? 0 : (uint64_t)(product >> -exponent);
 }
 
-static bool bucket_takes(struct bucket *b, double n, uint64_t now)
+static bool bucket_takes(struct token_bucket *b, double n, uint64_t now)
 {
     b->tokens += (double)(now - b->at) / (double)NS_PER_S * b->rate;
     b->at = now;
@@ -254,7 +254,7 @@ bool policy_leaf_samples(struct policy *p, const struct decision_trace *t, uint6
 
 /* ---- made and freed ---- */
 
-static void fill_bucket(struct bucket *b, uint64_t rate, uint64_t burst, uint64_t now)
+static void fill_bucket(struct token_bucket *b, uint64_t rate, uint64_t burst, uint64_t now)
 {
     b->rate = (double)rate;
     b->burst = burst > 0 ? (double)burst : 2 * b->rate;

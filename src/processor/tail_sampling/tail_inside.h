@@ -35,7 +35,7 @@ struct outside {
     struct ack *ack;
 };
 
-enum phase { PHASE_OPEN, PHASE_STOPPING, PHASE_STOPPED };
+enum tail_phase { PHASE_OPEN, PHASE_STOPPING, PHASE_STOPPED };
 
 struct tail {
     struct node node;
@@ -48,7 +48,7 @@ struct tail {
     struct ack pool; /* holds what is here; its senders were answered */
     struct clock_timer timer;
     struct list outside;
-    enum phase phase;
+    enum tail_phase phase;
     void (*stopped)(struct node *node);
     struct complaint early;
     struct pieces head;               /* scratch */

@@ -127,7 +127,7 @@ static const struct metric_row *const metric_rows[] = {
 
 /* ---- from start to end ---- */
 
-static void enter_phase(struct tail *t, enum phase to)
+static void enter_phase(struct tail *t, enum tail_phase to)
 {
     static const uint8_t allowed[] = {
         [PHASE_OPEN] = 1 << PHASE_STOPPING,
