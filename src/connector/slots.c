@@ -25,7 +25,7 @@ static struct bytes value_of(struct bytes value)
     return value.data != NULL ? value : bytes_of("", 0);
 }
 
-static void put_slot(struct slots *s, const struct slot_names *names, struct bytes key, struct bytes value)
+static void put_slot(struct attribute_slots *s, const struct slot_names *names, struct bytes key, struct bytes value)
 {
     for (size_t i = 0; i < names->n; i++)
         if (bytes_equal(names->v[i], key) && s->v[i].data == NULL) {
@@ -36,7 +36,7 @@ static void put_slot(struct slots *s, const struct slot_names *names, struct byt
 
 /* A key and a value that stand one behind the other with short lengths, as everybody writes them, are found without a
  * view. Of a key that comes twice the first counts. */
-void slots_put(struct slots *s, const struct slot_names *names, struct bytes key_value)
+void slots_put(struct attribute_slots *s, const struct slot_names *names, struct bytes key_value)
 {
     const uint8_t *p = key_value.data;
     struct key_value_view v;
@@ -54,7 +54,7 @@ void slots_put(struct slots *s, const struct slot_names *names, struct bytes key
     put_slot(s, names, v.key, v.value);
 }
 
-void slots_read(struct slots *s, const struct slot_names *names, struct bytes message, unsigned number)
+void slots_read(struct attribute_slots *s, const struct slot_names *names, struct bytes message, unsigned number)
 {
     struct pb_reader r = pb_reader(message);
 

@@ -18,7 +18,7 @@ struct slot_names {
 };
 
 /* A message's attributes: of each name the AnyValue; no data: it has none. */
-struct slots {
+struct attribute_slots {
     struct bytes message;
     unsigned number; /* of its attributes' field */
     struct bytes v[SLOTS_MOST];
@@ -43,7 +43,8 @@ static inline struct bytes short_part_new(struct bytes value, struct digest *dig
 size_t slot_names_add(struct slot_names *names, struct bytes name);
 
 /* Empty slots, for the message; then its attributes, one by one. Or both at once. */
-static inline void slots_begin(struct slots *s, const struct slot_names *names, struct bytes message, unsigned number)
+static inline void slots_begin(struct attribute_slots *s, const struct slot_names *names, struct bytes message,
+                               unsigned number)
 {
     s->message = message;
     s->number = number;
@@ -51,7 +52,7 @@ static inline void slots_begin(struct slots *s, const struct slot_names *names, 
         s->v[i] = bytes_of(NULL, 0);
 }
 
-void slots_put(struct slots *s, const struct slot_names *names, struct bytes key_value);
+void slots_put(struct attribute_slots *s, const struct slot_names *names, struct bytes key_value);
 
 /* False: no attribute with a key of that length is asked for. Most KeyValues begin with their key, and a key is short.
  */
@@ -61,6 +62,6 @@ static inline bool slots_want(const struct slot_names *names, struct bytes key_v
            (names->lengths >> key_value.data[1] & 1) != 0;
 }
 
-void slots_read(struct slots *s, const struct slot_names *names, struct bytes message, unsigned number);
+void slots_read(struct attribute_slots *s, const struct slot_names *names, struct bytes message, unsigned number);
 
 #endif

@@ -23,7 +23,7 @@ static inline uint64_t span_reading_code(struct bytes status)
     return status_view(status).code;
 }
 
-static inline void span_reading_take(struct span_reading *s, const struct pb_field *f, struct slots *slots,
+static inline void span_reading_take(struct span_reading *s, const struct pb_field *f, struct attribute_slots *slots,
                                      const struct slot_names *names)
 {
     switch (f->number) {
@@ -65,7 +65,8 @@ static inline void span_reading_take(struct span_reading *s, const struct pb_fie
 
 /* Attributes that begin at the reader's place, those that are short: the reader moves behind them. They are most of the
  * fields, and of most only the length of the key is looked at. */
-static inline void span_reading_attributes(struct pb_reader *r, struct slots *slots, const struct slot_names *names)
+static inline void span_reading_attributes(struct pb_reader *r, struct attribute_slots *slots,
+                                           const struct slot_names *names)
 {
     const uint8_t *p = r->p;
 
@@ -79,7 +80,7 @@ static inline void span_reading_attributes(struct pb_reader *r, struct slots *sl
     r->p = p;
 }
 
-static inline struct span_reading span_reading_of(struct bytes message, struct slots *slots,
+static inline struct span_reading span_reading_of(struct bytes message, struct attribute_slots *slots,
                                                   const struct slot_names *names)
 {
     struct pb_reader r = pb_reader(message);

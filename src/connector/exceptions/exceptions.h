@@ -35,17 +35,17 @@ struct exceptions {
     struct bytes service, scope; /* service: no data: the resource has none */
     struct span_view span;
     struct digest service_digest, name_digest; /* where they are not short */
-    struct slots span_slots, event_slots, resource_slots;
+    struct attribute_slots span_slots, event_slots, resource_slots;
     struct buf key, attributes, text;
     /* Metrics: the series, of one family. */
     struct span_series store;
-    struct family *family;
+    struct span_family *family;
     uint64_t start; /* wall ns */
     struct slice_sender sender;
-    struct clock_timer soon; /* until the next time may be */
-    uint64_t sent;           /* mono ns: the last time began */
-    struct series *next;     /* of the slice that comes next */
-    bool more;               /* slices */
+    struct clock_timer soon;    /* until the next time may be */
+    uint64_t sent;              /* mono ns: the last time began */
+    struct family_series *next; /* of the slice that comes next */
+    bool more;                  /* slices */
     struct complaint overflow;
     struct metric *overflowed;
     /* Logs: what is made of a batch. */

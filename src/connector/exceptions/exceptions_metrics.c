@@ -70,11 +70,11 @@ static bool open_family(struct exceptions *p)
     return true;
 }
 
-static struct series *find_series(struct exceptions *p, const struct dimension_sources *from)
+static struct family_series *find_series(struct exceptions *p, const struct dimension_sources *from)
 {
     struct bytes key = make_key(p, from);
     uint64_t hash = bytes_hash(key);
-    struct series *s = span_series_find(&p->store, key, hash);
+    struct family_series *s = span_series_find(&p->store, key, hash);
 
     if (s == NULL && span_series_may_add(&p->store, p->family, attributes_size(p, from)))
         s = span_series_add(&p->store, p->family, key, hash, make_attributes(p, from), p->start);
@@ -91,8 +91,8 @@ static struct series *find_series(struct exceptions *p, const struct dimension_s
 void exceptions_metrics_take(struct exceptions *p)
 {
     const struct dimension_sources from = { &p->span_slots, &p->event_slots, &p->resource_slots };
-    struct exemplar e = { .value = 0 };
-    struct series *s;
+    struct span_exemplar e = { .value = 0 };
+    struct family_series *s;
 
     if (!open_family(p)) {
         metric_add(p->overflowed, 1);
@@ -112,7 +112,7 @@ void exceptions_metrics_take(struct exceptions *p)
 
 /* ---- out ---- */
 
-static void put_point(struct exceptions *p, struct series *s)
+static void put_point(struct exceptions *p, struct family_series *s)
 {
     struct buf *out = &p->sender.out;
     size_t at = pb_begin(out, OTLP_DATA_POINTS);
@@ -143,7 +143,7 @@ static void put_points(struct exceptions *p)
         struct list *behind = p->next->link.next;
 
         put_point(p, p->next);
-        p->next = behind != &p->family->series ? container_of(behind, struct series, link) : NULL;
+        p->next = behind != &p->family->series ? container_of(behind, struct family_series, link) : NULL;
     }
 }
 
@@ -153,7 +153,7 @@ static void begin(struct slice_sender *s, bool last)
 
     (void)last;
     p->sent = s->mono;
-    p->next = p->family != NULL ? list_first(&p->family->series, struct series, link) : NULL;
+    p->next = p->family != NULL ? list_first(&p->family->series, struct family_series, link) : NULL;
 }
 
 static void fill(struct slice_sender *s)

@@ -134,7 +134,8 @@ static void count_request(struct service_graph *p, const struct request *r)
 
 /* ---- sides ---- */
 
-static struct request request_of(struct service_graph *p, const struct edge_side *side, const struct edge *waiting)
+static struct request request_of(struct service_graph *p, const struct edge_side *side,
+                                 const struct waiting_edge *waiting)
 {
     struct request r = { .connection = side->connection, .failed = side->failed };
 
@@ -163,7 +164,7 @@ static void leave_out(struct service_graph *p)
 /* `database`: its name, or no data. */
 static void take_side(struct service_graph *p, struct edge_side *side, struct bytes database)
 {
-    struct edge *waiting = edge_store_find(&p->edges, side->key);
+    struct waiting_edge *waiting = edge_store_find(&p->edges, side->key);
     uint64_t expires = clock_mono(&p->node.host->loop->clock) + (uint64_t)p->config->store.ttl.ns;
     bool whole = database.data != NULL || (waiting != NULL && waiting->side != side->side);
     struct request r;
@@ -195,7 +196,7 @@ static void take_side(struct service_graph *p, struct edge_side *side, struct by
 bool service_graph_expire(struct service_graph *p, unsigned most)
 {
     uint64_t now = clock_mono(&p->node.host->loop->clock);
-    struct edge *e;
+    struct waiting_edge *e;
 
     for (unsigned i = 0; i < most; i++) {
         struct edge_side side;

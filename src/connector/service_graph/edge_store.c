@@ -10,12 +10,12 @@
 
 static uint64_t hash_of(const void *entry)
 {
-    return ((const struct edge *)entry)->hash;
+    return ((const struct waiting_edge *)entry)->hash;
 }
 
 static bool has_key(const void *entry, const void *key)
 {
-    return memcmp(((const struct edge *)entry)->key, key, EDGE_KEY_SIZE) == 0;
+    return memcmp(((const struct waiting_edge *)entry)->key, key, EDGE_KEY_SIZE) == 0;
 }
 
 void edge_store_init(struct edge_store *s, struct budget *budget, uint64_t most)
@@ -27,21 +27,21 @@ void edge_store_init(struct edge_store *s, struct budget *budget, uint64_t most)
 
 void edge_store_free(struct edge_store *s)
 {
-    struct edge *e;
+    struct waiting_edge *e;
 
-    while ((e = list_pop(&s->by_age, struct edge, link)) != NULL)
+    while ((e = list_pop(&s->by_age, struct waiting_edge, link)) != NULL)
         edge_store_remove(s, e);
     table_free(&s->table);
 }
 
-struct edge *edge_store_find(const struct edge_store *s, const uint8_t key[EDGE_KEY_SIZE])
+struct waiting_edge *edge_store_find(const struct edge_store *s, const uint8_t key[EDGE_KEY_SIZE])
 {
     return table_find(&s->table, bytes_hash(bytes_of(key, EDGE_KEY_SIZE)), has_key, key);
 }
 
 static size_t size_of(size_t data)
 {
-    return sizeof(struct edge) + data + ALLOCATOR_COST;
+    return sizeof(struct waiting_edge) + data + ALLOCATOR_COST;
 }
 
 static uint8_t *put_bytes(uint8_t *at, struct bytes b)
@@ -51,9 +51,9 @@ static uint8_t *put_bytes(uint8_t *at, struct bytes b)
     return at + b.len;
 }
 
-static struct edge *make_edge(const struct edge_side *side, uint64_t expires)
+static struct waiting_edge *make_edge(const struct edge_side *side, uint64_t expires)
 {
-    struct edge *e = mem_zalloc(sizeof(*e) + side->service.len + side->peer.len + side->values.len);
+    struct waiting_edge *e = mem_zalloc(sizeof(*e) + side->service.len + side->peer.len + side->values.len);
 
     e->hash = bytes_hash(bytes_of(side->key, EDGE_KEY_SIZE));
     e->expires = expires;
@@ -72,7 +72,7 @@ static struct edge *make_edge(const struct edge_side *side, uint64_t expires)
 bool edge_store_add(struct edge_store *s, const struct edge_side *side, uint64_t expires)
 {
     size_t size = size_of(side->service.len + side->peer.len + side->values.len);
-    struct edge *e;
+    struct waiting_edge *e;
 
     if (s->n >= s->most || !budget_take(s->budget, size))
         return false;
@@ -87,7 +87,7 @@ bool edge_store_add(struct edge_store *s, const struct edge_side *side, uint64_t
     return true;
 }
 
-void edge_store_remove(struct edge_store *s, struct edge *e)
+void edge_store_remove(struct edge_store *s, struct waiting_edge *e)
 {
     table_remove(&s->table, e, e->hash);
     list_remove(&e->link);
@@ -96,9 +96,9 @@ void edge_store_remove(struct edge_store *s, struct edge *e)
     s->n--;
 }
 
-struct edge *edge_store_expired(const struct edge_store *s, uint64_t now)
+struct waiting_edge *edge_store_expired(const struct edge_store *s, uint64_t now)
 {
-    struct edge *oldest = list_first(&s->by_age, struct edge, link);
+    struct waiting_edge *oldest = list_first(&s->by_age, struct waiting_edge, link);
 
     return oldest != NULL && now > oldest->expires ? oldest : NULL;
 }

@@ -12,7 +12,7 @@
 enum side { SIDE_CLIENT, SIDE_SERVER, SIDES };
 enum connection { CONNECTION_PLAIN, CONNECTION_MESSAGING, CONNECTION_DATABASE, CONNECTION_VIRTUAL };
 
-struct edge {
+struct waiting_edge {
     struct list link; /* in the order in which they came */
     uint64_t hash;
     uint64_t expires; /* mono ns */
@@ -46,26 +46,26 @@ void edge_store_init(struct edge_store *s, struct budget *budget, uint64_t most)
 void edge_store_free(struct edge_store *s);
 
 /* NULL: nobody waits there. */
-struct edge *edge_store_find(const struct edge_store *s, const uint8_t key[EDGE_KEY_SIZE]);
+struct waiting_edge *edge_store_find(const struct edge_store *s, const uint8_t key[EDGE_KEY_SIZE]);
 
 /* False: there are too many, or the budget has no room. */
 bool edge_store_add(struct edge_store *s, const struct edge_side *side, uint64_t expires);
-void edge_store_remove(struct edge_store *s, struct edge *e);
+void edge_store_remove(struct edge_store *s, struct waiting_edge *e);
 
 /* The oldest one that has expired, or NULL. */
-struct edge *edge_store_expired(const struct edge_store *s, uint64_t now);
+struct waiting_edge *edge_store_expired(const struct edge_store *s, uint64_t now);
 
-static inline struct bytes edge_service(const struct edge *e)
+static inline struct bytes edge_service(const struct waiting_edge *e)
 {
     return bytes_of(e->data, e->service_len);
 }
 
-static inline struct bytes edge_peer(const struct edge *e)
+static inline struct bytes edge_peer(const struct waiting_edge *e)
 {
     return bytes_of(e->data + e->service_len, e->peer_len);
 }
 
-static inline struct bytes edge_values(const struct edge *e)
+static inline struct bytes edge_values(const struct waiting_edge *e)
 {
     return bytes_of(e->data + e->service_len + e->peer_len, e->values_len);
 }

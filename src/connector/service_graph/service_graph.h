@@ -22,7 +22,7 @@ struct service_graph {
     size_t dimensions[SLOTS_MOST], peers[SLOTS_MOST], databases[SLOTS_MOST]; /* slots, as configured */
     struct edge_store edges;
     struct graph_store series;
-    struct slots span_slots, resource_slots;
+    struct attribute_slots span_slots, resource_slots;
     struct bytes service; /* of the resource that is read; no data: it has none */
     struct graph_text {
         size_t at, len;

@@ -95,7 +95,7 @@ static void put_values(struct span_metrics *p, const struct dimension_list *l, c
 }
 
 /* The service is one for all of a family, unless resources are told apart by other attributes. */
-static struct bytes make_key(struct span_metrics *p, const struct family *f, const struct seen *s,
+static struct bytes make_key(struct span_metrics *p, const struct span_family *f, const struct seen *s,
                              const struct dimension_sources *from)
 {
     uint8_t head[sizeof(f->number) + 3];
@@ -185,7 +185,7 @@ static void put_dimensions(struct span_metrics *p, const struct dimension_list *
         put_dimension(p, p->found.v[i].name, p->found.v[i].value);
 }
 
-static struct bytes make_attributes(struct span_metrics *p, const struct family *f, const struct seen *s,
+static struct bytes make_attributes(struct span_metrics *p, const struct span_family *f, const struct seen *s,
                                     const struct dimension_sources *from)
 {
     p->attributes.len = 0;
@@ -196,7 +196,7 @@ static struct bytes make_attributes(struct span_metrics *p, const struct family 
 }
 
 /* What the attributes take, about: what may be large of them. */
-static size_t attributes_size(const struct span_metrics *p, const struct family *f, const struct seen *s,
+static size_t attributes_size(const struct span_metrics *p, const struct span_family *f, const struct seen *s,
                               const struct dimension_sources *from)
 {
     return p->service.len + s->span.name.len + dimension_list_size(&p->everywhere, from) +
@@ -205,12 +205,12 @@ static size_t attributes_size(const struct span_metrics *p, const struct family 
 
 /* ---- counting ---- */
 
-static struct series *find_series(struct span_metrics *p, struct family *f, const struct seen *s,
-                                  const struct dimension_sources *from)
+static struct family_series *find_series(struct span_metrics *p, struct span_family *f, const struct seen *s,
+                                         const struct dimension_sources *from)
 {
     struct bytes key = make_key(p, f, s, from);
     uint64_t hash = bytes_hash(key);
-    struct series *found = span_series_find(&p->store, key, hash);
+    struct family_series *found = span_series_find(&p->store, key, hash);
 
     if (found == NULL && span_series_may_add(&p->store, f, attributes_size(p, f, s, from)))
         found = span_series_add(&p->store, f, key, hash, make_attributes(p, f, s, from), p->wall);
@@ -220,11 +220,11 @@ static struct series *find_series(struct span_metrics *p, struct family *f, cons
     return span_series_overflow(&p->store, f, p->wall);
 }
 
-static void count_in(struct span_metrics *p, struct family *f, const struct seen *s,
+static void count_in(struct span_metrics *p, struct span_family *f, const struct seen *s,
                      const struct dimension_sources *from)
 {
-    struct series *series = find_series(p, f, s, from);
-    struct exemplar e;
+    struct family_series *series = find_series(p, f, s, from);
+    struct span_exemplar e;
 
     span_series_touch(&p->store, series, p->mono);
     if (p->config->exemplars.enabled && series->n_exemplars < p->store.limits.exemplars && !series->is_overflow &&
@@ -246,7 +246,7 @@ static void count_in(struct span_metrics *p, struct family *f, const struct seen
     }
 }
 
-static void enter_lists(struct span_metrics *p, enum found_place place, const struct slots *in)
+static void enter_lists(struct span_metrics *p, enum found_place place, const struct attribute_slots *in)
 {
     if (!p->globbed)
         return;

@@ -166,7 +166,7 @@ static void add_found(found_attributes *found, struct bytes name, struct bytes v
     (void)short_part_new(f->value, &f->digest);
 }
 
-void dimension_list_enter(struct dimension_list *l, enum found_place place, const struct slots *in)
+void dimension_list_enter(struct dimension_list *l, enum found_place place, const struct attribute_slots *in)
 {
     struct pb_reader r = pb_reader(in->message);
     found_attributes *found = &l->found[place];

@@ -47,10 +47,11 @@ void dimension_list_free(struct dimension_list *l);
 
 /* Where values are looked for, in this order. The event may be NULL. */
 struct dimension_sources {
-    struct slots *span, *event, *resource;
+    struct attribute_slots *span, *event, *resource;
 };
 
-static inline const struct slots *dimension_source(const struct dimension *d, const struct dimension_sources *s)
+static inline const struct attribute_slots *dimension_source(const struct dimension *d,
+                                                             const struct dimension_sources *s)
 {
     if (s->span->v[d->slot].data != NULL)
         return s->span;
@@ -67,7 +68,7 @@ static inline struct bytes dimension_value(const struct dimension *d, const stru
 /* What stands for the value in a key. */
 static inline struct bytes dimension_key(const struct dimension *d, const struct dimension_sources *s)
 {
-    const struct slots *from = dimension_source(d, s);
+    const struct attribute_slots *from = dimension_source(d, s);
     struct bytes v = from->v[d->slot];
 
     return v.data != NULL ? short_part(v, &from->digests[d->slot]) : d->fallback;
@@ -76,7 +77,7 @@ static inline struct bytes dimension_key(const struct dimension *d, const struct
 /* Another span, event or resource: patterns look through it once, whatever comes of it. The first GLOB_MOST that they
  * match are taken. */
 #define GLOB_MOST 128u
-void dimension_list_enter(struct dimension_list *l, enum found_place place, const struct slots *in);
+void dimension_list_enter(struct dimension_list *l, enum found_place place, const struct attribute_slots *in);
 
 /* Those that patterns of the list match, by name, of the span, of the event where there is one, of the resource; of one
  * name the first place counts. */

@@ -47,13 +47,13 @@ static void count_value(struct tally *t, struct bytes value)
 }
 
 /* The name is in a series' memory. */
-static struct bytes find_culprit(const struct family *f, uint64_t *values)
+static struct bytes find_culprit(const struct span_family *f, uint64_t *values)
 {
     struct tally tallies[NAMES_MOST], *most = NULL;
     struct bytes name = bytes_of("", 0);
     size_t n = 0, looked = 0;
 
-    list_each (struct series, s, &f->series, link) {
+    list_each (struct family_series, s, &f->series, link) {
         struct pb_reader r = pb_reader(span_series_attributes(s));
 
         for (struct bytes field; !s->is_overflow && message_next(&r, OTLP_LIST_VALUES, &field);) {
@@ -76,7 +76,7 @@ static struct bytes find_culprit(const struct family *f, uint64_t *values)
     return name;
 }
 
-static void name_culprit(struct span_metrics *p, struct family *f)
+static void name_culprit(struct span_metrics *p, struct span_family *f)
 {
     uint64_t values = 0;
     struct bytes name = find_culprit(f, &values);
@@ -95,7 +95,7 @@ static void name_culprit(struct span_metrics *p, struct family *f)
              F_UINT("repeated", complaint_taken(&p->overflow)));
 }
 
-void span_metrics_overflow(struct span_metrics *p, struct family *f, uint64_t n)
+void span_metrics_overflow(struct span_metrics *p, struct span_family *f, uint64_t n)
 {
     if (f->culprit == NULL)
         name_culprit(p, f);

@@ -17,7 +17,7 @@ static struct span_metrics *metrics_of(struct slice_sender *s)
     return container_of(s, struct span_metrics, sender);
 }
 
-static struct family *family_of(const struct span_metrics *p, unsigned metric)
+static struct span_family *family_of(const struct span_metrics *p, unsigned metric)
 {
     struct resource_series *r = p->at.resource;
 
@@ -32,7 +32,7 @@ static struct family *family_of(const struct span_metrics *p, unsigned metric)
 
 /* ---- points ---- */
 
-static void put_exemplars(struct span_metrics *p, const struct series *s, uint32_t number)
+static void put_exemplars(struct span_metrics *p, const struct family_series *s, uint32_t number)
 {
     struct buf *out = &p->sender.out;
 
@@ -47,7 +47,7 @@ static void put_exemplars(struct span_metrics *p, const struct series *s, uint32
     }
 }
 
-static void put_attributes(struct span_metrics *p, const struct series *s, uint32_t number)
+static void put_attributes(struct span_metrics *p, const struct family_series *s, uint32_t number)
 {
     struct pb_reader r = pb_reader(span_series_attributes(s));
 
@@ -55,7 +55,7 @@ static void put_attributes(struct span_metrics *p, const struct series *s, uint3
         pb_put_bytes(&p->sender.out, number, field);
 }
 
-static void put_times(struct span_metrics *p, const struct series *s)
+static void put_times(struct span_metrics *p, const struct family_series *s)
 {
     uint64_t now = p->sender.wall;
 
@@ -76,13 +76,13 @@ static bool is_leaving(const struct span_metrics *p, const struct resource_serie
 }
 
 /* This is the last time for the series. */
-static bool goes(const struct span_metrics *p, const struct series *s)
+static bool goes(const struct span_metrics *p, const struct family_series *s)
 {
     return p->sender.last || p->at.going || has_expired(p, s->last_seen, p->config->series_expiration);
 }
 
 /* A cumulative sum begins with 0, so that whoever computes rates sees the first spans; not if there is no next time. */
-static void put_sum(struct span_metrics *p, struct series *s)
+static void put_sum(struct span_metrics *p, struct family_series *s)
 {
     bool hidden = !p->store.delta && !s->sent && !goes(p, s);
     size_t at = pb_begin(&p->sender.out, OTLP_DATA_POINTS);
@@ -98,7 +98,7 @@ static void put_sum(struct span_metrics *p, struct series *s)
         s->count = 0;
 }
 
-static void put_durations(struct span_metrics *p, struct series *s)
+static void put_durations(struct span_metrics *p, struct family_series *s)
 {
     bool exponential = p->store.shape.exponential;
     size_t at = pb_begin(&p->sender.out, OTLP_DATA_POINTS);
@@ -115,7 +115,7 @@ static void put_durations(struct span_metrics *p, struct series *s)
 
 /* ---- series ---- */
 
-static bool is_due(const struct span_metrics *p, const struct series *s, unsigned metric)
+static bool is_due(const struct span_metrics *p, const struct family_series *s, unsigned metric)
 {
     if (s->serial >= p->at.serial)
         return false;
@@ -123,7 +123,7 @@ static bool is_due(const struct span_metrics *p, const struct series *s, unsigne
 }
 
 /* Nothing of the series is left to be sent this time. */
-static void finish_series(struct span_metrics *p, struct series *s)
+static void finish_series(struct span_metrics *p, struct family_series *s)
 {
     span_series_clear_exemplars(&p->store, s);
     if (p->store.delta)
@@ -138,18 +138,18 @@ static bool is_last_of_family(const struct span_metrics *p, unsigned metric)
     return metric != METRIC_CALLS || !p->shared;
 }
 
-static struct series *next_series(const struct family *f, const struct series *s)
+static struct family_series *next_series(const struct span_family *f, const struct family_series *s)
 {
-    return s->link.next != &f->series ? container_of(s->link.next, struct series, link) : NULL;
+    return s->link.next != &f->series ? container_of(s->link.next, struct family_series, link) : NULL;
 }
 
 /* Points until the slice is full; true: there are no more. */
-static bool put_points(struct span_metrics *p, struct family *f, unsigned metric)
+static bool put_points(struct span_metrics *p, struct span_family *f, unsigned metric)
 {
-    struct series *s = p->at.series != NULL ? p->at.series : list_first(&f->series, struct series, link);
+    struct family_series *s = p->at.series != NULL ? p->at.series : list_first(&f->series, struct family_series, link);
 
     while (s != NULL && !slice_sender_full(&p->sender)) {
-        struct series *next = next_series(f, s);
+        struct family_series *next = next_series(f, s);
 
         if (is_due(p, s, metric)) {
             if (metric == METRIC_DURATION)
@@ -176,7 +176,7 @@ static uint32_t data_of(const struct span_metrics *p, unsigned metric)
 /* True: all of the metric is written. */
 static bool put_metric(struct span_metrics *p, unsigned metric)
 {
-    struct family *f = family_of(p, metric);
+    struct span_family *f = family_of(p, metric);
     uint64_t before = p->sender.points;
     size_t begun = p->sender.out.len, at, data;
     bool whole;
@@ -272,5 +272,5 @@ void span_metrics_finish(struct slice_sender *s)
     struct span_metrics *p = metrics_of(s);
 
     while (p->store.n_idle > p->store.limits.idle)
-        span_series_remove(&p->store, list_first(&p->store.idle, struct series, idle));
+        span_series_remove(&p->store, list_first(&p->store.idle, struct family_series, idle));
 }

@@ -119,7 +119,7 @@ static void set_limits(struct span_metrics *p)
 {
     const struct span_metrics_config *c = p->config;
 
-    p->store.delta = strcmp(c->aggregation_temporality, TEMPORALITY_DELTA) == 0;
+    p->store.delta = strcmp(c->aggregation_temporality, DELTA_TEMPORALITY) == 0;
     p->store.limits = (struct store_limits){ .series = c->aggregation_cardinality_limit,
                                              .resources = c->resource_metrics_cache_size,
                                              .exemplars = c->exemplars.max_per_data_point,

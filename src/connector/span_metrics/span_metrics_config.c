@@ -79,8 +79,8 @@ const struct option span_metrics_options[] = {
     OPT_GROUP(struct span_metrics_config, exemplars, struct exemplars_config, exemplars_rows, GROUP_PLAIN,
               "Exemplars."),
     OPT_GROUP(struct span_metrics_config, events, struct events_config, events_rows, GROUP_PLAIN, "The metric events."),
-    OPT_STRING(struct span_metrics_config, aggregation_temporality, TEMPORALITY_CUMULATIVE,
-               TEMPORALITY_CUMULATIVE " or " TEMPORALITY_DELTA "."),
+    OPT_STRING(struct span_metrics_config, aggregation_temporality, CUMULATIVE_TEMPORALITY,
+               CUMULATIVE_TEMPORALITY " or " DELTA_TEMPORALITY "."),
     OPT_STRING(struct span_metrics_config, namespace, "traces.span.metrics",
                "Begins the names of the metrics, with a dot; \"\": nothing does."),
     OPT_DURATION(struct span_metrics_config, metrics_flush_interval, "60s", NULL, NULL, "How often metrics are sent."),
@@ -240,7 +240,7 @@ static void check_buckets(const struct strings *buckets, struct check *ck)
 void span_metrics_check(const void *config, struct check *ck)
 {
     const struct span_metrics_config *c = config;
-    bool delta = strcmp(c->aggregation_temporality, TEMPORALITY_DELTA) == 0;
+    bool delta = strcmp(c->aggregation_temporality, DELTA_TEMPORALITY) == 0;
 
     check_dimensions(&c->dimensions, "dimensions", "dimensions", ck);
     check_dimensions(&c->calls_dimensions, "calls_dimensions", "calls dimensions", ck);
@@ -260,7 +260,7 @@ void span_metrics_check(const void *config, struct check *ck)
         check_fail(ck, "metric_timestamp_cache_size",
                    "invalid delta timestamp cache size: 0, the maximum number of the items in the cache should be "
                    "positive");
-    if (!delta && strcmp(c->aggregation_temporality, TEMPORALITY_CUMULATIVE) != 0)
-        check_warn(ck, "aggregation_temporality", "\"%s\" is taken for " TEMPORALITY_CUMULATIVE,
+    if (!delta && strcmp(c->aggregation_temporality, CUMULATIVE_TEMPORALITY) != 0)
+        check_warn(ck, "aggregation_temporality", "\"%s\" is taken for " CUMULATIVE_TEMPORALITY,
                    c->aggregation_temporality);
 }

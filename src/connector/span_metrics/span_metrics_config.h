@@ -55,8 +55,8 @@ struct span_metrics_config {
 
 extern const struct option span_metrics_options[];
 
-#define TEMPORALITY_DELTA "AGGREGATION_TEMPORALITY_DELTA"
-#define TEMPORALITY_CUMULATIVE "AGGREGATION_TEMPORALITY_CUMULATIVE"
+#define DELTA_TEMPORALITY "AGGREGATION_TEMPORALITY_DELTA"
+#define CUMULATIVE_TEMPORALITY "AGGREGATION_TEMPORALITY_CUMULATIVE"
 
 void span_metrics_check(const void *config, struct check *ck);
 

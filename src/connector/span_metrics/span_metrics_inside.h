@@ -28,10 +28,10 @@ struct adjustment {
 /* Where the next slice of metrics begins. */
 struct place {
     struct resource_series *resource;
-    unsigned metric;       /* of the resource */
-    struct series *series; /* of the metric; NULL: its first */
-    uint64_t serial;       /* series that were made later wait for the next time */
-    bool going;            /* the resource is sent for the last time */
+    unsigned metric;              /* of the resource */
+    struct family_series *series; /* of the metric; NULL: its first */
+    uint64_t serial;              /* series that were made later wait for the next time */
+    bool going;                   /* the resource is sent for the last time */
 };
 
 struct span_metrics {
@@ -50,7 +50,7 @@ struct span_metrics {
     struct random random;
     /* Of the batch that is counted. */
     uint64_t wall, mono;
-    struct slots span_slots, event_slots, resource_slots;
+    struct attribute_slots span_slots, event_slots, resource_slots;
     struct bytes service, scope_name, scope_version; /* scope: where it is asked for, else no data */
     struct digest service_digest, version_digest;    /* where they are not short */
     struct adjustment adjustment;
@@ -81,7 +81,7 @@ void span_metrics_count(struct span_metrics *p, const struct batch *batch);
 extern const struct metric_row span_metrics_overflow_row;
 
 /* overflow.c: items came for which the family has no series. */
-void span_metrics_overflow(struct span_metrics *p, struct family *f, uint64_t n);
+void span_metrics_overflow(struct span_metrics *p, struct span_family *f, uint64_t n);
 
 /* send_series.c: for the sender. */
 void span_metrics_begin(struct slice_sender *s, bool last);

@@ -13,7 +13,7 @@
 
 static uint64_t hash_of_series(const void *entry)
 {
-    return ((const struct series *)entry)->hash;
+    return ((const struct family_series *)entry)->hash;
 }
 
 static uint64_t hash_of_resource(const void *entry)
@@ -99,7 +99,7 @@ struct resource_series *span_series_add_resource(struct span_series *s, const st
         return NULL;
     }
     for (unsigned i = 0; i < FAMILIES; i++) {
-        r->families[i] = (struct family){ .resource = r, .number = s->next_family++, .kind = (enum family_kind)i };
+        r->families[i] = (struct span_family){ .resource = r, .number = s->next_family++, .kind = (enum family_kind)i };
         list_init(&r->families[i].series);
     }
     list_push(&s->all, &r->link);
@@ -111,10 +111,10 @@ struct resource_series *span_series_add_resource(struct span_series *s, const st
 
 void span_series_remove_resource(struct span_series *s, struct resource_series *r)
 {
-    struct series *series;
+    struct family_series *series;
 
     for (unsigned i = 0; i < FAMILIES; i++)
-        while ((series = list_pop(&r->families[i].series, struct series, link)) != NULL)
+        while ((series = list_pop(&r->families[i].series, struct family_series, link)) != NULL)
             span_series_remove(s, series);
     table_remove(&s->resources, r, r->id.lo);
     list_remove(&r->link);
@@ -130,26 +130,26 @@ void span_series_remove_resource(struct span_series *s, struct resource_series *
 
 static bool is_series(const void *entry, const void *key)
 {
-    const struct series *s = entry;
+    const struct family_series *s = entry;
 
     return bytes_equal(bytes_of(s->data, s->key_len), *(const struct bytes *)key);
 }
 
-struct series *span_series_find(struct span_series *s, struct bytes key, uint64_t hash)
+struct family_series *span_series_find(struct span_series *s, struct bytes key, uint64_t hash)
 {
     return table_find(&s->table, hash, is_series, &key);
 }
 
-static size_t size_of(const struct span_series *s, const struct family *f, size_t data)
+static size_t size_of(const struct span_series *s, const struct span_family *f, size_t data)
 {
-    return sizeof(struct series) + data + ALLOCATOR_COST +
+    return sizeof(struct family_series) + data + ALLOCATOR_COST +
            (f->has_durations ? observed_size(&s->shape) + ALLOCATOR_COST : 0);
 }
 
-static struct series *make_series(struct span_series *s, struct family *f, struct bytes key, struct bytes attributes,
-                                  uint64_t wall)
+static struct family_series *make_series(struct span_series *s, struct span_family *f, struct bytes key,
+                                         struct bytes attributes, uint64_t wall)
 {
-    struct series *made = mem_zalloc(sizeof(*made) + key.len + attributes.len);
+    struct family_series *made = mem_zalloc(sizeof(*made) + key.len + attributes.len);
 
     made->family = f;
     made->start = wall;
@@ -167,18 +167,18 @@ static struct series *make_series(struct span_series *s, struct family *f, struc
     return made;
 }
 
-bool span_series_may_add(const struct span_series *s, const struct family *f, size_t bytes)
+bool span_series_may_add(const struct span_series *s, const struct span_family *f, size_t bytes)
 {
     return (s->limits.series == 0 || f->n < s->limits.series) && budget_room(s->budget) >= bytes;
 }
 
 /* A family with durations beside calls is two metrics. */
-static bool is_both(const struct family *f)
+static bool is_both(const struct span_family *f)
 {
     return f->kind == FAMILY_CALLS && f->has_durations;
 }
 
-static void tell_made(struct span_series *s, const struct family *f, struct bytes attributes)
+static void tell_made(struct span_series *s, const struct span_family *f, struct bytes attributes)
 {
     if (s->top == NULL)
         return;
@@ -188,7 +188,7 @@ static void tell_made(struct span_series *s, const struct family *f, struct byte
     series_top_attributes(s->top, attributes, OTLP_LIST_VALUES);
 }
 
-static void tell_gone(struct span_series *s, const struct family *f)
+static void tell_gone(struct span_series *s, const struct span_family *f)
 {
     if (s->top == NULL)
         return;
@@ -197,11 +197,11 @@ static void tell_gone(struct span_series *s, const struct family *f)
         series_top_gone(s->top, bytes_str(s->names[FAMILY_DURATIONS]));
 }
 
-struct series *span_series_add(struct span_series *s, struct family *f, struct bytes key, uint64_t hash,
-                               struct bytes attributes, uint64_t wall)
+struct family_series *span_series_add(struct span_series *s, struct span_family *f, struct bytes key, uint64_t hash,
+                                      struct bytes attributes, uint64_t wall)
 {
     size_t size = size_of(s, f, key.len + attributes.len);
-    struct series *made;
+    struct family_series *made;
 
     if ((s->limits.series > 0 && f->n >= s->limits.series) || !budget_take(s->budget, size))
         return NULL;
@@ -221,7 +221,7 @@ struct series *span_series_add(struct span_series *s, struct family *f, struct b
     return made;
 }
 
-struct series *span_series_overflow(struct span_series *s, struct family *f, uint64_t wall)
+struct family_series *span_series_overflow(struct span_series *s, struct span_family *f, uint64_t wall)
 {
     struct buf attributes = { 0 };
 
@@ -235,9 +235,9 @@ struct series *span_series_overflow(struct span_series *s, struct family *f, uin
     return f->overflow;
 }
 
-void span_series_remove(struct span_series *s, struct series *series)
+void span_series_remove(struct span_series *s, struct family_series *series)
 {
-    struct family *f = series->family;
+    struct span_family *f = series->family;
 
     if (series->is_overflow) {
         f->overflow = NULL;
@@ -260,7 +260,7 @@ void span_series_remove(struct span_series *s, struct series *series)
     s->n--;
 }
 
-void span_series_wake(struct span_series *s, struct series *series)
+void span_series_wake(struct span_series *s, struct family_series *series)
 {
     if (!series->is_overflow && !series->counted && !series->observed)
         series->family->n++;
@@ -270,7 +270,7 @@ void span_series_wake(struct span_series *s, struct series *series)
     }
 }
 
-void span_series_rest(struct span_series *s, struct series *series, uint64_t wall)
+void span_series_rest(struct span_series *s, struct family_series *series, uint64_t wall)
 {
     series->start = wall;
     if (series->counted || series->observed)
@@ -285,10 +285,10 @@ void span_series_rest(struct span_series *s, struct series *series, uint64_t wal
 
 static size_t exemplars_size(const struct span_series *s)
 {
-    return s->limits.exemplars * sizeof(struct exemplar) + ALLOCATOR_COST;
+    return s->limits.exemplars * sizeof(struct span_exemplar) + ALLOCATOR_COST;
 }
 
-void span_series_exemplar(struct span_series *s, struct series *series, const struct exemplar *e)
+void span_series_exemplar(struct span_series *s, struct family_series *series, const struct span_exemplar *e)
 {
     if (series->n_exemplars >= s->limits.exemplars)
         return;
@@ -300,7 +300,7 @@ void span_series_exemplar(struct span_series *s, struct series *series, const st
     series->exemplars[series->n_exemplars++] = *e;
 }
 
-void span_series_clear_exemplars(struct span_series *s, struct series *series)
+void span_series_clear_exemplars(struct span_series *s, struct family_series *series)
 {
     if (series->exemplars == NULL)
         return;

@@ -16,15 +16,15 @@
 /* Calls and durations are one family where they have the same dimensions. */
 enum family_kind { FAMILY_CALLS, FAMILY_DURATIONS, FAMILY_EVENTS, FAMILIES };
 
-struct exemplar {
+struct span_exemplar {
     uint8_t trace_id[16], span_id[8];
     double value;
 };
 
-struct series {
+struct family_series {
     struct list link; /* of its family */
     struct list idle; /* delta: of the store, while no span has come since it was sent */
-    struct family *family;
+    struct span_family *family;
     uint64_t hash;
     uint64_t serial;        /* rises from one to the next that is made */
     uint64_t count;         /* calls or events; delta: since it was sent */
@@ -34,18 +34,18 @@ struct series {
     bool sent;              /* at least once */
     bool is_overflow;
     uint32_t n_exemplars;
-    struct exemplar *exemplars; /* NULL until the first */
-    struct observed durations;  /* where the family has them */
+    struct span_exemplar *exemplars; /* NULL until the first */
+    struct observed durations;       /* where the family has them */
     uint32_t key_len, attributes_len;
     uint8_t data[]; /* the key, then KeyValues as fields 1 of a KeyValueList */
 };
 
-struct family {
+struct span_family {
     struct resource_series *resource;
     uint64_t number; /* of its own: keys begin with it */
     struct list series;
     uint64_t n; /* without the overflow; delta: to which a span has come since they were sent */
-    struct series *overflow;
+    struct family_series *overflow;
     struct metric *culprit; /* counts them by what exploded; NULL until it is known */
     enum family_kind kind;
     bool has_durations;
@@ -57,7 +57,7 @@ struct resource_series {
     struct digest id;
     uint64_t last_seen; /* mono ns */
     bool leaving;       /* there are too many: it is sent once more */
-    struct family families[FAMILIES];
+    struct span_family families[FAMILIES];
     size_t size;
     size_t attributes_len;
     uint8_t attributes[]; /* fields of a Resource */
@@ -90,35 +90,35 @@ struct resource_series *span_series_add_resource(struct span_series *s, const st
 void span_series_remove_resource(struct span_series *s, struct resource_series *r);
 
 /* NULL: not known. The key begins with the family's number. */
-struct series *span_series_find(struct span_series *s, struct bytes key, uint64_t hash);
+struct family_series *span_series_find(struct span_series *s, struct bytes key, uint64_t hash);
 
 /* Is there room for a new one that takes so many bytes? To be asked before its attributes are put together, which is
  * work for nothing else. */
-bool span_series_may_add(const struct span_series *s, const struct family *f, size_t bytes);
+bool span_series_may_add(const struct span_series *s, const struct span_family *f, size_t bytes);
 
 /* A new one; NULL: there is no room for it in the family or the budget. `wall`: it begins now. */
-struct series *span_series_add(struct span_series *s, struct family *f, struct bytes key, uint64_t hash,
-                               struct bytes attributes, uint64_t wall);
+struct family_series *span_series_add(struct span_series *s, struct span_family *f, struct bytes key, uint64_t hash,
+                                      struct bytes attributes, uint64_t wall);
 /* The one that stands for what has no room. */
-struct series *span_series_overflow(struct span_series *s, struct family *f, uint64_t wall);
-void span_series_remove(struct span_series *s, struct series *series);
+struct family_series *span_series_overflow(struct span_series *s, struct span_family *f, uint64_t wall);
+void span_series_remove(struct span_series *s, struct family_series *series);
 
 /* A span has come; and all of a series was sent (delta): it is idle until the next. */
-void span_series_wake(struct span_series *s, struct series *series);
-static inline void span_series_touch(struct span_series *s, struct series *series, uint64_t now)
+void span_series_wake(struct span_series *s, struct family_series *series);
+static inline void span_series_touch(struct span_series *s, struct family_series *series, uint64_t now)
 {
     series->last_seen = now;
     if (s->delta)
         span_series_wake(s, series);
 }
 
-void span_series_rest(struct span_series *s, struct series *series, uint64_t wall);
+void span_series_rest(struct span_series *s, struct family_series *series, uint64_t wall);
 
 /* While there are fewer than the limit of this interval. */
-void span_series_exemplar(struct span_series *s, struct series *series, const struct exemplar *e);
-void span_series_clear_exemplars(struct span_series *s, struct series *series);
+void span_series_exemplar(struct span_series *s, struct family_series *series, const struct span_exemplar *e);
+void span_series_clear_exemplars(struct span_series *s, struct family_series *series);
 
-static inline struct bytes span_series_attributes(const struct series *s)
+static inline struct bytes span_series_attributes(const struct family_series *s)
 {
     return bytes_of(s->data + s->key_len, s->attributes_len);
 }
