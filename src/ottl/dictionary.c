@@ -175,7 +175,7 @@ static bool read_numbers(struct ottl_evaluation *e, struct bytes message, uint32
     return true;
 }
 
-static bool put_numbers(struct ottl_evaluation *e, const struct node *n, struct bytes message,
+static bool put_numbers(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message,
                         const eval_numbers *numbers)
 {
     uint32_t number = n->row->number[0];
@@ -230,7 +230,7 @@ static bool find_key(struct ottl_evaluation *e, const eval_numbers *numbers, str
     return true;
 }
 
-static bool key_of(struct ottl_evaluation *e, const struct node *n, struct bytes *key)
+static bool key_of(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes *key)
 {
     struct ottl_value v = ottl_nil();
 
@@ -242,7 +242,8 @@ static bool key_of(struct ottl_evaluation *e, const struct node *n, struct bytes
     return true;
 }
 
-static bool get_one(struct ottl_evaluation *e, const struct node *n, const eval_numbers *numbers, struct ottl_value *v)
+static bool get_one(struct ottl_evaluation *e, const struct ottl_node *n, const eval_numbers *numbers,
+                    struct ottl_value *v)
 {
     struct bytes key = { NULL, 0 }, any = { NULL, 0 };
     size_t at;
@@ -253,7 +254,8 @@ static bool get_one(struct ottl_evaluation *e, const struct node *n, const eval_
     return at == numbers->n || eval_index(e, n->kids + 1, n->n - 1, v);
 }
 
-bool dictionary_get_map(struct ottl_evaluation *e, const struct node *n, struct bytes message, struct ottl_value *v)
+bool dictionary_get_map(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message,
+                        struct ottl_value *v)
 {
     eval_numbers numbers = { 0 };
     bool good = take_tables(e) && read_numbers(e, message, n->row->number[0], &numbers);
@@ -264,7 +266,8 @@ bool dictionary_get_map(struct ottl_evaluation *e, const struct node *n, struct 
     return good;
 }
 
-static bool set_all(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v, eval_numbers *numbers)
+static bool set_all(struct ottl_evaluation *e, const struct ottl_node *n, const struct ottl_value *v,
+                    eval_numbers *numbers)
 {
     struct pb_reader r = pb_reader(v->bytes);
     struct bytes any;
@@ -284,7 +287,8 @@ static bool set_all(struct ottl_evaluation *e, const struct node *n, const struc
     return true;
 }
 
-static bool set_one(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v, eval_numbers *numbers)
+static bool set_one(struct ottl_evaluation *e, const struct ottl_node *n, const struct ottl_value *v,
+                    eval_numbers *numbers)
 {
     struct bytes key = { NULL, 0 }, any = { NULL, 0 };
     uint64_t number;
@@ -302,7 +306,7 @@ static bool set_one(struct ottl_evaluation *e, const struct node *n, const struc
     return true;
 }
 
-bool dictionary_set_map(struct ottl_evaluation *e, const struct node *n, struct bytes message,
+bool dictionary_set_map(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message,
                         const struct ottl_value *v)
 {
     eval_numbers numbers = { 0 };

@@ -10,8 +10,9 @@ typedef VEC(uint64_t) eval_numbers;
 void eval_dictionary_free(struct ottl_evaluation *e);
 
 /* A path of attributes, whose field in the message is the numbers of those that it has. */
-bool dictionary_get_map(struct ottl_evaluation *e, const struct node *n, struct bytes message, struct ottl_value *v);
-bool dictionary_set_map(struct ottl_evaluation *e, const struct node *n, struct bytes message,
+bool dictionary_get_map(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message,
+                        struct ottl_value *v);
+bool dictionary_set_map(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message,
                         const struct ottl_value *v);
 
 /* The string of a number, and the number of one, which is added where there is none. */

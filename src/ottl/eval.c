@@ -124,7 +124,7 @@ static bool reckon(struct ottl_evaluation *e, char op, const struct ottl_value *
     return true;
 }
 
-static bool eval_chain(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+static bool eval_chain(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     struct ottl_value y = ottl_nil();
 
@@ -136,7 +136,7 @@ static bool eval_chain(struct ottl_evaluation *e, const struct node *n, struct o
     return true;
 }
 
-static bool eval_negate(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+static bool eval_negate(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     if (!eval_value(e, n->kids[0], v))
         return false;
@@ -151,7 +151,8 @@ static bool eval_negate(struct ottl_evaluation *e, const struct node *n, struct 
 
 /* ---- lists and maps ---- */
 
-static bool put_element(struct ottl_evaluation *e, struct buf *out, const struct node *key, const struct node *kid)
+static bool put_element(struct ottl_evaluation *e, struct buf *out, const struct ottl_node *key,
+                        const struct ottl_node *kid)
 {
     struct ottl_value v = ottl_nil();
     struct bytes any;
@@ -167,7 +168,7 @@ static bool put_element(struct ottl_evaluation *e, struct buf *out, const struct
     return true;
 }
 
-static bool eval_list(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+static bool eval_list(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     struct buf out = { 0 };
     bool map = n->kind == NODE_MAP, good = true;
@@ -187,7 +188,7 @@ static bool index_map(struct ottl_evaluation *e, const struct ottl_value *key, s
     return true;
 }
 
-bool eval_index(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct ottl_value *v)
+bool eval_index(struct ottl_evaluation *e, struct ottl_node *const *keys, size_t n, struct ottl_value *v)
 {
     struct ottl_value key = ottl_nil();
 
@@ -213,9 +214,9 @@ bool eval_index(struct ottl_evaluation *e, struct node *const *keys, size_t n, s
 
 /* ---- conditions ---- */
 
-static bool eval_truth(struct ottl_evaluation *e, const struct node *n, bool *truth);
+static bool eval_truth(struct ottl_evaluation *e, const struct ottl_node *n, bool *truth);
 
-static bool eval_all(struct ottl_evaluation *e, const struct node *n, bool *truth)
+static bool eval_all(struct ottl_evaluation *e, const struct ottl_node *n, bool *truth)
 {
     bool stops = n->kind == NODE_OR;
 
@@ -229,7 +230,7 @@ static bool eval_all(struct ottl_evaluation *e, const struct node *n, bool *trut
 }
 
 /* A literal where it stands, else what is evaluated into *v; NULL: it failed. */
-static inline const struct ottl_value *eval_operand(struct ottl_evaluation *e, const struct node *n,
+static inline const struct ottl_value *eval_operand(struct ottl_evaluation *e, const struct ottl_node *n,
                                                     struct ottl_value *v)
 {
     if (n->kind == NODE_LITERAL)
@@ -262,7 +263,7 @@ static inline bool is_ordered(const struct ottl_evaluation *e)
 }
 
 /* Both do what eval_comparison() does, in the same steps, without asking of each node what it is. */
-static inline bool test_number(struct ottl_evaluation *e, const struct node *n, bool *truth)
+static inline bool test_number(struct ottl_evaluation *e, const struct ottl_node *n, bool *truth)
 {
     uint64_t v;
 
@@ -273,7 +274,7 @@ static inline bool test_number(struct ottl_evaluation *e, const struct node *n, 
     return true;
 }
 
-static inline bool find_attribute(struct ottl_evaluation *e, const struct node *path, struct bytes message,
+static inline bool find_attribute(struct ottl_evaluation *e, const struct ottl_node *path, struct bytes message,
                                   struct bytes *any)
 {
     struct bytes key = path->kids[0]->value.bytes;
@@ -284,9 +285,9 @@ static inline bool find_attribute(struct ottl_evaluation *e, const struct node *
                                                     : message_attribute(message, path->row->number[0], key, any);
 }
 
-static bool test_attribute(struct ottl_evaluation *e, const struct node *n, bool *truth)
+static bool test_attribute(struct ottl_evaluation *e, const struct ottl_node *n, bool *truth)
 {
-    const struct node *path = n->kids[0];
+    const struct ottl_node *path = n->kids[0];
     struct bytes message = *item_part(&e->item, path->part), any;
     struct ottl_value v;
 
@@ -300,7 +301,7 @@ static bool test_attribute(struct ottl_evaluation *e, const struct node *n, bool
     return true;
 }
 
-static bool eval_comparison(struct ottl_evaluation *e, const struct node *n, bool *truth)
+static bool eval_comparison(struct ottl_evaluation *e, const struct ottl_node *n, bool *truth)
 {
     struct ottl_value x = ottl_nil(), y = ottl_nil();
     const struct ottl_value *a = eval_operand(e, n->kids[0], &x), *b = NULL;
@@ -316,7 +317,7 @@ static bool eval_comparison(struct ottl_evaluation *e, const struct node *n, boo
     return true;
 }
 
-static bool eval_truth(struct ottl_evaluation *e, const struct node *n, bool *truth)
+static bool eval_truth(struct ottl_evaluation *e, const struct ottl_node *n, bool *truth)
 {
     struct ottl_value v = ottl_nil();
 
@@ -348,7 +349,7 @@ static bool eval_truth(struct ottl_evaluation *e, const struct node *n, bool *tr
 }
 
 /* As a value: what a lambda gives. */
-static bool eval_condition(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+static bool eval_condition(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     bool truth = false;
 
@@ -358,7 +359,7 @@ static bool eval_condition(struct ottl_evaluation *e, const struct node *n, stru
     return true;
 }
 
-bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+bool eval_value(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     if (!spend_steps(e, 1))
         return false;
@@ -478,7 +479,7 @@ void ottl_begin_visited(struct ottl_evaluation *e, const struct visit *at, int64
 }
 
 /* What most conditions are is tested at once. */
-static inline bool test_where(struct ottl_evaluation *e, const struct node *where, bool *result)
+static inline bool test_where(struct ottl_evaluation *e, const struct ottl_node *where, bool *result)
 {
     *result = true;
     if (where == NULL ||
@@ -495,7 +496,7 @@ bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *re
 }
 
 /* An editor may run out of steps or memory when it has set something: then it is as if it had not. */
-static bool edit_item(struct ottl_evaluation *e, const struct node *editor)
+static bool edit_item(struct ottl_evaluation *e, const struct ottl_node *editor)
 {
     struct ottl_item item = e->item;
     struct bytes cache = e->cache;

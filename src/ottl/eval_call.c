@@ -212,7 +212,7 @@ static bool spread_list(struct ottl_evaluation *e, enum ottl_kind kind, struct o
     return true;
 }
 
-static bool eval_list_argument(struct ottl_evaluation *e, const struct node *n, enum ottl_kind kind,
+static bool eval_list_argument(struct ottl_evaluation *e, const struct ottl_node *n, enum ottl_kind kind,
                                struct ottl_value *v)
 {
     struct ottl_value *values;
@@ -232,10 +232,10 @@ static bool eval_list_argument(struct ottl_evaluation *e, const struct node *n, 
     return spread_list(e, kind, v);
 }
 
-static bool eval_argument(struct ottl_evaluation *e, const struct node *call, unsigned i, struct ottl_value *v)
+static bool eval_argument(struct ottl_evaluation *e, const struct ottl_node *call, unsigned i, struct ottl_value *v)
 {
     const struct ottl_argument *a = &call->function->args[i];
-    const struct node *n = call->kids[i];
+    const struct ottl_node *n = call->kids[i];
 
     if (a->kind == OTTL_TAKES_TARGET || a->kind == OTTL_TAKES_TARGET_MAP || a->kind == OTTL_TAKES_LAMBDA ||
         a->kind == OTTL_TAKES_LATER)
@@ -245,7 +245,7 @@ static bool eval_argument(struct ottl_evaluation *e, const struct node *call, un
     return eval_value(e, n, v) && eval_convert(e, a->kind, v);
 }
 
-bool eval_call(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+bool eval_call(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     struct ottl_value args[OTTL_MAX_ARGUMENTS];
     struct ottl_call c = { .evaluation = e, .arena = &e->arena, .args = args, .state = n->state, .node = n };
@@ -296,16 +296,16 @@ int64_t ottl_now(const struct ottl_call *c)
     return c->evaluation->now;
 }
 
-static const struct node *target_of(const struct ottl_call *c, unsigned i)
+static const struct ottl_node *target_of(const struct ottl_call *c, unsigned i)
 {
-    const struct node *call = c->node;
+    const struct ottl_node *call = c->node;
 
     return call->kids[i];
 }
 
 bool ottl_target_get(struct ottl_call *c, unsigned i, struct ottl_value *v)
 {
-    const struct node *call = c->node;
+    const struct ottl_node *call = c->node;
 
     if (!path_get(c->evaluation, target_of(c, i), v))
         return false;
@@ -347,7 +347,7 @@ bool ottl_call_function(struct ottl_call *c, unsigned i, const struct ottl_value
 /* The value of a name is where its slot says; lambdas inside of this one have others. */
 bool ottl_call_lambda(struct ottl_call *c, unsigned i, const struct ottl_value *named, struct ottl_value *out)
 {
-    const struct node *call = c->node, *lambda = call->kids[i];
+    const struct ottl_node *call = c->node, *lambda = call->kids[i];
 
     for (unsigned k = 0; k < call->function->args[i].names; k++)
         if (lambda->slots[k] != NO_SLOT)
@@ -357,7 +357,7 @@ bool ottl_call_lambda(struct ottl_call *c, unsigned i, const struct ottl_value *
 
 bool ottl_later(struct ottl_call *c, unsigned i, struct ottl_value *out)
 {
-    const struct node *call = c->node;
+    const struct ottl_node *call = c->node;
 
     return eval_value(c->evaluation, call->kids[i], out);
 }

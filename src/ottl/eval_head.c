@@ -91,7 +91,7 @@ void eval_heads_free(struct ottl_evaluation *e)
 
 /* ---- what was found in long messages that items are in ---- */
 
-static uint64_t serial_of(const struct ottl_evaluation *e, enum part part)
+static uint64_t serial_of(const struct ottl_evaluation *e, enum path_part part)
 {
     const struct visit_serials *in = &e->item.in;
 
@@ -108,12 +108,12 @@ static uint64_t serial_of(const struct ottl_evaluation *e, enum part part)
 }
 
 /* Of the part as it came: the bits of what has changed are those of the parts. */
-static uint64_t remembered_serial(const struct ottl_evaluation *e, enum part part, struct bytes message)
+static uint64_t remembered_serial(const struct ottl_evaluation *e, enum path_part part, struct bytes message)
 {
     return message.len < EVAL_LONG || (e->changed >> part & 1) != 0 ? 0 : serial_of(e, part);
 }
 
-struct message_index *eval_index_above(struct ottl_evaluation *e, enum part part, struct bytes message)
+struct message_index *eval_index_above(struct ottl_evaluation *e, enum path_part part, struct bytes message)
 {
     uint64_t serial = remembered_serial(e, part, message);
     struct eval_above *a;
@@ -129,7 +129,7 @@ struct message_index *eval_index_above(struct ottl_evaluation *e, enum part part
     return &a->index;
 }
 
-bool eval_attribute(struct ottl_evaluation *e, const struct node *path, struct bytes message, struct bytes *any)
+bool eval_attribute(struct ottl_evaluation *e, const struct ottl_node *path, struct bytes message, struct bytes *any)
 {
     struct bytes key = path->kids[0]->value.bytes;
     uint32_t number = path_number(e, path);
@@ -138,7 +138,7 @@ bool eval_attribute(struct ottl_evaluation *e, const struct node *path, struct b
 
     if (serial == 0)
         return message_attribute(message, number, key, any);
-    found = &e->found[((uintptr_t)path / sizeof(struct node)) % EVAL_FOUND];
+    found = &e->found[((uintptr_t)path / sizeof(struct ottl_node)) % EVAL_FOUND];
     if (found->path != path || found->serial != serial) {
         *found = (struct eval_found){ .path = path, .serial = serial };
         found->there = message_attribute(message, number, key, &found->any);

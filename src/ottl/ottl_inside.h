@@ -49,7 +49,7 @@ enum path_shape {
 };
 
 /* The messages of an item. */
-enum part { PART_RESOURCE, PART_SCOPE, PART_METRIC, PART_ITEM, PART_BELOW, PARTS };
+enum path_part { PART_RESOURCE, PART_SCOPE, PART_METRIC, PART_ITEM, PART_BELOW, PARTS };
 
 struct path_row {
     const char *name; /* without the context */
@@ -65,7 +65,7 @@ struct path_row {
 
 /* The rows of a context, NULL-named at the end; and which part of an item they are of. */
 const struct path_row *path_rows(enum ottl_context context);
-enum part path_part(enum ottl_context context);
+enum path_part path_part(enum ottl_context context);
 
 /* May a program of that context say something of `other`? */
 bool context_sees(enum ottl_context context, enum ottl_context other);
@@ -109,17 +109,17 @@ enum direct {
 
 #define WALKED_BYTES 1024u /* of a message in which a field is looked for, for one step */
 
-struct node {
+struct ottl_node {
     enum node_kind kind;
     enum direct direct; /* COMPARE */
     uint32_t n;         /* kids */
-    struct node **kids;
+    struct ottl_node **kids;
     size_t at; /* offset in the text */
     union {
         struct ottl_value value;
         struct {
             const struct path_row *row;
-            enum part part;
+            enum path_part part;
             bool in_points; /* its part is a data point: the field's number hangs on the metric's data */
         };
         struct {
@@ -137,9 +137,9 @@ struct ottl_program {
     struct arena arena;
     const char *text;
     enum ottl_context context;
-    struct node *editor;         /* NULL: a condition */
-    struct node *where;          /* NULL: always */
-    VEC(struct node *) prepared; /* calls with a state to be released */
+    struct ottl_node *editor;         /* NULL: a condition */
+    struct ottl_node *where;          /* NULL: always */
+    VEC(struct ottl_node *) prepared; /* calls with a state to be released */
 };
 
 /* ---- parsing ---- */
@@ -158,23 +158,23 @@ struct parser {
     bool any_value; /* the next comparison may be a value alone */
 };
 
-struct node *node_new(struct parser *p, enum node_kind kind, size_t at);
-void node_push(struct parser *p, struct node *n, struct node *kid);
-struct node *parse_fail(struct parser *p, size_t at, const char *fmt, ...)
+struct ottl_node *node_new(struct parser *p, enum node_kind kind, size_t at);
+void node_push(struct parser *p, struct ottl_node *n, struct ottl_node *kid);
+struct ottl_node *parse_fail(struct parser *p, size_t at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));                        /* NULL */
 bool parse_sign(struct parser *p, char sign, const char *behind); /* it is next and taken, or a fault */
 bool parse_enter(struct parser *p);                               /* one level deeper, or a fault */
 
-struct node *parse_value(struct parser *p);
-struct node *parse_path(struct parser *p);
-bool parse_keys(struct parser *p, struct node *n);
-struct node *parse_call(struct parser *p, bool editor);
-struct node *parse_condition_or_value(struct parser *p);
+struct ottl_node *parse_value(struct parser *p);
+struct ottl_node *parse_path(struct parser *p);
+bool parse_keys(struct parser *p, struct ottl_node *n);
+struct ottl_node *parse_call(struct parser *p, bool editor);
+struct ottl_node *parse_condition_or_value(struct parser *p);
 
 bool is_lambda(const struct token *t); /* (a, b) => begins here */
-struct node *parse_lambda(struct parser *p, unsigned names);
+struct ottl_node *parse_lambda(struct parser *p, unsigned names);
 /* The word as the name of a lambda that is around, or *found is false. */
-struct node *parse_local(struct parser *p, bool *found);
+struct ottl_node *parse_local(struct parser *p, bool *found);
 
 /* ---- running ---- */
 
@@ -194,7 +194,7 @@ struct eval_above {
 
 /* What a path with a literal key has found in one. */
 struct eval_found {
-    const struct node *path;
+    const struct ottl_node *path;
     uint64_t serial;
     bool there;
     struct bytes any;
@@ -238,41 +238,41 @@ struct ottl_evaluation {
 void eval_heads_take(struct ottl_evaluation *e);
 void eval_heads_free(struct ottl_evaluation *e);
 /* Of a long message that other items are in too, as it came; else NULL. */
-struct message_index *eval_index_above(struct ottl_evaluation *e, enum part part, struct bytes message);
+struct message_index *eval_index_above(struct ottl_evaluation *e, enum path_part part, struct bytes message);
 /* message_attribute() by a path whose key is a literal; the message is that of the path. */
-bool eval_attribute(struct ottl_evaluation *e, const struct node *path, struct bytes message, struct bytes *any);
+bool eval_attribute(struct ottl_evaluation *e, const struct ottl_node *path, struct bytes message, struct bytes *any);
 
 bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool eval_spend(struct ottl_evaluation *e, uint64_t steps);
 bool eval_spend_worst(struct ottl_evaluation *e, uint64_t steps);
-bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
+bool eval_value(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v);
 bool eval_may_append(struct ottl_evaluation *e); /* false: no metric may be added any more */
-bool eval_call(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
-bool eval_index(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct ottl_value *v);
+bool eval_call(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v);
+bool eval_index(struct ottl_evaluation *e, struct ottl_node *const *keys, size_t n, struct ottl_value *v);
 /* One argument as its kind. */
 bool eval_convert(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *v);
 
 /* What is below the keys of a value becomes v; *any is the value, and the new one. */
-bool keyed_set(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct bytes *any,
+bool keyed_set(struct ottl_evaluation *e, struct ottl_node *const *keys, size_t n, struct bytes *any,
                const struct ottl_value *v);
 /* The value is not nested deeper than a peer would take; else a fault. */
 bool keyed_is_shallow(struct ottl_evaluation *e, struct bytes any);
 
 /* The message that the field is in, when the item has it. */
-bool path_find(struct ottl_evaluation *e, const struct node *n, struct bytes *message, uint32_t *number);
-bool objects_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
-bool objects_set(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v);
+bool path_find(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes *message, uint32_t *number);
+bool objects_get(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v);
+bool objects_set(struct ottl_evaluation *e, const struct ottl_node *n, const struct ottl_value *v);
 /* The message that the field of the path is in has become this. */
-bool path_put_message(struct ottl_evaluation *e, const struct node *n, struct bytes message);
+bool path_put_message(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message);
 
-bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
-bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v);
-bool path_delete(struct ottl_evaluation *e, const struct node *n, struct bytes key);
+bool path_get(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v);
+bool path_set(struct ottl_evaluation *e, const struct ottl_node *n, const struct ottl_value *v);
+bool path_delete(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes key);
 
 /* The field of a metric that is its data, 0: none; and that. */
 uint32_t metric_data(struct bytes metric, struct bytes *data);
-struct bytes *item_part(struct ottl_item *item, enum part part);
+struct bytes *item_part(struct ottl_item *item, enum path_part part);
 /* The field's number in this item; 0: it has none. */
-uint32_t path_number(const struct ottl_evaluation *e, const struct node *n);
+uint32_t path_number(const struct ottl_evaluation *e, const struct ottl_node *n);
 
 #endif

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct node *node_new(struct parser *p, enum node_kind kind, size_t at)
+struct ottl_node *node_new(struct parser *p, enum node_kind kind, size_t at)
 {
-    struct node *n = arena_zalloc(&p->program->arena, sizeof(*n));
+    struct ottl_node *n = arena_zalloc(&p->program->arena, sizeof(*n));
 
     n->kind = kind;
     n->at = at;
@@ -20,19 +20,20 @@ struct node *node_new(struct parser *p, enum node_kind kind, size_t at)
 }
 
 /* Room doubles: there is some as long as n is no power of two. */
-void node_push(struct parser *p, struct node *n, struct node *kid)
+void node_push(struct parser *p, struct ottl_node *n, struct ottl_node *kid)
 {
     if ((n->n & (n->n - 1)) == 0) {
-        struct node **wider = arena_alloc(&p->program->arena, (n->n > 0 ? n->n * 2 : 1) * sizeof(struct node *));
+        struct ottl_node **wider =
+            arena_alloc(&p->program->arena, (n->n > 0 ? n->n * 2 : 1) * sizeof(struct ottl_node *));
 
         if (n->n > 0)
-            memcpy(wider, n->kids, n->n * sizeof(struct node *));
+            memcpy(wider, n->kids, n->n * sizeof(struct ottl_node *));
         n->kids = wider;
     }
     n->kids[n->n++] = kid;
 }
 
-struct node *parse_fail(struct parser *p, size_t at, const char *fmt, ...)
+struct ottl_node *parse_fail(struct parser *p, size_t at, const char *fmt, ...)
 {
     va_list args;
 
@@ -69,7 +70,7 @@ bool parse_enter(struct parser *p)
 
 /* ---- conditions ---- */
 
-static struct node *parse_or(struct parser *p);
+static struct ottl_node *parse_or(struct parser *p);
 
 /* Behind the parenthesis that closes the one at `t`. */
 static const struct token *skip_parenthesis(const struct token *t)
@@ -90,9 +91,9 @@ static bool is_behind_value(const struct token *t)
     return t->kind == TOKEN_COMPARE || token_is(t, '+') || token_is(t, '-') || token_is(t, '*') || token_is(t, '/');
 }
 
-static struct node *parse_inner(struct parser *p)
+static struct ottl_node *parse_inner(struct parser *p)
 {
-    struct node *n;
+    struct ottl_node *n;
 
     p->token++;
     if (!parse_enter(p))
@@ -108,9 +109,9 @@ static bool is_joined(const struct token *t)
 }
 
 /* A value by itself: true, false, or a converter. */
-static struct node *truth_of(struct parser *p, struct node *v)
+static struct ottl_node *truth_of(struct parser *p, struct ottl_node *v)
 {
-    struct node *n;
+    struct ottl_node *n;
 
     if (v->kind == NODE_LITERAL && v->value.type == OTTL_BOOL)
         return v;
@@ -131,9 +132,9 @@ static enum ottl_operator operator_of(struct bytes text)
     return (enum ottl_operator)i;
 }
 
-static enum direct direct_of(const struct node *n)
+static enum direct direct_of(const struct ottl_node *n)
 {
-    const struct node *path = n->kids[0], *literal = n->kids[1];
+    const struct ottl_node *path = n->kids[0], *literal = n->kids[1];
     enum path_shape shape;
 
     if (path->kind != NODE_PATH || literal->kind != NODE_LITERAL || path->in_points || path->row->outer != 0 ||
@@ -149,9 +150,9 @@ static enum direct direct_of(const struct node *n)
     return DIRECT_NOT;
 }
 
-static struct node *parse_comparison(struct parser *p)
+static struct ottl_node *parse_comparison(struct parser *p)
 {
-    struct node *left, *right, *n;
+    struct ottl_node *left, *right, *n;
     bool any_value = p->any_value;
 
     if (token_is(p->token, '(') && !is_lambda(p->token) && !is_behind_value(skip_parenthesis(p->token)))
@@ -176,9 +177,9 @@ static struct node *parse_comparison(struct parser *p)
     return n;
 }
 
-static struct node *parse_not(struct parser *p)
+static struct ottl_node *parse_not(struct parser *p)
 {
-    struct node *kid, *n;
+    struct ottl_node *kid, *n;
 
     if (!token_is_word(p->token, "not"))
         return parse_comparison(p);
@@ -193,10 +194,10 @@ static struct node *parse_not(struct parser *p)
 }
 
 /* One or several, with `word` in between. */
-static struct node *parse_joined(struct parser *p, const char *word, enum node_kind kind,
-                                 struct node *(*parse)(struct parser *))
+static struct ottl_node *parse_joined(struct parser *p, const char *word, enum node_kind kind,
+                                      struct ottl_node *(*parse)(struct parser *))
 {
-    struct node *first = parse(p), *n, *kid;
+    struct ottl_node *first = parse(p), *n, *kid;
 
     if (first == NULL || !token_is_word(p->token, word))
         return first;
@@ -212,17 +213,17 @@ static struct node *parse_joined(struct parser *p, const char *word, enum node_k
     return n;
 }
 
-static struct node *parse_and(struct parser *p)
+static struct ottl_node *parse_and(struct parser *p)
 {
     return parse_joined(p, "and", NODE_AND, parse_not);
 }
 
-static struct node *parse_or(struct parser *p)
+static struct ottl_node *parse_or(struct parser *p)
 {
     return parse_joined(p, "or", NODE_OR, parse_and);
 }
 
-struct node *parse_condition_or_value(struct parser *p)
+struct ottl_node *parse_condition_or_value(struct parser *p)
 {
     p->any_value = true;
     return parse_or(p);
@@ -338,7 +339,7 @@ unsigned ottl_program_writes(const struct ottl_program *p)
 
     for (unsigned i = 0; p->editor != NULL && i < p->editor->n; i++) {
         enum ottl_kind kind = p->editor->function->args[i].kind;
-        const struct node *n = p->editor->kids[i];
+        const struct ottl_node *n = p->editor->kids[i];
 
         if (n != NULL && (kind == OTTL_TAKES_TARGET || kind == OTTL_TAKES_TARGET_MAP) && n->row->shape != PATH_CACHE)
             writes |= bits[n->part];

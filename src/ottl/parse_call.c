@@ -89,7 +89,7 @@ static bool is_argument(struct bytes word, const char *name)
 }
 
 /* Which argument of the row the next one is; UINT_MAX with the fault. */
-static unsigned take_place(struct parser *p, const struct node *call, unsigned position, bool *named)
+static unsigned take_place(struct parser *p, const struct ottl_node *call, unsigned position, bool *named)
 {
     const struct ottl_function *f = call->function;
     const struct token *t = p->token;
@@ -116,10 +116,10 @@ static unsigned take_place(struct parser *p, const struct node *call, unsigned p
     return UINT_MAX;
 }
 
-static struct node *parse_function_name(struct parser *p)
+static struct ottl_node *parse_function_name(struct parser *p)
 {
     const struct token *t = p->token;
-    struct node *n = node_new(p, NODE_FUNCTION, t->at);
+    struct ottl_node *n = node_new(p, NODE_FUNCTION, t->at);
 
     if (t->kind != TOKEN_WORD)
         return parse_fail(p, t->at, "the name of a converter is wanted here, such as SHA256");
@@ -127,7 +127,7 @@ static struct node *parse_function_name(struct parser *p)
     return n->value.function != NULL ? n : NULL;
 }
 
-static bool parse_argument(struct parser *p, struct node *call, unsigned position, bool *named)
+static bool parse_argument(struct parser *p, struct ottl_node *call, unsigned position, bool *named)
 {
     unsigned i = take_place(p, call, position, named);
     const struct ottl_argument *a;
@@ -141,7 +141,7 @@ static bool parse_argument(struct parser *p, struct node *call, unsigned positio
     return call->kids[i] != NULL;
 }
 
-static bool parse_arguments(struct parser *p, struct node *call)
+static bool parse_arguments(struct parser *p, struct ottl_node *call)
 {
     bool named = false;
 
@@ -225,7 +225,7 @@ static bool is_any(enum ottl_kind kind)
 }
 
 static bool check_one(struct parser *p, const struct ottl_function *f, const struct ottl_argument *a,
-                      const struct node *n)
+                      const struct ottl_node *n)
 {
     bool fits = true;
 
@@ -248,7 +248,7 @@ static bool check_one(struct parser *p, const struct ottl_function *f, const str
     return fits;
 }
 
-static bool check_argument(struct parser *p, const struct ottl_function *f, unsigned i, const struct node *n)
+static bool check_argument(struct parser *p, const struct ottl_function *f, unsigned i, const struct ottl_node *n)
 {
     const struct ottl_argument *a = &f->args[i];
 
@@ -268,7 +268,7 @@ static bool check_argument(struct parser *p, const struct ottl_function *f, unsi
 
 /* ---- what is known at load ---- */
 
-static bool known_value(struct parser *p, const struct node *n, bool list, struct ottl_value *v)
+static bool known_value(struct parser *p, const struct ottl_node *n, bool list, struct ottl_value *v)
 {
     struct ottl_value *values;
 
@@ -286,7 +286,7 @@ static bool known_value(struct parser *p, const struct node *n, bool list, struc
     return true;
 }
 
-static bool prepare_call(struct parser *p, struct node *call)
+static bool prepare_call(struct parser *p, struct ottl_node *call)
 {
     struct ottl_value args[OTTL_MAX_ARGUMENTS] = { { .type = OTTL_NIL } };
     struct ottl_prepare pre = { .args = args, .at = UINT_MAX };
@@ -310,7 +310,7 @@ static bool prepare_call(struct parser *p, struct node *call)
     return true;
 }
 
-static bool finish_call(struct parser *p, struct node *call)
+static bool finish_call(struct parser *p, struct ottl_node *call)
 {
     if (!parse_arguments(p, call))
         return false;
@@ -320,16 +320,16 @@ static bool finish_call(struct parser *p, struct node *call)
     return prepare_call(p, call);
 }
 
-struct node *parse_call(struct parser *p, bool editor)
+struct ottl_node *parse_call(struct parser *p, bool editor)
 {
-    struct node *call = node_new(p, NODE_CALL, p->token->at);
+    struct ottl_node *call = node_new(p, NODE_CALL, p->token->at);
     bool good;
 
     call->function = take_function(p, editor);
     if (call->function == NULL || !parse_enter(p))
         return NULL;
     call->n = ottl_function_arguments(call->function);
-    call->kids = arena_zalloc(&p->program->arena, (call->n + 1) * sizeof(struct node *));
+    call->kids = arena_zalloc(&p->program->arena, (call->n + 1) * sizeof(struct ottl_node *));
     good = finish_call(p, call);
     p->depth--;
     return good ? call : NULL;

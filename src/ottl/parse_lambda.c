@@ -59,7 +59,7 @@ static const char *shape_of(unsigned names)
 }
 
 /* Up to and with the arrow. */
-static bool take_names(struct parser *p, unsigned names, struct node *n)
+static bool take_names(struct parser *p, unsigned names, struct ottl_node *n)
 {
     const struct token *begin = p->token;
     unsigned outside = p->n_locals, have = 0;
@@ -83,9 +83,9 @@ static bool take_names(struct parser *p, unsigned names, struct node *n)
     return true;
 }
 
-struct node *parse_lambda(struct parser *p, unsigned names)
+struct ottl_node *parse_lambda(struct parser *p, unsigned names)
 {
-    struct node *n = node_new(p, NODE_LAMBDA, p->token->at), *body = NULL;
+    struct ottl_node *n = node_new(p, NODE_LAMBDA, p->token->at), *body = NULL;
     unsigned outside = p->n_locals;
 
     if (!parse_enter(p))
@@ -100,11 +100,11 @@ struct node *parse_lambda(struct parser *p, unsigned names)
     return n;
 }
 
-struct node *parse_local(struct parser *p, bool *found)
+struct ottl_node *parse_local(struct parser *p, bool *found)
 {
     const struct token *t = p->token;
     unsigned i = p->n_locals;
-    struct node *n;
+    struct ottl_node *n;
 
     while (i > 0 && !bytes_equal(p->locals[i - 1], t->text))
         i--;

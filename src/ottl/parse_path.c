@@ -50,7 +50,7 @@ static void take_name(struct parser *p, char *name, size_t size)
     }
 }
 
-static struct node *complain_name(struct parser *p, size_t at, enum ottl_context context, const char *name)
+static struct ottl_node *complain_name(struct parser *p, size_t at, enum ottl_context context, const char *name)
 {
     const char *names[64] = { NULL }, *near;
     size_t n = 0;
@@ -72,11 +72,11 @@ static void advise_quotes(struct parser *p, const struct token *key)
                    (const char *)key->text.data);
 }
 
-bool parse_keys(struct parser *p, struct node *n)
+bool parse_keys(struct parser *p, struct ottl_node *n)
 {
     while (token_is(p->token, '[')) {
         const struct token *first = ++p->token;
-        struct node *key = parse_value(p);
+        struct ottl_node *key = parse_value(p);
 
         if (key == NULL)
             advise_quotes(p, first);
@@ -97,7 +97,7 @@ static bool may_have_keys(enum path_shape shape)
            shape == PATH_CACHE || shape == PATH_TRACE_STATE;
 }
 
-static bool take_keys(struct parser *p, struct node *n)
+static bool take_keys(struct parser *p, struct ottl_node *n)
 {
     const struct token *bracket = p->token;
     size_t first = n->n;
@@ -117,12 +117,12 @@ static bool take_keys(struct parser *p, struct node *n)
     return true;
 }
 
-struct node *parse_path(struct parser *p)
+struct ottl_node *parse_path(struct parser *p)
 {
     size_t at = p->token->at;
     enum ottl_context context;
     const struct path_row *row;
-    struct node *n;
+    struct ottl_node *n;
     char name[80];
 
     if (!is_name(p->token))

@@ -64,10 +64,10 @@ static bool find_severity(struct bytes word, int64_t *value)
     return false;
 }
 
-static struct node *parse_symbol(struct parser *p)
+static struct ottl_node *parse_symbol(struct parser *p)
 {
     const struct token *t = p->token;
-    struct node *n = node_new(p, NODE_LITERAL, t->at);
+    struct ottl_node *n = node_new(p, NODE_LITERAL, t->at);
     const char *names[sizeof(symbols) / sizeof(*symbols) + 1] = { NULL }, *near;
     size_t known = 0;
     unsigned in = OTTL_IN(p->how.context);
@@ -94,10 +94,10 @@ static struct node *parse_symbol(struct parser *p)
 
 /* ---- literals ---- */
 
-static struct node *parse_number(struct parser *p)
+static struct ottl_node *parse_number(struct parser *p)
 {
     const struct token *t = p->token++;
-    struct node *n = node_new(p, NODE_LITERAL, t->at);
+    struct ottl_node *n = node_new(p, NODE_LITERAL, t->at);
     char text[400];
 
     if (t->text.len >= sizeof(text))
@@ -114,10 +114,10 @@ static struct node *parse_number(struct parser *p)
     return n;
 }
 
-static struct node *parse_bytes(struct parser *p)
+static struct ottl_node *parse_bytes(struct parser *p)
 {
     const struct token *t = p->token++;
-    struct node *n = node_new(p, NODE_LITERAL, t->at);
+    struct ottl_node *n = node_new(p, NODE_LITERAL, t->at);
     size_t len = (t->text.len - 2) / 2;
     uint8_t *out;
 
@@ -133,17 +133,17 @@ static struct node *parse_bytes(struct parser *p)
     return n;
 }
 
-static struct node *parse_string(struct parser *p)
+static struct ottl_node *parse_string(struct parser *p)
 {
-    struct node *n = node_new(p, NODE_LITERAL, p->token->at);
+    struct ottl_node *n = node_new(p, NODE_LITERAL, p->token->at);
 
     n->value.type = OTTL_STRING;
     return ottl_unquote(&p->program->arena, p->token++, &n->value.bytes, p->fault) ? n : NULL;
 }
 
-static struct node *parse_list(struct parser *p)
+static struct ottl_node *parse_list(struct parser *p)
 {
-    struct node *n = node_new(p, NODE_LIST, p->token->at), *kid;
+    struct ottl_node *n = node_new(p, NODE_LIST, p->token->at), *kid;
 
     p->token++;
     while (!token_is(p->token, ']')) {
@@ -158,9 +158,9 @@ static struct node *parse_list(struct parser *p)
     return n;
 }
 
-static struct node *parse_map(struct parser *p)
+static struct ottl_node *parse_map(struct parser *p)
 {
-    struct node *n = node_new(p, NODE_MAP, p->token->at), *key, *value;
+    struct ottl_node *n = node_new(p, NODE_MAP, p->token->at), *key, *value;
 
     p->token++;
     while (!token_is(p->token, '}')) {
@@ -181,9 +181,9 @@ static struct node *parse_map(struct parser *p)
     return n;
 }
 
-static struct node *parse_constant(struct parser *p, struct ottl_value v)
+static struct ottl_node *parse_constant(struct parser *p, struct ottl_value v)
 {
-    struct node *n = node_new(p, NODE_LITERAL, p->token->at);
+    struct ottl_node *n = node_new(p, NODE_LITERAL, p->token->at);
 
     p->token++;
     n->value = v;
@@ -192,11 +192,11 @@ static struct node *parse_constant(struct parser *p, struct ottl_value v)
 
 /* ---- arithmetic ---- */
 
-static struct node *parse_sum(struct parser *p);
+static struct ottl_node *parse_sum(struct parser *p);
 
-static struct node *parse_converter(struct parser *p)
+static struct ottl_node *parse_converter(struct parser *p)
 {
-    struct node *call = parse_call(p, false), *n;
+    struct ottl_node *call = parse_call(p, false), *n;
 
     if (call == NULL || !token_is(p->token, '['))
         return call;
@@ -205,11 +205,11 @@ static struct node *parse_converter(struct parser *p)
     return parse_keys(p, n) ? n : NULL;
 }
 
-static struct node *parse_word(struct parser *p)
+static struct ottl_node *parse_word(struct parser *p)
 {
     const struct token *t = p->token;
     bool upper = true, local = false;
-    struct node *n;
+    struct ottl_node *n;
 
     if (token_is(t + 1, '('))
         return parse_converter(p);
@@ -221,9 +221,9 @@ static struct node *parse_word(struct parser *p)
     return upper ? parse_symbol(p) : parse_path(p);
 }
 
-static struct node *negated(struct parser *p, struct node *kid, size_t at)
+static struct ottl_node *negated(struct parser *p, struct ottl_node *kid, size_t at)
 {
-    struct node *n;
+    struct ottl_node *n;
 
     if (kid->kind == NODE_LITERAL && kid->value.type == OTTL_DOUBLE)
         kid->value.number = -kid->value.number;
@@ -237,10 +237,10 @@ static struct node *negated(struct parser *p, struct node *kid, size_t at)
     return kid;
 }
 
-static struct node *parse_operand(struct parser *p)
+static struct ottl_node *parse_operand(struct parser *p)
 {
     const struct token *sign = p->token;
-    struct node *n;
+    struct ottl_node *n;
 
     if (token_is(sign, '-') || token_is(sign, '+'))
         p->token++;
@@ -266,9 +266,9 @@ static struct node *parse_operand(struct parser *p)
 }
 
 /* Operands with one of two signs in between. */
-static struct node *parse_chain(struct parser *p, const char *signs, struct node *(*parse)(struct parser *))
+static struct ottl_node *parse_chain(struct parser *p, const char *signs, struct ottl_node *(*parse)(struct parser *))
 {
-    struct node *first = parse(p), *n, *kid;
+    struct ottl_node *first = parse(p), *n, *kid;
     struct buf ops = { 0 };
 
     if (first == NULL || !(token_is(p->token, signs[0]) || token_is(p->token, signs[1])))
@@ -286,17 +286,17 @@ static struct node *parse_chain(struct parser *p, const char *signs, struct node
     return kid != NULL ? n : NULL;
 }
 
-static struct node *parse_product(struct parser *p)
+static struct ottl_node *parse_product(struct parser *p)
 {
     return parse_chain(p, "*/", parse_operand);
 }
 
-static struct node *parse_sum(struct parser *p)
+static struct ottl_node *parse_sum(struct parser *p)
 {
     return parse_chain(p, "+-", parse_product);
 }
 
-static struct node *parse_deep(struct parser *p)
+static struct ottl_node *parse_deep(struct parser *p)
 {
     const struct token *t = p->token;
 
@@ -317,9 +317,9 @@ static struct node *parse_deep(struct parser *p)
     return parse_sum(p);
 }
 
-struct node *parse_value(struct parser *p)
+struct ottl_node *parse_value(struct parser *p)
 {
-    struct node *n;
+    struct ottl_node *n;
 
     if (!parse_enter(p))
         return NULL;

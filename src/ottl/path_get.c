@@ -5,7 +5,7 @@
 #include "otlp/fields.h"
 #include "ottl/dictionary.h"
 
-struct bytes *item_part(struct ottl_item *item, enum part part)
+struct bytes *item_part(struct ottl_item *item, enum path_part part)
 {
     switch (part) {
     case PART_RESOURCE:
@@ -35,7 +35,7 @@ uint32_t metric_data(struct bytes metric, struct bytes *data)
     return number;
 }
 
-uint32_t path_number(const struct ottl_evaluation *e, const struct node *n)
+uint32_t path_number(const struct ottl_evaluation *e, const struct ottl_node *n)
 {
     if (!n->in_points)
         return n->row->number[0];
@@ -193,7 +193,7 @@ static struct bytes lower_name(struct ottl_evaluation *e, struct bytes name)
     return bytes_of(lower, name.len);
 }
 
-static bool get_map(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+static bool get_map(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message, uint32_t number,
                     struct ottl_value *v)
 {
     struct ottl_value key = ottl_nil();
@@ -239,7 +239,8 @@ static bool find_member(struct bytes text, struct bytes key, struct bytes *value
     return false;
 }
 
-static bool get_trace_state(struct ottl_evaluation *e, const struct node *n, struct bytes text, struct ottl_value *v)
+static bool get_trace_state(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes text,
+                            struct ottl_value *v)
 {
     struct bytes member = bytes_of("", 0);
     struct ottl_value key = ottl_nil();
@@ -256,7 +257,7 @@ static bool get_trace_state(struct ottl_evaluation *e, const struct node *n, str
     return true;
 }
 
-static bool get_cache(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+static bool get_cache(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     *v = ottl_bytes(OTTL_MAP, e->cache);
     return eval_index(e, n->kids, n->n, v);
@@ -271,7 +272,7 @@ static struct message_index *index_of(struct ottl_evaluation *e, struct bytes me
 
     if (message.len < EVAL_LONG)
         return message.data == e->item.item.data ? &e->index : NULL;
-    for (enum part part = PART_RESOURCE; part <= PART_ITEM && above == NULL; part++)
+    for (enum path_part part = PART_RESOURCE; part <= PART_ITEM && above == NULL; part++)
         if (message.data == item_part(&e->item, part)->data)
             above = eval_index_above(e, part, message);
     return above != NULL || message.data != e->item.item.data ? above : &e->index;
@@ -335,7 +336,7 @@ static struct ottl_value get_field(struct ottl_evaluation *e, enum path_shape sh
     }
 }
 
-bool path_find(struct ottl_evaluation *e, const struct node *n, struct bytes *message, uint32_t *number)
+bool path_find(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes *message, uint32_t *number)
 {
     *message = *item_part(&e->item, n->part);
     *number = path_number(e, n);
@@ -350,7 +351,7 @@ bool path_find(struct ottl_evaluation *e, const struct node *n, struct bytes *me
     return *number != 0;
 }
 
-static struct ottl_value get_schema_url(const struct ottl_item *item, enum part part)
+static struct ottl_value get_schema_url(const struct ottl_item *item, enum path_part part)
 {
     const struct ottl_schema *s = &item->schema[part - PART_RESOURCE];
     struct bytes url = s->url;
@@ -362,7 +363,7 @@ static struct ottl_value get_schema_url(const struct ottl_item *item, enum part 
     return ottl_string(url);
 }
 
-bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+bool path_get(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     enum path_shape shape = n->row->shape;
     struct bytes message;

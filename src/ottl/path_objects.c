@@ -14,7 +14,7 @@ static const struct ottl_beside *beside_of(const struct ottl_evaluation *e, enum
     return NULL;
 }
 
-bool objects_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+bool objects_get(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
 {
     const struct ottl_beside *beside = beside_of(e, (enum ottl_sort)n->row->sort);
     struct bytes message;
@@ -40,7 +40,7 @@ bool objects_get(struct ottl_evaluation *e, const struct node *n, struct ottl_va
 }
 
 /* There is but one list of each sort in an item, so it is set to what it is. */
-bool objects_set(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v)
+bool objects_set(struct ottl_evaluation *e, const struct ottl_node *n, const struct ottl_value *v)
 {
     struct bytes message;
     uint32_t number;

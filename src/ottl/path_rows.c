@@ -175,7 +175,7 @@ static const struct path_row otelcol_rows[] = {
 
 static const struct context_row {
     const struct path_row *rows;
-    enum part part;
+    enum path_part part;
     unsigned sees; /* contexts, itself too */
 } contexts[] = {
     [OTTL_RESOURCE] = { resource_rows, PART_RESOURCE, OTTL_IN(OTTL_RESOURCE) },
@@ -230,7 +230,7 @@ const struct path_row *path_rows(enum ottl_context context)
     return contexts[context].rows;
 }
 
-enum part path_part(enum ottl_context context)
+enum path_part path_part(enum ottl_context context)
 {
     return contexts[context].part;
 }

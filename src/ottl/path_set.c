@@ -11,7 +11,7 @@ static const unsigned part_changes[PARTS] = { OTTL_CHANGED_RESOURCE, OTTL_CHANGE
                                               OTTL_CHANGED_ITEM, OTTL_CHANGED_BELOW };
 
 /* The part of the item is this from now on. */
-static bool put_part(struct ottl_evaluation *e, enum part part, struct bytes message)
+static bool put_part(struct ottl_evaluation *e, enum path_part part, struct bytes message)
 {
 
     *item_part(&e->item, part) = message;
@@ -20,7 +20,7 @@ static bool put_part(struct ottl_evaluation *e, enum part part, struct bytes mes
 }
 
 /* The same, from the message that the field is in. */
-bool path_put_message(struct ottl_evaluation *e, const struct node *n, struct bytes message)
+bool path_put_message(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message)
 {
     struct bytes whole = *item_part(&e->item, n->part), data;
 
@@ -31,7 +31,7 @@ bool path_put_message(struct ottl_evaluation *e, const struct node *n, struct by
     return put_part(e, n->part, message);
 }
 
-static struct bytes inner_message(struct ottl_evaluation *e, const struct node *n)
+static struct bytes inner_message(struct ottl_evaluation *e, const struct ottl_node *n)
 {
     struct bytes whole = *item_part(&e->item, n->part), data = { NULL, 0 };
 
@@ -44,7 +44,7 @@ static struct bytes inner_message(struct ottl_evaluation *e, const struct node *
     return data;
 }
 
-static bool complain_type(struct ottl_evaluation *e, const struct node *n, enum ottl_type wants,
+static bool complain_type(struct ottl_evaluation *e, const struct ottl_node *n, enum ottl_type wants,
                           const struct ottl_value *v)
 {
     return eval_fail(e, "%s holds %s and cannot be set to %s", n->row->name, ottl_type_name(wants),
@@ -205,7 +205,7 @@ static bool put_field(struct ottl_evaluation *e, struct buf *out, enum path_shap
 
 /* ---- packed numbers ---- */
 
-static bool put_numbers(struct ottl_evaluation *e, struct buf *out, const struct node *n, uint32_t number,
+static bool put_numbers(struct ottl_evaluation *e, struct buf *out, const struct ottl_node *n, uint32_t number,
                         struct bytes list)
 {
     struct pb_reader r = pb_reader(list);
@@ -233,7 +233,7 @@ static bool put_numbers(struct ottl_evaluation *e, struct buf *out, const struct
 
 /* ---- maps and values with keys ---- */
 
-static bool set_map(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+static bool set_map(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message, uint32_t number,
                     const struct ottl_value *v)
 {
     struct bytes any = { NULL, 0 };
@@ -257,7 +257,7 @@ static bool set_map(struct ottl_evaluation *e, const struct node *n, struct byte
     return path_put_message(e, n, message_attribute_set(&e->arena, message, number, key.bytes, any));
 }
 
-static bool set_any(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+static bool set_any(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message, uint32_t number,
                     const struct ottl_value *v)
 {
     struct bytes any = message_bytes(message, number);
@@ -270,7 +270,7 @@ static bool set_any(struct ottl_evaluation *e, const struct node *n, struct byte
     return path_put_message(e, n, message_replace_bytes(&e->arena, message, number, any));
 }
 
-static bool set_cache(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v)
+static bool set_cache(struct ottl_evaluation *e, const struct ottl_node *n, const struct ottl_value *v)
 {
     struct ottl_value whole = ottl_bytes(OTTL_MAP, e->cache);
     struct bytes any;
@@ -284,7 +284,7 @@ static bool set_cache(struct ottl_evaluation *e, const struct node *n, const str
 }
 
 /* The member is the first from now on, as W3C wants of one that was changed. */
-static bool set_member(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+static bool set_member(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message, uint32_t number,
                        const struct ottl_value *v)
 {
     struct bytes text = message_bytes(message, number);
@@ -317,7 +317,7 @@ static bool set_member(struct ottl_evaluation *e, const struct node *n, struct b
 
 /* ---- all ---- */
 
-static bool set_list(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+static bool set_list(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message, uint32_t number,
                      const struct ottl_value *v)
 {
     struct buf out = { 0 };
@@ -333,7 +333,7 @@ static bool set_list(struct ottl_evaluation *e, const struct node *n, struct byt
     return good;
 }
 
-static bool set_field(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+static bool set_field(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message, uint32_t number,
                       const struct ottl_value *v)
 {
     enum ottl_type wants = type_of_shape(n->row->shape);
@@ -355,7 +355,7 @@ static bool set_field(struct ottl_evaluation *e, const struct node *n, struct by
     return good;
 }
 
-static bool set_schema_url(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v)
+static bool set_schema_url(struct ottl_evaluation *e, const struct ottl_node *n, const struct ottl_value *v)
 {
     if (v->type != OTTL_STRING)
         return complain_type(e, n, OTTL_STRING, v);
@@ -364,7 +364,7 @@ static bool set_schema_url(struct ottl_evaluation *e, const struct node *n, cons
     return true;
 }
 
-static bool set_named(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+static bool set_named(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes message, uint32_t number,
                       const struct ottl_value *v)
 {
     struct buf out = { 0 };
@@ -382,7 +382,7 @@ static bool set_named(struct ottl_evaluation *e, const struct node *n, struct by
 }
 
 /* Of metrics whose data has no such field nothing is set, and that is no fault. */
-static bool is_without(struct ottl_evaluation *e, const struct node *n)
+static bool is_without(struct ottl_evaluation *e, const struct ottl_node *n)
 {
     struct bytes data;
     uint32_t kind;
@@ -395,7 +395,7 @@ static bool is_without(struct ottl_evaluation *e, const struct node *n)
     return kind != OTLP_METRIC_SUM && kind != OTLP_METRIC_HISTOGRAM && kind != OTLP_METRIC_EXPONENTIAL;
 }
 
-bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v)
+bool path_set(struct ottl_evaluation *e, const struct ottl_node *n, const struct ottl_value *v)
 {
     uint32_t number = path_number(e, n);
     struct bytes message;
@@ -434,7 +434,7 @@ bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl
 }
 
 /* A key of the attributes themselves goes by one copy; of a map below, the map is made anew. */
-bool path_delete(struct ottl_evaluation *e, const struct node *n, struct bytes key)
+bool path_delete(struct ottl_evaluation *e, const struct ottl_node *n, struct bytes key)
 {
     struct ottl_value map = ottl_nil();
     struct bytes any;

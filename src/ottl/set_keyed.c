@@ -35,7 +35,7 @@ bool keyed_is_shallow(struct ottl_evaluation *e, struct bytes any)
     return eval_fail(e, "the value would be nested deeper than OTLP allows");
 }
 
-static bool set_in_map(struct ottl_evaluation *e, struct node *const *keys, size_t n, const struct ottl_value *key,
+static bool set_in_map(struct ottl_evaluation *e, struct ottl_node *const *keys, size_t n, const struct ottl_value *key,
                        struct bytes *map, const struct ottl_value *v)
 {
     struct pb_reader r = pb_reader(*map);
@@ -68,8 +68,8 @@ static bool make_list(struct ottl_evaluation *e, int64_t index, struct bytes *li
     return true;
 }
 
-static bool set_in_list(struct ottl_evaluation *e, struct node *const *keys, size_t n, const struct ottl_value *key,
-                        struct bytes *list, const struct ottl_value *v)
+static bool set_in_list(struct ottl_evaluation *e, struct ottl_node *const *keys, size_t n,
+                        const struct ottl_value *key, struct bytes *list, const struct ottl_value *v)
 {
     struct ottl_value old;
     struct bytes any;
@@ -85,7 +85,7 @@ static bool set_in_list(struct ottl_evaluation *e, struct node *const *keys, siz
 }
 
 /* What is below the keys of a value becomes v; *any is the value, and the new one. */
-bool keyed_set(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct bytes *any,
+bool keyed_set(struct ottl_evaluation *e, struct ottl_node *const *keys, size_t n, struct bytes *any,
                const struct ottl_value *v)
 {
     struct ottl_value whole, key = ottl_nil();
