@@ -19,22 +19,22 @@ static struct identity *find_family(struct intake *in, struct bytes name, struct
     return identity_find(&in->store->known, k);
 }
 
-static struct family *get_family(struct take *t, struct bytes name)
+static struct page_family *get_family(struct take *t, struct bytes name)
 {
     struct intake *in = t->in;
     struct identity_key k;
     struct identity *id = find_family(in, name, &k);
-    struct family *f;
+    struct page_family *f;
 
     if (id != NULL)
-        return container_of(id, struct family, id);
+        return container_of(id, struct page_family, id);
     if (series_limit_fill(&in->store->limit) >= 1 || budget_room(in->store->budget) < 2 * sizeof(*f) + name.len)
         return NULL;
     f = mem_zalloc(sizeof(*f) + name.len);
     f->id = (struct identity){ .hash = k.hash,
                                .parent = &in->id,
                                .raw_len = (uint32_t)name.len,
-                               .raw_at = offsetof(struct family, raw),
+                               .raw_at = offsetof(struct page_family, raw),
                                .kind = OF_FAMILY };
     if (name.len > 0)
         memcpy(f->raw, name.data, name.len);
@@ -73,7 +73,7 @@ static bool set_text(struct intake *in, struct bytes *text, struct bytes to)
     return true;
 }
 
-static void drop_family(struct intake *in, struct family *f)
+static void drop_family(struct intake *in, struct page_family *f)
 {
     table_remove(&in->store->known, &f->id, f->id.hash);
     list_remove(&f->link);
@@ -86,7 +86,7 @@ static void drop_family(struct intake *in, struct family *f)
 }
 
 /* Of this family something was said; `changed`: something else than before. */
-static void mark_said(struct take *t, struct family *f, bool changed)
+static void mark_said(struct take *t, struct page_family *f, bool changed)
 {
     if (f->asked && (changed || !f->told))
         t->in->version++;
@@ -98,7 +98,7 @@ static void mark_said(struct take *t, struct family *f, bool changed)
 
 void family_say_type(struct take *t, struct bytes name, enum page_type type)
 {
-    struct family *f = get_family(t, name);
+    struct page_family *f = get_family(t, name);
     bool changed;
 
     if (f == NULL)
@@ -110,7 +110,7 @@ void family_say_type(struct take *t, struct bytes name, enum page_type type)
 
 void family_say_help(struct take *t, struct bytes name, struct bytes help)
 {
-    struct family *f = get_family(t, name);
+    struct page_family *f = get_family(t, name);
 
     if (f != NULL)
         mark_said(t, f, set_text(t->in, &f->help, help));
@@ -118,7 +118,7 @@ void family_say_help(struct take *t, struct bytes name, struct bytes help)
 
 void family_say_unit(struct take *t, struct bytes name, struct bytes unit)
 {
-    struct family *f = get_family(t, name);
+    struct page_family *f = get_family(t, name);
 
     if (f != NULL)
         mark_said(t, f, set_text(t->in, &f->unit, unit));
@@ -140,7 +140,7 @@ bool expire_families(struct take *t)
     if (t->family == NULL && !begin_expiry(t))
         return false;
     for (unsigned i = 0; i < MANY_A_STEP && t->family != &in->families; i++) {
-        struct family *f = container_of(t->family, struct family, link);
+        struct page_family *f = container_of(t->family, struct page_family, link);
 
         t->family = t->family->next;
         if (f->told ? in->pass - f->seen <= KEPT : !t->families_many)
@@ -160,7 +160,7 @@ void families_free(struct intake *in)
 
     for (struct list *at = in->families.next; at != &in->families; at = next) {
         next = at->next;
-        drop_family(in, container_of(at, struct family, link));
+        drop_family(in, container_of(at, struct page_family, link));
     }
 }
 
@@ -212,9 +212,9 @@ static struct bytes strip_suffix(struct bytes name, const char **suffix)
 }
 
 /* What was said of it, or NULL; whoever asks depends on it. */
-static const struct family *ask_family(struct take *t, struct bytes name)
+static const struct page_family *ask_family(struct take *t, struct bytes name)
 {
-    struct family *f = get_family(t, name);
+    struct page_family *f = get_family(t, name);
 
     if (f == NULL)
         return NULL;
@@ -222,7 +222,7 @@ static const struct family *ask_family(struct take *t, struct bytes name)
     return f->told ? f : NULL;
 }
 
-static struct family_view view_family(const struct family *f, struct bytes name)
+static struct family_view view_family(const struct page_family *f, struct bytes name)
 {
     return (struct family_view){ name, f->type, f->help, f->unit, identity_raw(&f->id) };
 }
@@ -246,7 +246,7 @@ static bool has_part(enum page_type type, const char *suffix)
 
 void family_resolve(struct take *t, struct bytes name, struct family_view *v)
 {
-    const struct family *f;
+    const struct page_family *f;
     const char *suffix;
     struct bytes base;
 

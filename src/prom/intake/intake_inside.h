@@ -40,10 +40,8 @@
 #include "otlp/view.h"
 #include "prom/intake/intake.h"
 #include "prom/intake/page.h"
+#include "prom/model/metric.h"
 #include "prom/series/series_limit.h"
-
-/* Of the metrics that are sent. */
-enum metric_kind { METRIC_NUMBER_GAUGE, METRIC_SUM, METRIC_EXPLICIT, METRIC_EXPONENTIAL, METRIC_SUMMARY };
 
 enum identity_kind { OF_INTAKE, OF_FAMILY, OF_RESOURCE, OF_SCOPE, OF_METRIC, OF_POINT };
 
@@ -86,7 +84,7 @@ struct bucket {
 };
 
 /* What the lines of a histogram or summary said in this pass. Also a counter that may have a start. */
-struct distribution {
+struct gathered_lines {
     double count, sum;
     uint64_t start_ns;
     int64_t time_ms;
@@ -107,8 +105,8 @@ struct out_metric;
 struct out_point {
     struct out_metric *metric;
     union {
-        uint8_t *value;                    /* direct: where its value stands, in the pass that saw it last */
-        struct distribution *distribution; /* else */
+        uint8_t *value;                      /* direct: where its value stands, in the pass that saw it last */
+        struct gathered_lines *distribution; /* else */
     };
     uint32_t seen;
     uint32_t n_lines; /* that are of it */
@@ -155,7 +153,7 @@ struct out_resource {
     uint8_t raw[];
 };
 
-struct family {
+struct page_family {
     struct identity id; /* parent: the intake; raw: the name */
     struct list link;   /* of the intake's families */
     enum page_type type;
@@ -242,12 +240,12 @@ struct proto_metric {
 };
 
 /* What part of its metric a series is. */
-enum part { PART_ALL, PART_COUNT, PART_SUM, PART_BUCKET, PART_QUANTILE };
+enum proto_part { PART_ALL, PART_COUNT, PART_SUM, PART_BUCKET, PART_QUANTILE };
 
 struct proto_series {
     const struct proto_family *family;
     struct bytes metric; /* the message */
-    enum part part;
+    enum proto_part part;
     double bound;
 };
 
@@ -274,7 +272,7 @@ struct take {
     struct intake_scrape scrape;
     uint64_t time_ms;
     struct intake_result *result;
-    struct page page;             /* text */
+    struct page_reader page;      /* text */
     struct page_place fault_line; /* how far it is counted */
     struct proto_reading proto;
     bool left;           /* the page does not count */
@@ -394,7 +392,7 @@ enum line_outcome line_make(struct take *t, const struct sample *s, struct line 
 void line_drop(struct intake *in, struct line *l);
 uint64_t line_hash_of(const void *entry);                         /* for the table */
 struct out_point *report_point(struct take *t, const char *name); /* with one line; NULL: there is none */
-struct distribution *point_distribution(struct intake *in, struct out_point *p); /* made if need be */
+struct gathered_lines *point_distribution(struct intake *in, struct out_point *p); /* made if need be */
 
 /* intake_labels.c: of the take's labels */
 void labels_add_target(struct take *t, bool honor);

@@ -96,7 +96,7 @@ static enum line_role role_of(const struct take *t, struct bytes name, const str
 
 /* ---- distributions ---- */
 
-struct distribution *point_distribution(struct intake *in, struct out_point *p)
+struct gathered_lines *point_distribution(struct intake *in, struct out_point *p)
 {
     if (!p->gathered) {
         p->distribution = mem_zalloc(sizeof(*p->distribution));
@@ -110,7 +110,7 @@ struct distribution *point_distribution(struct intake *in, struct out_point *p)
 /* Where the bucket of that bound is; false: there are too many. */
 static bool find_slot(struct intake *in, struct out_point *p, double bound, uint16_t *slot)
 {
-    struct distribution *d = point_distribution(in, p);
+    struct gathered_lines *d = point_distribution(in, p);
     size_t cap = d->buckets.cap;
     bool above = d->buckets.n == 0 || bound > d->buckets.v[d->buckets.n - 1].bound;
 

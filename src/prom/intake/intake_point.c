@@ -193,9 +193,9 @@ static void put_native(struct take *t, struct out_point *p, const struct sample 
 
 /* ---- what several lines make ---- */
 
-static struct distribution *gather_point(struct take *t, struct out_point *p, int64_t time_ms)
+static struct gathered_lines *gather_point(struct take *t, struct out_point *p, int64_t time_ms)
 {
-    struct distribution *d = point_distribution(t->in, p);
+    struct gathered_lines *d = point_distribution(t->in, p);
 
     if (p->seen == t->in->pass)
         return d;
@@ -210,7 +210,7 @@ static struct distribution *gather_point(struct take *t, struct out_point *p, in
     return d;
 }
 
-static void add_exemplar(struct take *t, struct distribution *d, struct bytes field)
+static void add_exemplar(struct take *t, struct gathered_lines *d, struct bytes field)
 {
     struct exemplar_bytes *x = arena_alloc(&t->assembly.arena, sizeof(*x));
 
@@ -229,7 +229,7 @@ static uint64_t seconds_to_ns(double seconds)
 
 static void gather_sample(struct take *t, const struct line *l, const struct sample *s, int64_t time_ms)
 {
-    struct distribution *d = gather_point(t, l->point, time_ms);
+    struct gathered_lines *d = gather_point(t, l->point, time_ms);
 
     if (d->time_ms != time_ms) {
         t->result->unfit++;
@@ -268,7 +268,7 @@ static int by_bound(const void *a, const void *b)
 }
 
 /* The buckets of this pass, in order, into the take's. */
-static void sort_buckets(struct take *t, const struct distribution *d)
+static void sort_buckets(struct take *t, const struct gathered_lines *d)
 {
     t->buckets.n = 0;
     for (size_t i = 0; i < d->buckets.n; i++)
@@ -284,19 +284,19 @@ static uint64_t to_count(double v)
 }
 
 /* How many are in bucket i of n, the last of which is that without a bound. */
-static uint64_t bucket_count(const struct take *t, const struct distribution *d, size_t i, size_t n)
+static uint64_t bucket_count(const struct take *t, const struct gathered_lines *d, size_t i, size_t n)
 {
     double below = i > 0 ? t->buckets.v[i - 1].value : 0;
 
     return d->has_ended ? 0 : to_count((i < n ? t->buckets.v[i].value : d->count) - below);
 }
 
-static size_t common_size(const struct out_point *p, const struct distribution *d)
+static size_t common_size(const struct out_point *p, const struct gathered_lines *d)
 {
     return 9 + (d->start_ns != 0 ? 9u : 0) + point_attributes(p).len + (d->has_ended ? 2u : 9u + (d->has_sum ? 9u : 0));
 }
 
-static uint8_t *put_common(uint8_t *at, const struct distribution *d)
+static uint8_t *put_common(uint8_t *at, const struct gathered_lines *d)
 {
     if (d->start_ns != 0)
         at = put_fixed64(at, OTLP_POINT_START, d->start_ns);
@@ -308,7 +308,7 @@ static uint8_t *put_common(uint8_t *at, const struct distribution *d)
     return at;
 }
 
-static void write_histogram(struct take *t, struct out_point *p, const struct distribution *d)
+static void write_histogram(struct take *t, struct out_point *p, const struct gathered_lines *d)
 {
     size_t n = t->buckets.n - (t->buckets.n > 0 && isinf(t->buckets.v[t->buckets.n - 1].bound));
     size_t len = common_size(p, d) + field_size(8 * (n + 1)) + (n > 0 ? field_size(8 * n) : 0);
@@ -332,12 +332,12 @@ static void write_histogram(struct take *t, struct out_point *p, const struct di
         put_no_value(at, OTLP_HISTOGRAM_FLAGS);
 }
 
-static size_t quantile_size(const struct distribution *d)
+static size_t quantile_size(const struct gathered_lines *d)
 {
     return d->has_ended ? 9 : 18;
 }
 
-static void write_summary(struct take *t, struct out_point *p, const struct distribution *d)
+static void write_summary(struct take *t, struct out_point *p, const struct gathered_lines *d)
 {
     size_t each = quantile_size(d);
     uint8_t *at = begin_point(t, p->metric, common_size(p, d) + t->buckets.n * field_size(each));
@@ -356,7 +356,7 @@ static void write_summary(struct take *t, struct out_point *p, const struct dist
 
 static void write_gathered(struct take *t, struct out_point *p)
 {
-    struct distribution *d = p->distribution;
+    struct gathered_lines *d = p->distribution;
     enum metric_kind kind = p->metric->kind;
     struct number n = { d->has_ended ? pb_double(STALE_NAN) : d->sum, d->start_ns, d->time_ms, d->exemplars };
 
@@ -437,7 +437,7 @@ void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t 
 
 void end_gathered(struct take *t, struct out_point *p)
 {
-    struct distribution *d = p->distribution;
+    struct gathered_lines *d = p->distribution;
 
     p->seen = t->in->pass;
     d->before = d->seen; /* its buckets are those of that pass */

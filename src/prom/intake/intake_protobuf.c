@@ -126,7 +126,7 @@ static int64_t sample_time(const struct take *t, const struct proto_metric *m)
     return m->has_time && t->in->rules->honor_timestamps ? m->time_ms : (int64_t)t->time_ms;
 }
 
-static void take_part(struct take *t, const struct proto_metric *m, struct proto_series *p, enum part part,
+static void take_part(struct take *t, const struct proto_metric *m, struct proto_series *p, enum proto_part part,
                       double value)
 {
     struct sample s = { .value = value };

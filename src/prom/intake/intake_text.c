@@ -12,12 +12,12 @@
 
 static const char *read_text_labels(struct take *t, const struct sample *s)
 {
-    const struct page *g = s->from;
+    const struct page_reader *g = s->from;
 
     return page_read_series(s->key, g->openmetrics, &t->labels, &t->empty);
 }
 
-static void take_page_sample(struct take *t, struct page *g, struct line *predicted)
+static void take_page_sample(struct take *t, struct page_reader *g, struct line *predicted)
 {
     struct sample s = { .key = g->series,
                         .value = g->value,
@@ -33,7 +33,7 @@ static void take_page_sample(struct take *t, struct page *g, struct line *predic
 }
 
 /* False: the page ends here. */
-static bool take_entry(struct take *t, struct page *g)
+static bool take_entry(struct take *t, struct page_reader *g)
 {
     struct line *predicted = take_predicted(t);
     struct page_series expected = { 0 };
@@ -71,7 +71,7 @@ void text_begin(struct take *t)
 void text_end(struct take *t)
 {
     page_free(&t->page);
-    t->page = (struct page){ 0 };
+    t->page = (struct page_reader){ 0 };
 }
 
 bool text_read_some(struct take *t)

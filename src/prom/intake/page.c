@@ -22,21 +22,21 @@ const char *const page_type_names[PAGE_TYPE_COUNT] = {
     [PAGE_INFO] = "info",           [PAGE_STATESET] = "stateset",
 };
 
-void page_init(struct page *g, struct bytes body, bool openmetrics)
+void page_init(struct page_reader *g, struct bytes body, bool openmetrics)
 {
-    *g = (struct page){
+    *g = (struct page_reader){
         .body = body, .p = body.data, .end = bytes_end(body), .entry = body.data, .openmetrics = openmetrics
     };
 }
 
-void page_free(struct page *g)
+void page_free(struct page_reader *g)
 {
     buf_free(&g->unescaped);
     buf_free(&g->unescaped_name);
 }
 
 /* Of the line, as much as an error shows. */
-static struct bytes show_line(const struct page *g, const uint8_t *line)
+static struct bytes show_line(const struct page_reader *g, const uint8_t *line)
 {
     size_t n = (size_t)(g->end - line);
     const uint8_t *stop;
@@ -46,7 +46,7 @@ static struct bytes show_line(const struct page *g, const uint8_t *line)
     return bytes_of(line, stop != NULL ? (size_t)(stop - line) : n);
 }
 
-bool page_place_line(const struct page *g, struct page_place *place, size_t most)
+bool page_place_line(const struct page_reader *g, struct page_place *place, size_t most)
 {
     const uint8_t *stop, *lf;
 
@@ -65,7 +65,7 @@ bool page_place_line(const struct page *g, struct page_place *place, size_t most
     return stop == g->entry;
 }
 
-size_t page_line(const struct page *g, struct bytes *some)
+size_t page_line(const struct page_reader *g, struct bytes *some)
 {
     struct page_place place = { 0 };
 
@@ -74,7 +74,7 @@ size_t page_line(const struct page *g, struct bytes *some)
     return place.n;
 }
 
-static enum page_entry say_fault(struct page *g, const char *fault)
+static enum page_entry say_fault(struct page_reader *g, const char *fault)
 {
     g->fault = fault;
     return PAGE_BAD;
@@ -88,7 +88,7 @@ static const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
 }
 
 /* Up to the next blank or end of the line. */
-static struct bytes take_word(struct page *g)
+static struct bytes take_word(struct page_reader *g)
 {
     const uint8_t *from = g->p;
 
@@ -99,7 +99,7 @@ static struct bytes take_word(struct page *g)
 
 /* ---- # lines ---- */
 
-static const uint8_t *line_end(const struct page *g)
+static const uint8_t *line_end(const struct page_reader *g)
 {
     const uint8_t *lf = memchr(g->p, '\n', (size_t)(g->end - g->p));
 
@@ -107,7 +107,7 @@ static const uint8_t *line_end(const struct page *g)
 }
 
 /* The name of a family, quoted or not. NULL: there is none. */
-static const char *take_family(struct page *g)
+static const char *take_family(struct page_reader *g)
 {
     const uint8_t *from = g->p;
 
@@ -125,7 +125,7 @@ static const char *take_family(struct page *g)
     return g->name.len > 0 ? NULL : "a name of a family is missing behind HELP, TYPE or UNIT";
 }
 
-static enum page_entry read_type(struct page *g, struct bytes word)
+static enum page_entry read_type(struct page_reader *g, struct bytes word)
 {
     for (size_t i = 0; i < PAGE_TYPE_COUNT; i++)
         if (bytes_is(word, page_type_names[i])) {
@@ -138,7 +138,7 @@ static enum page_entry read_type(struct page *g, struct bytes word)
     return !g->openmetrics && bytes_is(word, "untyped") ? PAGE_TYPE : say_fault(g, "no such type of a metric");
 }
 
-static enum page_entry read_unit(struct page *g)
+static enum page_entry read_unit(struct page_reader *g)
 {
     size_t n = g->text.len;
 
@@ -149,7 +149,7 @@ static enum page_entry read_unit(struct page *g)
 }
 
 /* Behind `# HELP ` and the like. */
-static enum page_entry read_metadata(struct page *g, enum page_entry kind)
+static enum page_entry read_metadata(struct page_reader *g, enum page_entry kind)
 {
     const char *fault = take_family(g);
     const uint8_t *end;
@@ -172,7 +172,7 @@ static enum page_entry read_metadata(struct page *g, enum page_entry kind)
     return kind;
 }
 
-static bool take_keyword(struct page *g, const char *word)
+static bool take_keyword(struct page_reader *g, const char *word)
 {
     size_t n = strlen(word);
 
@@ -184,7 +184,7 @@ static bool take_keyword(struct page *g, const char *word)
 }
 
 /* Text: at a `#`. PAGE_END: it was a comment. */
-static enum page_entry read_hash(struct page *g)
+static enum page_entry read_hash(struct page_reader *g)
 {
     const uint8_t *p = skip_blanks(g->p + 1, g->end);
 
@@ -201,7 +201,7 @@ static enum page_entry read_hash(struct page *g)
 }
 
 /* OpenMetrics: at a `#`. */
-static enum page_entry read_hash_strictly(struct page *g)
+static enum page_entry read_hash_strictly(struct page_reader *g)
 {
     static const char eof[] = "# EOF";
     size_t n = sizeof(eof) - 1;
@@ -227,7 +227,7 @@ static enum page_entry read_hash_strictly(struct page *g)
 /* ---- samples ---- */
 
 /* Where the series' text ends: behind the braces, or behind the name. NULL: fault. */
-static const uint8_t *find_series_end(struct page *g)
+static const uint8_t *find_series_end(struct page_reader *g)
 {
     const uint8_t *p = page_skip_name(g->p, g->end, true), *brace;
 
@@ -254,7 +254,7 @@ static const uint8_t *find_series_end(struct page *g)
 
 /* The expected series stands here, and a value may follow. A long one is only digested where the line's own text is as
  * long: else each of many short lines would have all of it digested. */
-static bool stands_here(struct page *g, const struct page_series *expected)
+static bool stands_here(struct page_reader *g, const struct page_series *expected)
 {
     const uint8_t *p = g->p;
     struct digest d;
@@ -272,7 +272,7 @@ static bool stands_here(struct page *g, const struct page_series *expected)
 }
 
 /* OpenMetrics: one blank, then a word. */
-static bool take_blank(struct page *g)
+static bool take_blank(struct page_reader *g)
 {
     if (!g->openmetrics)
         g->p = skip_blanks(g->p, g->end);
@@ -283,7 +283,7 @@ static bool take_blank(struct page *g)
     return true;
 }
 
-static const char *take_value(struct page *g, double *v)
+static const char *take_value(struct page_reader *g, double *v)
 {
     struct bytes word;
 
@@ -296,7 +296,7 @@ static const char *take_value(struct page *g, double *v)
 }
 
 /* OpenMetrics: seconds. */
-static const char *take_seconds(struct page *g, int64_t *ms)
+static const char *take_seconds(struct page_reader *g, int64_t *ms)
 {
     double v;
 
@@ -307,7 +307,7 @@ static const char *take_seconds(struct page *g, int64_t *ms)
 }
 
 /* All that an int64_t holds: one in nanoseconds costs its sample, and not the page. */
-static const char *take_milliseconds(struct page *g, int64_t *ms)
+static const char *take_milliseconds(struct page_reader *g, int64_t *ms)
 {
     struct bytes word = take_word(g);
 
@@ -323,7 +323,7 @@ static const char *take_milliseconds(struct page *g, int64_t *ms)
 }
 
 /* Behind ` # {`. */
-static const char *take_exemplar(struct page *g)
+static const char *take_exemplar(struct page_reader *g)
 {
     const uint8_t *from = g->p;
     const char *fault = page_check_exemplar(&g->p, g->end);
@@ -341,13 +341,13 @@ static const char *take_exemplar(struct page *g)
     return fault;
 }
 
-static bool at_exemplar(const struct page *g)
+static bool at_exemplar(const struct page_reader *g)
 {
     return g->end - g->p >= 4 && memcmp(g->p, " # {", 4) == 0;
 }
 
 /* What may stand behind the value. */
-static const char *take_rest(struct page *g)
+static const char *take_rest(struct page_reader *g)
 {
     const char *fault = NULL;
 
@@ -370,7 +370,7 @@ static const char *take_rest(struct page *g)
     return fault;
 }
 
-static enum page_entry read_sample(struct page *g, const struct page_series *expected)
+static enum page_entry read_sample(struct page_reader *g, const struct page_series *expected)
 {
     const uint8_t *end;
     const char *fault;
@@ -395,7 +395,7 @@ static enum page_entry read_sample(struct page *g, const struct page_series *exp
     return PAGE_SAMPLE;
 }
 
-enum page_entry page_next(struct page *g, const struct page_series *expected)
+enum page_entry page_next(struct page_reader *g, const struct page_series *expected)
 {
     enum page_entry e;
 

@@ -37,7 +37,7 @@ struct page_exemplar {
     bool has_time;
 };
 
-struct page {
+struct page_reader {
     struct bytes body;
     const uint8_t *p, *end;
     const uint8_t *entry; /* where the last one begins */
@@ -58,8 +58,8 @@ struct page {
 };
 
 /* The body outlives the page. */
-void page_init(struct page *g, struct bytes body, bool openmetrics);
-void page_free(struct page *g);
+void page_init(struct page_reader *g, struct bytes body, bool openmetrics);
+void page_free(struct page_reader *g);
 
 /* How the series of the next sample may be written. */
 struct page_series {
@@ -68,10 +68,10 @@ struct page_series {
 };
 
 /* The next entry. */
-enum page_entry page_next(struct page *g, const struct page_series *expected);
+enum page_entry page_next(struct page_reader *g, const struct page_series *expected);
 
 /* For an error: the number of the line that was read last, from 1, and some of it. */
-size_t page_line(const struct page *g, struct bytes *some);
+size_t page_line(const struct page_reader *g, struct bytes *some);
 
 /* The same in steps, of so many bytes; zeroed at first. False: it is not there yet. */
 struct page_place {
@@ -79,7 +79,7 @@ struct page_place {
     size_t n;
     struct bytes some;
 };
-bool page_place_line(const struct page *g, struct page_place *place, size_t most);
+bool page_place_line(const struct page_reader *g, struct page_place *place, size_t most);
 
 /* The labels that the text of a series names, unescaped, `__name__` among them, into `labels` (emptied first), copies
  * in its memory. *empty gets the names of labels with an empty value, each behind a NUL. NULL, or what is wrong with it

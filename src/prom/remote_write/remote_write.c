@@ -131,7 +131,7 @@ static bool is_target_repeated(struct remote_write *rw, const struct resource_en
     return false;
 }
 
-static void put_target(struct remote_write *rw, const struct target *t)
+static void put_target(struct remote_write *rw, const struct info_target *t)
 {
     static const struct remote_metadata metadata = { .type = REMOTE_GAUGE, .help = BYTES_LIT("Target metadata") };
     struct buf name = { 0 };
@@ -167,7 +167,7 @@ static void note_target(struct remote_write *rw, struct resource_entry *r)
     if (!rw->options.target_info || r->target_len == 0)
         return;
     if (r->mark == 0 || r->mark > rw->targets.n || rw->targets.v[r->mark - 1].resource != r) {
-        *vec_push(&rw->targets) = (struct target){ .resource = r };
+        *vec_push(&rw->targets) = (struct info_target){ .resource = r };
         r->mark = (uint32_t)rw->targets.n;
         streams_keep_resource(r);
     }

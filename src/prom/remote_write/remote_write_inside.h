@@ -36,11 +36,11 @@ struct remote_series {
 struct twin {
     struct twin *next, *prev; /* in a ring */
     struct remote_series *series;
-    struct label_set *set;
+    struct twin_set *set;
 };
 
 /* What twins have in common. */
-struct label_set {
+struct twin_set {
     struct remote_series *indexed; /* the one that is in the index */
     uint32_t n;
     uint32_t batch; /* which batch had one of them last */
@@ -83,7 +83,7 @@ struct label_order {
 };
 
 /* A resource of the batch that has a target_info. */
-struct target {
+struct info_target {
     struct resource_entry *resource; /* kept */
     uint64_t newest;                 /* ns; of its points */
 };
@@ -102,8 +102,8 @@ struct unsorted_point {
 struct remote_write {
     struct remote_write_options options;
     struct streams streams;
-    struct message *messages; /* one for each shard */
-    uint32_t shards;          /* in use */
+    struct write_message *messages; /* one for each shard */
+    uint32_t shards;                /* in use */
     struct remote_write_result *result;
     uint32_t tick, batch;
     size_t swept;  /* slots of the table, in this round */
@@ -117,7 +117,7 @@ struct remote_write {
     VEC(uint64_t) claims; /* a table of hashes; 0 = free */
     size_t n_claims;
     VEC(struct unsorted_point) unsorted;
-    VEC(struct target) targets;
+    VEC(struct info_target) targets;
     VEC(uint64_t) target_hashes; /* of the labels of those that were sent and may have others like them */
     uint64_t newest;             /* ns; of the metric's points */
     size_t slack;
@@ -219,8 +219,8 @@ void remote_write_encode_sorted(struct remote_write *rw, const struct batch *b);
 void remote_write_forget_all(struct remote_write *rw);
 
 /* The shard's open message, with a new unit of so many items begun in it. `series`: the hash of its labels, or 0. */
-struct message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items, uint32_t series);
-void remote_write_finish(struct remote_write *rw, struct message *m); /* it is whole: into the result */
+struct write_message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items, uint32_t series);
+void remote_write_finish(struct remote_write *rw, struct write_message *m); /* it is whole: into the result */
 
 /* Items of the batch that are not sent; `stream` may be NULL. */
 void remote_write_drop(struct remote_write *rw, const char *reason, const struct stream *stream, uint64_t items);

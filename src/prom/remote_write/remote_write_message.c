@@ -14,7 +14,7 @@
 
 #define USUAL_MAX (1024 * 1024ul) /* bytes that a message has room for from its beginning */
 
-void message_free(struct message *m)
+void message_free(struct write_message *m)
 {
     if (m->request != NULL)
         remote_write_request_free(m->request);
@@ -22,7 +22,7 @@ void message_free(struct message *m)
     buf_free(&m->scratch);
 }
 
-void message_begin(struct message *m, uint32_t shard)
+void message_begin(struct write_message *m, uint32_t shard)
 {
     assert(m->request == NULL);
     m->request = mem_zalloc(sizeof(*m->request));
@@ -35,12 +35,12 @@ void message_begin(struct message *m, uint32_t shard)
         symbols_clear(&m->symbols);
 }
 
-size_t message_size(const struct message *m)
+size_t message_size(const struct write_message *m)
 {
     return m->request->message.len + (m->version == REMOTE_WRITE_2 ? m->symbols.fields.len : 0);
 }
 
-void message_unit(struct message *m, uint32_t items, uint32_t series)
+void message_unit(struct write_message *m, uint32_t items, uint32_t series)
 {
     struct remote_write_request *r = m->request;
 
@@ -48,7 +48,7 @@ void message_unit(struct message *m, uint32_t items, uint32_t series)
     r->items += items;
 }
 
-bool message_drop_empty(struct message *m)
+bool message_drop_empty(struct write_message *m)
 {
     struct remote_write_request *r = m->request;
     const struct remote_write_unit *last = &r->units.v[r->units.n - 1];
@@ -60,7 +60,7 @@ bool message_drop_empty(struct message *m)
     return true;
 }
 
-struct remote_write_request *message_end(struct message *m)
+struct remote_write_request *message_end(struct write_message *m)
 {
     struct remote_write_request *r = m->request;
     size_t front = m->symbols.fields.len;
@@ -175,7 +175,7 @@ static void put_native(struct buf *b, uint32_t field, const struct message_sampl
     pb_end(b, mark);
 }
 
-static void put_exemplar_labels(struct message *m, struct buf *b, struct bytes rendered)
+static void put_exemplar_labels(struct write_message *m, struct buf *b, struct bytes rendered)
 {
     struct buf fields = { 0 };
     struct label_field f;
@@ -197,7 +197,7 @@ static void put_exemplar_labels(struct message *m, struct buf *b, struct bytes r
     buf_free(&fields);
 }
 
-static void put_exemplars(struct message *m, struct buf *b, uint32_t field, const struct message_sample *s)
+static void put_exemplars(struct write_message *m, struct buf *b, uint32_t field, const struct message_sample *s)
 {
     for (size_t i = 0; i < s->n_exemplars; i++) {
         const struct exemplar *x = s->exemplars[i];
@@ -215,7 +215,7 @@ static void put_exemplars(struct message *m, struct buf *b, uint32_t field, cons
 }
 
 /* What comes behind the labels and is not a plain sample goes into the scratch. */
-static void put_rest(struct message *m, const struct message_sample *s)
+static void put_rest(struct write_message *m, const struct message_sample *s)
 {
     bool second = m->version == REMOTE_WRITE_2;
     struct buf *b = &m->scratch;
@@ -263,7 +263,7 @@ static uint8_t *put_labels(uint8_t *p, const label_field_list *labels)
     return p;
 }
 
-static void put_first(struct message *m, const struct message_sample *s, struct bytes sample)
+static void put_first(struct write_message *m, const struct message_sample *s, struct bytes sample)
 {
     struct buf *out = &m->request->message;
     size_t len = s->earlier.len + sample.len + m->scratch.len;
@@ -280,7 +280,7 @@ static void put_first(struct message *m, const struct message_sample *s, struct 
     out->len = (size_t)(p - out->data);
 }
 
-static void put_second(struct message *m, const struct message_sample *s, struct bytes sample)
+static void put_second(struct write_message *m, const struct message_sample *s, struct bytes sample)
 {
     struct buf *out = &m->request->message;
     size_t refs_len = 0, len;
@@ -312,7 +312,7 @@ void message_value(struct buf *out, enum remote_write_version version, int64_t t
     out->len += put_sample(p, time, version == REMOTE_WRITE_2 ? start : 0, bits);
 }
 
-void message_put(struct message *m, const struct message_sample *s)
+void message_put(struct write_message *m, const struct message_sample *s)
 {
     uint8_t sample[SAMPLE_MAX];
     int64_t start = m->version == REMOTE_WRITE_2 ? s->start : 0;
@@ -332,7 +332,7 @@ void message_put(struct message *m, const struct message_sample *s)
         r->newest = s->time;
 }
 
-void message_put_metadata(struct message *m, const struct remote_metadata *x)
+void message_put_metadata(struct write_message *m, const struct remote_metadata *x)
 {
     struct buf *b = &m->request->message;
     size_t mark = pb_begin(b, V1_METADATA);

@@ -26,7 +26,7 @@ struct remote_metadata {
 };
 
 /* A message that grows. Zeroed at first. */
-struct message {
+struct write_message {
     enum remote_write_version version;
     struct remote_write_request *request; /* its .message holds what follows the symbols; NULL: none is open */
     struct symbols symbols;
@@ -34,13 +34,13 @@ struct message {
     size_t usual; /* how long the last one became: the next begins with that much room */
 };
 
-void message_free(struct message *m);
-void message_begin(struct message *m, uint32_t shard);
-size_t message_size(const struct message *m);
-void message_unit(struct message *m, uint32_t items, uint32_t series);
-bool message_drop_empty(struct message *m); /* the last unit, when nothing was put into it */
+void message_free(struct write_message *m);
+void message_begin(struct write_message *m, uint32_t shard);
+size_t message_size(const struct write_message *m);
+void message_unit(struct write_message *m, uint32_t items, uint32_t series);
+bool message_drop_empty(struct write_message *m); /* the last unit, when nothing was put into it */
 /* The request, whole. None is open then. */
-struct remote_write_request *message_end(struct message *m);
+struct remote_write_request *message_end(struct write_message *m);
 
 /* One sample of one series. */
 struct message_sample {
@@ -59,9 +59,9 @@ struct message_sample {
 /* A sample of a number as it stands in a series, appended to `out`: for message_sample.earlier. */
 void message_value(struct buf *out, enum remote_write_version version, int64_t time, int64_t start, uint64_t bits);
 
-void message_put(struct message *m, const struct message_sample *s);
+void message_put(struct write_message *m, const struct message_sample *s);
 
 /* Version 1: metadata is a unit of its own. */
-void message_put_metadata(struct message *m, const struct remote_metadata *x);
+void message_put_metadata(struct write_message *m, const struct remote_metadata *x);
 
 #endif

@@ -36,7 +36,7 @@ void remote_write_drop(struct remote_write *rw, const char *reason, const struct
 
 /* ---- messages ---- */
 
-void remote_write_finish(struct remote_write *rw, struct message *m)
+void remote_write_finish(struct remote_write *rw, struct write_message *m)
 {
     struct remote_write_request *r = message_end(m);
 
@@ -47,9 +47,9 @@ void remote_write_finish(struct remote_write *rw, struct message *m)
     list_push(&rw->result->requests, &r->link);
 }
 
-struct message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items, uint32_t series)
+struct write_message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items, uint32_t series)
 {
-    struct message *m = &rw->messages[shard];
+    struct write_message *m = &rw->messages[shard];
 
     if (m->request != NULL && message_size(m) + rw->slack >= rw->options.max_bytes)
         remote_write_finish(rw, m);
@@ -59,13 +59,13 @@ struct message *remote_write_message(struct remote_write *rw, uint32_t shard, ui
     return m;
 }
 
-static void put_sample(struct remote_write *rw, struct message *m)
+static void put_sample(struct remote_write *rw, struct write_message *m)
 {
     if (!rw->mixed || remote_write_claim(rw, rw->sample.labels, rw->sample.time))
         message_put(m, &rw->sample);
 }
 
-static void put_value(struct remote_write *rw, struct message *m, const label_field_list *labels, uint64_t bits)
+static void put_value(struct remote_write *rw, struct write_message *m, const label_field_list *labels, uint64_t bits)
 {
     rw->sample.labels = labels;
     rw->sample.bits = bits;
@@ -122,7 +122,7 @@ static uint64_t bits_of(const struct point *p)
     return p->is_int ? pb_bits((double)(int64_t)p->value) : p->value;
 }
 
-static void put_number(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
+static void put_number(struct remote_write *rw, struct write_message *m, struct stream *stream, const struct point *p)
 {
     struct sample_extra extra = { 0 };
     bool stale = (p->flags & POINT_NO_VALUE) != 0;
@@ -139,7 +139,7 @@ static uint64_t count_bits(bool stale, double v)
     return stale ? STALE_NAN : pb_bits(v);
 }
 
-static void put_sum_and_count(struct remote_write *rw, struct message *m, struct stream *stream, bool stale)
+static void put_sum_and_count(struct remote_write *rw, struct write_message *m, struct stream *stream, bool stale)
 {
     const struct distribution_value *r = &rw->value;
 
@@ -149,7 +149,7 @@ static void put_sum_and_count(struct remote_write *rw, struct message *m, struct
     put_value(rw, m, remote_write_part_labels(rw, stream, "_count", NULL, 0), count_bits(stale, (double)r->count));
 }
 
-static void put_explicit(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p,
+static void put_explicit(struct remote_write *rw, struct write_message *m, struct stream *stream, const struct point *p,
                          bool with_exemplars)
 {
     const struct distribution_value *r = &rw->value;
@@ -170,7 +170,7 @@ static void put_explicit(struct remote_write *rw, struct message *m, struct stre
     put_sum_and_count(rw, m, stream, stale);
 }
 
-static void put_summary(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
+static void put_summary(struct remote_write *rw, struct write_message *m, struct stream *stream, const struct point *p)
 {
     const struct distribution_value *r = &rw->value;
     bool stale = (p->flags & POINT_NO_VALUE) != 0;
@@ -182,7 +182,7 @@ static void put_summary(struct remote_write *rw, struct message *m, struct strea
 }
 
 /* With what rw->sides say of the buckets. */
-static void put_buckets(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p,
+static void put_buckets(struct remote_write *rw, struct write_message *m, struct stream *stream, const struct point *p,
                         struct native_histogram *h)
 {
     struct sample_extra extra;
@@ -201,7 +201,7 @@ static void put_buckets(struct remote_write *rw, struct message *m, struct strea
     rw->sample.n_exemplars = 0;
 }
 
-static void put_native(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
+static void put_native(struct remote_write *rw, struct write_message *m, struct stream *stream, const struct point *p)
 {
     const struct exponential *e = &rw->value.exponential;
     struct native_histogram h = {
@@ -217,7 +217,7 @@ static void put_native(struct remote_write *rw, struct message *m, struct stream
 }
 
 /* The counts of an explicit histogram add up from bucket to bucket; the last one has the rest. */
-static void put_custom(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
+static void put_custom(struct remote_write *rw, struct write_message *m, struct stream *stream, const struct point *p)
 {
     const struct distribution_value *r = &rw->value;
     struct native_histogram h = { .schema = NATIVE_CUSTOM,
@@ -243,7 +243,7 @@ static int64_t start_of(const struct stream *stream, const struct point *p)
 static void put_unit(struct remote_write *rw, struct stream *stream, const struct point *p,
                      const struct series_ref *ref, uint32_t n_earlier)
 {
-    struct message *m = remote_write_message(rw, ref->shard, n_earlier + 1, ref->label_hash);
+    struct write_message *m = remote_write_message(rw, ref->shard, n_earlier + 1, ref->label_hash);
     bool custom;
 
     rw->sample = (struct message_sample){

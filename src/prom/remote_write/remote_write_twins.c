@@ -49,7 +49,7 @@ static bool same_labels(const void *entry, const void *key)
     return lists_equal(&k->rw->twin_labels, &k->rw->labels);
 }
 
-static struct twin *new_twin(struct remote_write *rw, struct remote_series *x, struct label_set *set)
+static struct twin *new_twin(struct remote_write *rw, struct remote_series *x, struct twin_set *set)
 {
     struct twin *t = mem_zalloc(sizeof(*t));
 
@@ -81,7 +81,7 @@ static void join_twins(struct remote_write *rw, struct remote_series *x, struct 
     struct twin *t = other->twin, *more;
 
     if (t == NULL) {
-        struct label_set *set = mem_zalloc(sizeof(*set));
+        struct twin_set *set = mem_zalloc(sizeof(*set));
 
         budget_charge(rw->options.budget, sizeof(*set));
         set->batch = other->batch;

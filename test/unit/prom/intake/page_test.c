@@ -8,7 +8,7 @@
 
 static const struct page_series nobody_knows;
 
-static void put_labels(struct buf *b, struct page *g, struct label_set *labels)
+static void put_labels(struct buf *b, struct page_reader *g, struct label_set *labels)
 {
     struct buf empty = { 0 };
     const char *fault = page_read_series(g->series, g->openmetrics, labels, &empty);
@@ -29,7 +29,7 @@ static void put_number(struct buf *b, double v)
     buf_append(b, text, number_put(text, v));
 }
 
-static void put_sample(struct buf *b, struct page *g)
+static void put_sample(struct buf *b, struct page_reader *g)
 {
     struct label_set labels = { 0 };
 
@@ -54,7 +54,7 @@ static void put_sample(struct buf *b, struct page *g)
 /* An entry a line; a page that fails ends with `!` and why. */
 static const char *read_page(struct bytes body, bool openmetrics, struct buf *b)
 {
-    struct page g;
+    struct page_reader g;
     enum page_entry e;
 
     b->len = 0;
@@ -235,7 +235,7 @@ static const struct page_series *expect(struct page_series *s, const char *text)
 START_TEST(the_expected_series_is_taken_only_where_it_ends)
 {
     struct page_series s;
-    struct page g;
+    struct page_reader g;
 
     page_init(&g, bytes_str("a{b=\"c\"} 1\nab 2\na {b=\"c\"} 3\na 4"), false);
     ck_assert_int_eq(page_next(&g, expect(&s, "a{b=\"c\"}")), PAGE_SAMPLE);
@@ -252,7 +252,7 @@ END_TEST
 
 START_TEST(a_fault_has_its_line)
 {
-    struct page g;
+    struct page_reader g;
     struct bytes some;
 
     page_init(&g, bytes_str("a 1\n\n# HELP x y\nb{c=\"d\"} x 5\nc 1\n"), false);

@@ -14,7 +14,7 @@
 #define ONE_AT_THAT_TIME "\x12\x10\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x10\x80\xd0\x95\xff\xbc\x31"
 #define THAT_TIME 1700000000000
 
-static struct message message;
+static struct write_message message;
 static struct buf fields;
 static label_field_list labels;
 static struct remote_metadata metadata;
@@ -22,7 +22,7 @@ static struct message_sample sample;
 
 static void setup(void)
 {
-    message = (struct message){ 0 };
+    message = (struct write_message){ 0 };
     fields = (struct buf){ 0 };
     labels.n = 0;
     metadata = (struct remote_metadata){ .type = REMOTE_UNKNOWN };
