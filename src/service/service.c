@@ -25,7 +25,7 @@
 
 static void begin_stop(struct service *s);
 
-void service_enter_phase(struct service *s, enum phase to)
+void service_enter_phase(struct service *s, enum service_stage to)
 {
     static const uint8_t allowed[] = {
         [STARTING] = 1 << RUNNING | 1 << STOPPING,

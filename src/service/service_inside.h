@@ -28,7 +28,7 @@
 #include "service/workers/front.h"
 #include "service/workers/worker.h"
 
-enum phase { STARTING, RUNNING, RELOADING, STOPPING, ENDED };
+enum service_stage { STARTING, RUNNING, RELOADING, STOPPING, ENDED };
 
 /* A configuration and what was made of it. */
 struct running {
@@ -67,13 +67,13 @@ struct service {
     struct confinement confinement;
     struct process_metrics process;
     struct memory_keeper memory;
-    struct view view;       /* of `now`, for those who show it */
+    struct live_view view;  /* of `now`, for those who show it */
     struct site site;       /* the page of it */
     struct control control; /* the page for who may stop us */
     struct notify notify;
     struct listener_shared listeners; /* while reloading: what stops hands over to what starts */
     char instance_id[37];
-    enum phase phase;
+    enum service_stage phase;
     struct running now;
     struct reload reload;
     struct config_watch *watch;     /* NULL: nobody asked for it */
@@ -91,7 +91,7 @@ struct service {
     int exit_code;
 };
 
-void service_enter_phase(struct service *s, enum phase to);
+void service_enter_phase(struct service *s, enum service_stage to);
 void service_log_faults(struct service *s, const struct faults *faults);
 /* If it began to stop now; not later than the end that somebody has asked for. */
 uint64_t service_deadline(const struct service *s, const struct config *config);

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct view *view_of(const struct service_view *v)
+static struct live_view *view_of(const struct service_view *v)
 {
-    return (struct view *)(uintptr_t)container_of_const(v, struct view, shown);
+    return (struct live_view *)(uintptr_t)container_of_const(v, struct live_view, shown);
 }
 
 /* ---- pipelines ---- */
@@ -182,7 +182,7 @@ static size_t find_edges(const struct service_view *v, const struct view_point *
 
 static struct bytes config_text(const struct service_view *shown, bool json)
 {
-    struct view *v = view_of(shown);
+    struct live_view *v = view_of(shown);
     struct buf *text = &v->text[json];
 
     if (v->config != NULL && text->len == 0)
@@ -201,19 +201,19 @@ static void each_warning(const struct service_view *shown, void (*visit)(const s
 
 /* ---- reloads ---- */
 
-void view_reload_begins(struct view *v)
+void view_reload_begins(struct live_view *v)
 {
     v->shown.reload.under_way = true;
     v->fault[0] = '\0';
 }
 
-void view_reload_fault(struct view *v, const char *text)
+void view_reload_fault(struct live_view *v, const char *text)
 {
     if (v->fault[0] == '\0')
         snprintf(v->fault, sizeof(v->fault), "%s", text);
 }
 
-void view_reload_faults(struct view *v, const struct faults *faults)
+void view_reload_faults(struct live_view *v, const struct faults *faults)
 {
     char text[sizeof(v->fault)];
 
@@ -228,7 +228,7 @@ void view_reload_faults(struct view *v, const struct faults *faults)
     }
 }
 
-void view_reload_ends(struct view *v, bool changed)
+void view_reload_ends(struct live_view *v, bool changed)
 {
     struct view_reload *r = &v->shown.reload;
 
@@ -244,9 +244,9 @@ void view_reload_ends(struct view *v, bool changed)
 
 /* ---- life ---- */
 
-void view_init(struct view *v, const struct clock *clock)
+void view_init(struct live_view *v, const struct clock *clock)
 {
-    *v = (struct view){
+    *v = (struct live_view){
         .clock = clock,
         .shown = { .phase = SERVICE_STARTING,
                    .started = clock_wall(clock),
@@ -258,13 +258,13 @@ void view_init(struct view *v, const struct clock *clock)
     };
 }
 
-void view_free(struct view *v)
+void view_free(struct live_view *v)
 {
     buf_free(&v->text[0]);
     buf_free(&v->text[1]);
 }
 
-void view_enter(struct view *v, enum service_phase phase, struct graph *graph, struct config *config)
+void view_enter(struct live_view *v, enum service_phase phase, struct graph *graph, struct config *config)
 {
     if (phase == SERVICE_STARTING) {
         v->shown.ready_since = 0;

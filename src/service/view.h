@@ -7,7 +7,7 @@
 #include "service/config.h"
 #include "service/graph.h"
 
-struct view {
+struct live_view {
     struct service_view shown;
     const struct clock *clock;
     struct graph *graph;        /* NULL: there is none now */
@@ -19,17 +19,17 @@ struct view {
     struct buf text[2]; /* of `config`: as YAML, as JSON; empty: not made yet */
 };
 
-void view_init(struct view *v, const struct clock *clock);
-void view_free(struct view *v);
+void view_init(struct live_view *v, const struct clock *clock);
+void view_free(struct live_view *v);
 
 /* These run, or are about to, or are about to stop; of SERVICE_READY: since now, unless it was ready before. */
-void view_enter(struct view *v, enum service_phase phase, struct graph *graph, struct config *config);
+void view_enter(struct live_view *v, enum service_phase phase, struct graph *graph, struct config *config);
 
 /* A reload begins; something stands in its way, of which the first is what is shown; it ends, with the new
  * configuration or (`changed` false) with what ran before. */
-void view_reload_begins(struct view *v);
-void view_reload_faults(struct view *v, const struct faults *faults);
-void view_reload_fault(struct view *v, const char *text);
-void view_reload_ends(struct view *v, bool changed);
+void view_reload_begins(struct live_view *v);
+void view_reload_faults(struct live_view *v, const struct faults *faults);
+void view_reload_fault(struct live_view *v, const char *text);
+void view_reload_ends(struct live_view *v, bool changed);
 
 #endif

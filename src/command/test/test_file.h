@@ -10,7 +10,7 @@
 enum step_kind { STEP_SEND, STEP_ADVANCE, STEP_STOP, STEP_EXPECT, STEP_BACKEND };
 
 /* What a client was told. */
-enum answer_wanted { ANSWER_GOOD, ANSWER_ACCEPTED, ANSWER_WAITING, ANSWER_REJECTED, ANSWER_RETRY };
+enum answer_wanted { WANTED_GOOD, WANTED_ACCEPTED, WANTED_WAITING, WANTED_REJECTED, WANTED_RETRY };
 
 struct step_condition {
     struct ottl_program *program;

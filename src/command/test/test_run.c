@@ -45,13 +45,13 @@ static void tell_text(struct run *r, const char *text)
 static bool is_answer(enum trial_answer got, enum answer_wanted wanted)
 {
     switch (wanted) {
-    case ANSWER_GOOD:
+    case WANTED_GOOD:
         return got == TRIAL_ACCEPTED || got == TRIAL_WAITING;
-    case ANSWER_ACCEPTED:
+    case WANTED_ACCEPTED:
         return got == TRIAL_ACCEPTED;
-    case ANSWER_WAITING:
+    case WANTED_WAITING:
         return got == TRIAL_WAITING;
-    case ANSWER_REJECTED:
+    case WANTED_REJECTED:
         return got == TRIAL_REJECTED;
     default:
         return got == TRIAL_RETRY;

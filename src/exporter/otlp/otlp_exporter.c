@@ -130,7 +130,7 @@ static void cancel_call(struct otlp_exporter *n, struct http_call *call)
     http_call_cancel(call);
 }
 
-static const struct otlp_port client_port = { start_call, cancel_call };
+static const struct otlp_client_port client_port = { start_call, cancel_call };
 
 static void set_sender(struct otlp_exporter *n)
 {

@@ -63,7 +63,7 @@ extern const struct option otlp_exporter_retry_options[];
 struct otlp_exporter;
 
 /* What requests go out by: the client, but in tests. */
-struct otlp_port {
+struct otlp_client_port {
     void (*start)(struct otlp_exporter *n, struct http_call *call); /* as http_call_start */
     void (*cancel)(struct otlp_exporter *n, struct http_call *call);
 };
@@ -133,7 +133,7 @@ struct otlp_exporter {
     struct otlp_settings settings;
     struct otlp_target target;
     const char *name; /* of the peer, for people: without userinfo and query */
-    const struct otlp_port *port;
+    const struct otlp_client_port *port;
     struct http_client *client;                 /* NULL before start() and after the stop */
     struct client_authenticator *authenticator; /* NULL: none */
     struct sender *sender;

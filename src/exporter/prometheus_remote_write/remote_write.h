@@ -135,16 +135,16 @@ struct shard_attempt {
     struct authorized_call authorized; /* with an authenticator */
 };
 
-enum shard_state {
-    SHARD_IDLE,
-    SHARD_SENDING, /* the first request */
-    SHARD_WAITING, /* with the first one, to try it again */
-    SHARD_PROBING, /* several single units are on their way; they are in no list */
+enum remote_shard_state {
+    REMOTE_SHARD_IDLE,
+    REMOTE_SHARD_SENDING, /* the first request */
+    REMOTE_SHARD_WAITING, /* with the first one, to try it again */
+    REMOTE_SHARD_PROBING, /* several single units are on their way; they are in no list */
 };
 
 struct remote_write_shard {
     struct remote_write_node *node;
-    enum shard_state state;
+    enum remote_shard_state state;
     struct list requests;                   /* struct shard_request */
     struct list quarantine;                 /* single units that get 500, while others are tried */
     uint32_t n_quarantined, quarantine_max; /* how many may be quarantined before it counts as the receiver's trouble */

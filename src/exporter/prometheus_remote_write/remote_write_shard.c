@@ -25,13 +25,13 @@
 #define SINGLES 64u /* units of a refused request, at most, that it is cut into one by one */
 
 /* The states, and what may follow each. */
-static void set_state(struct remote_write_shard *s, enum shard_state to)
+static void set_state(struct remote_write_shard *s, enum remote_shard_state to)
 {
     static const uint8_t allowed[] = {
-        [SHARD_IDLE] = 1 << SHARD_SENDING | 1 << SHARD_WAITING | 1 << SHARD_PROBING,
-        [SHARD_SENDING] = 1 << SHARD_IDLE,
-        [SHARD_WAITING] = 1 << SHARD_IDLE,
-        [SHARD_PROBING] = 1 << SHARD_IDLE,
+        [REMOTE_SHARD_IDLE] = 1 << REMOTE_SHARD_SENDING | 1 << REMOTE_SHARD_WAITING | 1 << REMOTE_SHARD_PROBING,
+        [REMOTE_SHARD_SENDING] = 1 << REMOTE_SHARD_IDLE,
+        [REMOTE_SHARD_WAITING] = 1 << REMOTE_SHARD_IDLE,
+        [REMOTE_SHARD_PROBING] = 1 << REMOTE_SHARD_IDLE,
     };
 
     assert(allowed[s->state] & 1 << to);
@@ -133,7 +133,7 @@ static void on_wait_over(struct clock_timer *t)
 {
     struct remote_write_shard *s = container_of(t, struct remote_write_shard, timer);
 
-    set_state(s, SHARD_IDLE);
+    set_state(s, REMOTE_SHARD_IDLE);
     send_first(s);
 }
 
@@ -173,7 +173,7 @@ static void wait_and_retry(struct remote_write_shard *s, const struct outcome *f
     }
     remote_write_count_retried(n, r->message);
     log_retry(s, r, failure->why, delay);
-    set_state(s, SHARD_WAITING);
+    set_state(s, REMOTE_SHARD_WAITING);
     clock_start(clock, &s->timer, delay, on_wait_over);
 }
 
@@ -320,7 +320,7 @@ static void on_done(struct http_call *call, const struct http_response *a)
     struct outcome failure = { .verdict = VERDICT_RETRY };
 
     t->request = NULL;
-    set_state(s, SHARD_IDLE);
+    set_state(s, REMOTE_SHARD_IDLE);
     count_answer(s, t, a);
     if (a->failure == HTTP_ANSWERED && a->status == 401 && attempt_may_sign_again(t)) {
         failure.reason = "unauthorized";
@@ -378,7 +378,7 @@ static void on_probed(struct http_call *call, const struct http_response *a)
         send_probes(s);
     if (s->n_probing > 0)
         return;
-    set_state(s, SHARD_IDLE);
+    set_state(s, REMOTE_SHARD_IDLE);
     send_next(s);
 }
 
@@ -386,7 +386,7 @@ static void on_probed(struct http_call *call, const struct http_response *a)
 
 static void send_first(struct remote_write_shard *s)
 {
-    set_state(s, SHARD_SENDING);
+    set_state(s, REMOTE_SHARD_SENDING);
     attempt_start(&s->attempt, first_request(s), on_done);
 }
 
@@ -422,7 +422,7 @@ static void send_probes(struct remote_write_shard *s)
 /* Whatever is first and can be sent. */
 static void send_next(struct remote_write_shard *s)
 {
-    if (s->state != SHARD_IDLE)
+    if (s->state != REMOTE_SHARD_IDLE)
         return;
     if (list_empty(&s->requests) && !list_empty(&s->quarantine)) { /* nothing else came: they are tried again */
         static const struct outcome failure = {
@@ -436,7 +436,7 @@ static void send_next(struct remote_write_shard *s)
         return;
     }
     if (has_probes(s) && !s->node->stopping) {
-        set_state(s, SHARD_PROBING);
+        set_state(s, REMOTE_SHARD_PROBING);
         send_probes(s);
     } else if (!list_empty(&s->requests)) {
         send_first(s);
@@ -456,11 +456,11 @@ void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d, s
 
 void remote_write_shard_stop(struct remote_write_shard *s)
 {
-    if (s->state != SHARD_SENDING) /* there the first request is the one that is under way */
+    if (s->state != REMOTE_SHARD_SENDING) /* there the first request is the one that is under way */
         release_quarantine(s);
-    if (s->state == SHARD_WAITING) {
+    if (s->state == REMOTE_SHARD_WAITING) {
         clock_stop(&s->node->node.host->loop->clock, &s->timer);
-        set_state(s, SHARD_IDLE);
+        set_state(s, REMOTE_SHARD_IDLE);
         send_next(s);
     }
 }
@@ -475,7 +475,7 @@ void remote_write_shard_init(struct remote_write_shard *s, struct remote_write_n
 
 void remote_write_shard_close(struct remote_write_shard *s)
 {
-    if (s->state == SHARD_SENDING)
+    if (s->state == REMOTE_SHARD_SENDING)
         attempt_cancel(&s->attempt);
     attempt_free(&s->attempt);
     for (size_t i = 0; s->probes != NULL && i < SHARD_PROBES; i++) {
@@ -489,7 +489,7 @@ void remote_write_shard_close(struct remote_write_shard *s)
     s->probes = NULL;
     s->n_probing = 0;
     clock_stop(&s->node->node.host->loop->clock, &s->timer);
-    s->state = SHARD_IDLE;
+    s->state = REMOTE_SHARD_IDLE;
     while (!list_empty(&s->requests))
         shard_request_free(s, take_first(s));
     while (!list_empty(&s->quarantine))

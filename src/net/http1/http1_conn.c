@@ -20,7 +20,7 @@
 #define BLANK_MAX 4        /* bytes of empty lines before a request */
 #define PAUSE_MAX NS_PER_S /* reading stops for an overdrawn budget no longer than this at a time */
 
-static void enter_phase(struct http1 *h, enum phase to)
+static void enter_phase(struct http1 *h, enum http1_phase to)
 {
     static const uint8_t allowed[] = {
         [HEAD] = 1 << BODY | 1 << DONE,

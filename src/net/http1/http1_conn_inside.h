@@ -8,7 +8,7 @@
 
 #define DISCARD_MAX (64 * 1024ul) /* of a body nobody wants, to keep the connection */
 
-enum phase {
+enum http1_phase {
     HEAD, /* reading, or waiting for, a request's head */
     BODY, /* its body */
     DONE, /* the request is complete, the answer is not */
@@ -17,7 +17,7 @@ enum phase {
 struct http1 {
     struct conn_io *io;
     struct request *request; /* NULL: none, or answered and gone while its body is still thrown away */
-    enum phase phase;        /* changed by enter_phase() */
+    enum http1_phase phase;  /* changed by enter_phase() */
     struct http1_scan scan;
     struct buf head; /* what has come of the head, when it did not come at once; charged to the budget */
     struct http1_body body;

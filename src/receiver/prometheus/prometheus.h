@@ -107,7 +107,7 @@ void scrape_target_give_up(struct scrape_target *t);   /* what is not sent yet i
 /* ---- a job ---- */
 
 /* Why a sample of a page that was taken is not among the points. */
-enum left_out { LEFT_OUT_DUPLICATE, LEFT_OUT_TOO_FAR, LEFT_OUT_UNFIT, LEFT_OUT_SERIES_LIMIT, LEFT_OUT_REASONS };
+enum sample_left_out { LEFT_OUT_DUPLICATE, LEFT_OUT_TOO_FAR, LEFT_OUT_UNFIT, LEFT_OUT_SERIES_LIMIT, LEFT_OUT_REASONS };
 
 /* Where the going through all that was found stands: the next target of the next list of the next source. */
 struct job_sync {

@@ -22,7 +22,7 @@ struct write_receiver_config {
     uint64_t max_series;
 };
 
-enum left_out { LEFT_INVALID, LEFT_SERIES_LIMIT, LEFT_EXEMPLARS, LEFT_REASONS };
+enum write_left_out { LEFT_INVALID, LEFT_SERIES_LIMIT, LEFT_EXEMPLARS, LEFT_REASONS };
 
 struct write_receiver {
     struct node node;

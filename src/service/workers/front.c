@@ -138,7 +138,7 @@ static void show_worker(const struct front_worker *w, struct view_worker *out)
 
 static void sum_view(const struct service_view *v, struct view_total *total)
 {
-    struct front *f = container_of_const(v, struct view, shown)->front;
+    struct front *f = container_of_const(v, struct live_view, shown)->front;
     struct view_total own = { 0 };
     const struct told_process *p = &f->totals.process;
 
@@ -163,7 +163,7 @@ static void sum_view(const struct service_view *v, struct view_total *total)
 
 static void relay_page(const struct service_view *v, const struct view_inside *inside, struct page *page)
 {
-    struct front *f = container_of_const(v, struct view, shown)->front;
+    struct front *f = container_of_const(v, struct live_view, shown)->front;
 
     page_relay_begin(f, &f->service->loop, inside, page);
 }

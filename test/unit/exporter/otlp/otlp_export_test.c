@@ -36,7 +36,7 @@ static void cancel_call(struct otlp_exporter *to, struct http_call *c)
     call = NULL;
 }
 
-static const struct otlp_port port = { start_call, cancel_call };
+static const struct otlp_client_port port = { start_call, cancel_call };
 
 static void setup(void)
 {

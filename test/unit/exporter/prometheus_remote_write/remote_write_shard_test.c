@@ -175,7 +175,7 @@ START_TEST(what_is_taken_is_delivered_and_the_next_request_follows)
     ck_assert_uint_eq(n_calls, 1);
     answer(200, "");
     ck_assert(second->settled);
-    ck_assert_int_eq(shard->state, SHARD_IDLE);
+    ck_assert_int_eq(shard->state, REMOTE_SHARD_IDLE);
 }
 END_TEST
 
@@ -185,7 +185,7 @@ START_TEST(a_failure_that_may_pass_is_waited_out)
     struct delivered *d = deliver(1, 10, false);
 
     answer(statuses[_i], "later");
-    ck_assert_int_eq(shard->state, SHARD_WAITING);
+    ck_assert_int_eq(shard->state, REMOTE_SHARD_WAITING);
     ck_assert_uint_eq(n_calls, 0);
     deliver(1, 20, false); /* it does not go past */
     ck_assert_uint_eq(n_calls, 0);
@@ -220,7 +220,7 @@ START_TEST(one_bad_unit_of_many_is_found_and_the_others_are_delivered)
     answer(_i == 0 ? 400 : 413, "no"); /* all of it */
     ck_assert_uint_eq(n_calls, 1);
     answer(400, "no"); /* its first half, whose units are asked for beside one another from now on */
-    ck_assert_int_eq(shard->state, SHARD_PROBING);
+    ck_assert_int_eq(shard->state, REMOTE_SHARD_PROBING);
     ck_assert_uint_eq(n_calls, SHARD_PROBES);
     for (int i = 0; i < 50; i++)
         answer(i == 7 ? 400 : 204, "no");
@@ -242,7 +242,7 @@ START_TEST(a_probe_that_fails_otherwise_is_sent_by_itself)
     answer(503, "down");
     break_off(HTTP_CLOSED, true);
     ck_assert_uint_eq(n_calls, 1);
-    ck_assert_int_eq(shard->state, SHARD_SENDING);
+    ck_assert_int_eq(shard->state, REMOTE_SHARD_SENDING);
     answer(503, "down");
     wait_a_second();
     answer(204, "");
@@ -370,7 +370,7 @@ START_TEST(a_stop_while_bad_units_are_sought_ends_each_part_as_what_became_of_it
     struct delivered *d = deliver(20, 10, false);
 
     answer(400, "no");
-    ck_assert_int_eq(shard->state, SHARD_PROBING);
+    ck_assert_int_eq(shard->state, REMOTE_SHARD_PROBING);
     n->stopping = true;
     remote_write_shard_stop(shard);
     answer(400, "no");
