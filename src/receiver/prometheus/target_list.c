@@ -87,17 +87,12 @@ void target_list_static(const struct option_list *groups, struct target_list *ou
 
 /* ---- JSON ---- */
 
-static bool expect(struct json_scan *s, uint8_t c, const char *what)
-{
-    return json_expect(s, c, what);
-}
-
 static bool next_item(struct json_scan *s, uint8_t end, bool *first, bool *more)
 {
     *more = json_peek(s) != end;
     if (!*more)
-        return expect(s, end, "a bracket");
-    if (!*first && !expect(s, ',', "a comma"))
+        return json_expect(s, end, "a bracket");
+    if (!*first && !json_expect(s, ',', "a comma"))
         return false;
     *first = false;
     return true;
@@ -117,7 +112,7 @@ static bool read_json_targets(struct json_scan *s, struct group *g)
     bool first = true, more;
     struct bytes text;
 
-    if (!expect(s, '[', "a list of targets"))
+    if (!json_expect(s, '[', "a list of targets"))
         return false;
     while (next_item(s, ']', &first, &more)) {
         if (!more)
@@ -136,7 +131,7 @@ static bool read_json_labels(struct json_scan *s, struct group *g, struct error 
     bool first = true, more, good;
     struct bytes text;
 
-    if (!expect(s, '{', "a map of labels"))
+    if (!json_expect(s, '{', "a map of labels"))
         return false;
     while (next_item(s, '}', &first, &more)) {
         char *name;
@@ -146,7 +141,7 @@ static bool read_json_labels(struct json_scan *s, struct group *g, struct error 
         if (!json_text(s, &text) || !has_labels_left(g, err))
             return false;
         name = bytes_dup(text);
-        good = expect(s, ':', "a colon") && json_text(s, &text);
+        good = json_expect(s, ':', "a colon") && json_text(s, &text);
         if (good && name[0] != '\0')
             label_set_copy(&g->labels, bytes_str(name), text);
         free(name);
@@ -161,7 +156,7 @@ static bool read_json_group(struct json_scan *s, struct group *g, struct error *
     bool first = true, more;
     struct bytes key;
 
-    if (!expect(s, '{', "a group: {\"targets\": [...], \"labels\": {...}}"))
+    if (!json_expect(s, '{', "a group: {\"targets\": [...], \"labels\": {...}}"))
         return false;
     while (next_item(s, '}', &first, &more)) {
         bool targets, labels;
@@ -172,7 +167,7 @@ static bool read_json_group(struct json_scan *s, struct group *g, struct error *
             return false;
         targets = bytes_is(key, "targets");
         labels = bytes_is(key, "labels");
-        if (!expect(s, ':', "a colon"))
+        if (!json_expect(s, ':', "a colon"))
             return false;
         if (json_peek(s) == 'n' ? !json_literal(s, "null")
             : targets           ? !read_json_targets(s, g)
@@ -187,7 +182,7 @@ static bool read_json(struct bytes text, const char *meta, const char *value, st
                       struct error *err)
 {
     struct json_scan s = { .p = text.data, .end = text.data + text.len };
-    bool first = true, more = true, good = expect(&s, '[', "a list of groups");
+    bool first = true, more = true, good = json_expect(&s, '[', "a list of groups");
 
     err->code = 0;
     while (good && (good = next_item(&s, ']', &first, &more)) && more) {
