@@ -171,7 +171,7 @@ bool parse_keys(struct parser *p, struct ottl_node *n);
 struct ottl_node *parse_call(struct parser *p, bool editor);
 struct ottl_node *parse_condition_or_value(struct parser *p);
 
-bool is_lambda(const struct token *t); /* (a, b) => begins here */
+bool lambda_begins(const struct token *t); /* (a, b) => begins here */
 struct ottl_node *parse_lambda(struct parser *p, unsigned names);
 /* The word as the name of a lambda that is around, or *found is false. */
 struct ottl_node *parse_local(struct parser *p, bool *found);

@@ -19,7 +19,7 @@ static bool is_arrow(const struct token *t)
     return token_is(t, '=') && t[1].kind == TOKEN_COMPARE && bytes_is(t[1].text, ">") && t[1].at == t->at + 1;
 }
 
-bool is_lambda(const struct token *t)
+bool lambda_begins(const struct token *t)
 {
     if (!token_is(t, '('))
         return false;
@@ -65,7 +65,7 @@ static bool take_names(struct parser *p, unsigned names, struct ottl_node *n)
     unsigned outside = p->n_locals, have = 0;
     uint8_t slot;
 
-    if (!is_lambda(begin)) {
+    if (!lambda_begins(begin)) {
         parse_fail(p, begin->at, "a lambda is wanted here: %s", shape_of(names));
         return false;
     }

@@ -221,7 +221,7 @@ static struct ottl_node *parse_word(struct parser *p)
     return upper ? parse_symbol(p) : parse_path(p);
 }
 
-static struct ottl_node *negated(struct parser *p, struct ottl_node *kid, size_t at)
+static struct ottl_node *negate_node(struct parser *p, struct ottl_node *kid, size_t at)
 {
     struct ottl_node *n;
 
@@ -262,7 +262,7 @@ static struct ottl_node *parse_operand(struct parser *p)
         return parse_fail(p, p->token->at, "a value is missing before `%.*s`", (int)p->token->text.len,
                           (const char *)p->token->text.data);
     }
-    return n != NULL && token_is(sign, '-') ? negated(p, n, sign->at) : n;
+    return n != NULL && token_is(sign, '-') ? negate_node(p, n, sign->at) : n;
 }
 
 /* Operands with one of two signs in between. */
@@ -300,7 +300,7 @@ static struct ottl_node *parse_deep(struct parser *p)
 {
     const struct token *t = p->token;
 
-    if (is_lambda(t))
+    if (lambda_begins(t))
         return parse_fail(p, t->at, "(...) => stands only as an argument that takes one");
     if (token_is(t, '['))
         return parse_list(p);

@@ -40,7 +40,7 @@ static int find_daemon(const struct evidence *e, const struct arguments *a, stru
     return daemon_find(&with, place);
 }
 
-static void examine(struct evidence *e)
+static void run_rules(struct evidence *e)
 {
     rule_daemon(e);
     rule_exporter(e);
@@ -90,7 +90,7 @@ int command_doctor(const struct arguments *a)
         code = say_blind(&e);
     if (code == 0) {
         evidence_read_running(&e, &place);
-        examine(&e);
+        run_rules(&e);
         (json ? findings_json : findings_print)(&e, &out);
         fwrite(out.data, 1, out.len, stdout);
         code = findings_are_notes(&e) ? 0 : 1;

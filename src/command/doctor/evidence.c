@@ -163,7 +163,7 @@ const struct json_node *first_node(const struct evidence *e, struct bytes pipeli
     return NULL;
 }
 
-bool is_recent(const struct evidence *e, double growth, const struct seen_line *line)
+bool evidence_is_recent(const struct evidence *e, double growth, const struct seen_line *line)
 {
     return growth > 0 || number_at(e->now.status, "service.up_seconds") < RECENT ||
            (line != NULL && number_at(e->now.status, "service.time") - line->time < RECENT);
@@ -171,8 +171,8 @@ bool is_recent(const struct evidence *e, double growth, const struct seen_line *
 
 /* ---- the log ---- */
 
-struct seen_line *find_line(struct evidence *e, const char *begins, const char *component, const char *key,
-                            const char *value)
+struct seen_line *evidence_find_line(struct evidence *e, const char *begins, const char *component, const char *key,
+                                     const char *value)
 {
     size_t n = strlen(begins);
 
@@ -189,10 +189,10 @@ struct seen_line *find_line(struct evidence *e, const char *begins, const char *
     return NULL;
 }
 
-struct seen_line *find_own_line(struct evidence *e, const char *begins, const char *kind, const char *id)
+struct seen_line *evidence_find_own_line(struct evidence *e, const char *begins, const char *kind, const char *id)
 {
-    struct seen_line *own = id[0] != '\0' ? find_line(e, begins, id, NULL, NULL) : NULL;
-    struct seen_line *line = own != NULL ? own : find_line(e, begins, NULL, NULL, NULL);
+    struct seen_line *own = id[0] != '\0' ? evidence_find_line(e, begins, id, NULL, NULL) : NULL;
+    struct seen_line *line = own != NULL ? own : evidence_find_line(e, begins, NULL, NULL, NULL);
 
     if (own == NULL && id[0] != '\0' && strcmp(line_field(e, line, "otelcol.component.kind"), kind) == 0)
         return NULL;
@@ -206,7 +206,7 @@ const char *line_field(struct evidence *e, const struct seen_line *line, const c
         json_each(f, line->fields)
         {
             if (bytes_is(f->key, key) && f->kind != JSON_LIST && f->kind != JSON_OBJECT)
-                return text_of(e, f->text);
+                return evidence_text(e, f->text);
         }
     return "";
 }
@@ -237,7 +237,7 @@ static void use_alike(struct evidence *e, const struct seen_line *line)
     }
 }
 
-const char *quote_line(struct evidence *e, struct seen_line *line)
+const char *evidence_quote_line(struct evidence *e, struct seen_line *line)
 {
     struct buf out = { 0 };
     const char *text;
@@ -253,7 +253,7 @@ const char *quote_line(struct evidence *e, struct seen_line *line)
             buf_printf(&out, "; %.*s: %.*s", (int)f->key.len, (const char *)f->key.data,
                        (int)(f->text.len < 300 ? f->text.len : 300), (const char *)f->text.data);
     }
-    text = text_of(e, buf_bytes(&out));
+    text = evidence_text(e, buf_bytes(&out));
     buf_free(&out);
     return text;
 }
@@ -282,7 +282,7 @@ const char *option_text(const struct evidence *e, const char *path)
     return n != NULL && n->kind == YAML_SCALAR ? n->text : "";
 }
 
-const struct config_component *find_component(const struct evidence *e, const char *section, const char *id)
+const struct config_component *evidence_find_component(const struct evidence *e, const char *section, const char *id)
 {
     for (int kind = 0; e->config != NULL && kind < COMPONENT_KINDS; kind++)
         for (size_t i = 0; i < e->config->components[kind].n; i++)
@@ -299,7 +299,7 @@ const char *component_path(struct evidence *e, struct bytes kind, const char *id
     return "";
 }
 
-const char *find_path(struct evidence *e, const char *id)
+const char *evidence_find_path(struct evidence *e, const char *id)
 {
     for (int k = 0; k < COMPONENT_KINDS; k++) {
         const char *path = arena_printf(&e->arena, "%s::%s", config_sections[k], id);
@@ -312,12 +312,12 @@ const char *find_path(struct evidence *e, const char *id)
 
 /* ---- text ---- */
 
-const char *text_of(struct evidence *e, struct bytes b)
+const char *evidence_text(struct evidence *e, struct bytes b)
 {
     return arena_strndup(&e->arena, b.data, b.len);
 }
 
-const char *seconds_text(struct evidence *e, double s)
+const char *evidence_seconds(struct evidence *e, double s)
 {
     if (s < 120)
         return arena_printf(&e->arena, "%.3g s", s);
@@ -328,7 +328,7 @@ const char *seconds_text(struct evidence *e, double s)
     return arena_printf(&e->arena, "%.0f days", s / 86400);
 }
 
-const char *count_text(struct evidence *e, double n, const char *one, const char *many)
+const char *evidence_count(struct evidence *e, double n, const char *one, const char *many)
 {
     return arena_printf(&e->arena, "%.0f %s", n, n == 1 ? one : many);
 }

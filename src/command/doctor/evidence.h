@@ -68,17 +68,17 @@ const struct json_node *first_node(const struct evidence *e, struct bytes pipeli
 
 /* What has happened may be over. Is it recent: it goes on, or otelcd has not run for long, or the log has a line of it
  * (NULL: no line tells of it) from the last quarter of an hour? */
-bool is_recent(const struct evidence *e, double growth, const struct seen_line *line);
+bool evidence_is_recent(const struct evidence *e, double growth, const struct seen_line *line);
 
 /* ---- the log ---- */
 
 /* The newest line that begins so, whose field `key` (NULL: any) is `value`, of that component (NULL: any). */
-struct seen_line *find_line(struct evidence *e, const char *begins, const char *component, const char *key,
-                            const char *value);
+struct seen_line *evidence_find_line(struct evidence *e, const char *begins, const char *component, const char *key,
+                                     const char *value);
 /* The component's own; else the newest that is no other's of that kind. id "": of any. */
-struct seen_line *find_own_line(struct evidence *e, const char *begins, const char *kind, const char *id);
+struct seen_line *evidence_find_own_line(struct evidence *e, const char *begins, const char *kind, const char *id);
 /* Its message and fields, as far as they say what happened; it is used from now on. NULL is "". */
-const char *quote_line(struct evidence *e, struct seen_line *line);
+const char *evidence_quote_line(struct evidence *e, struct seen_line *line);
 /* A field's text; "" where there is none. */
 const char *line_field(struct evidence *e, const struct seen_line *line, const char *key);
 
@@ -90,13 +90,13 @@ const char *option_text(const struct evidence *e, const char *path); /* "" = non
 /* "receivers::otlp", of "receiver" and "otlp"; "" where there is no such kind. */
 const char *component_path(struct evidence *e, struct bytes kind, const char *id);
 /* The same for an id of any kind that is configured. */
-const char *find_path(struct evidence *e, const char *id);
-const struct config_component *find_component(const struct evidence *e, const char *section, const char *id);
+const char *evidence_find_path(struct evidence *e, const char *id);
+const struct config_component *evidence_find_component(const struct evidence *e, const char *section, const char *id);
 
-const char *text_of(struct evidence *e, struct bytes b); /* NUL-terminated, in the arena */
+const char *evidence_text(struct evidence *e, struct bytes b); /* NUL-terminated, in the arena */
 
 /* "12 s", "3 min", "5 h", "2 d" */
-const char *seconds_text(struct evidence *e, double seconds);
-const char *count_text(struct evidence *e, double n, const char *one, const char *many); /* "1 item", "3 items" */
+const char *evidence_seconds(struct evidence *e, double seconds);
+const char *evidence_count(struct evidence *e, double n, const char *one, const char *many); /* "1 item", "3 items" */
 
 #endif

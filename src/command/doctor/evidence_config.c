@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void load(struct evidence *e, const struct config_sources *sources)
+static void load_sources(struct evidence *e, const struct config_sources *sources)
 {
     struct config *c = config_load(sources, component_registry);
 
@@ -30,7 +30,7 @@ static bool load_started(struct evidence *e)
 
     if (found) {
         e->other_variables = !machine_take_variables(e->pid);
-        load(e, &sources);
+        load_sources(e, &sources);
         found = e->options != NULL;
         if (!found) {
             config_free(e->config);
@@ -64,7 +64,7 @@ void evidence_read_given(struct evidence *e, const struct arguments *a)
     struct config_sources sources = arguments_sources(a);
 
     if (a->configs.n > 0)
-        load(e, &sources);
+        load_sources(e, &sources);
 }
 
 void evidence_read_running(struct evidence *e, const struct daemon_place *place)

@@ -83,7 +83,7 @@ static bool may_have(const struct evidence *e, const char *path, const char *opt
     if (sep == NULL || strstr(sep + 2, "::") != NULL)
         return true;
     snprintf(section, sizeof(section), "%.*s", (int)(sep - path), path);
-    cc = find_component(e, section, sep + 2);
+    cc = evidence_find_component(e, section, sep + 2);
     for (const struct option *o = cc != NULL ? cc->component->options : NULL; o != NULL && o->kind != OPTION_END; o++)
         if (strlen(o->key) == len && strncmp(o->key, option, len) == 0)
             return true;

@@ -76,7 +76,7 @@ static const char *value_of(char *const *argv, size_t n, size_t *i, const char *
     return NULL;
 }
 
-static const char *absolute(long pid, struct arena *a, const char *uri)
+static const char *absolute_path(long pid, struct arena *a, const char *uri)
 {
     const char *path = strncmp(uri, "file:", 5) == 0 ? uri + 5 : uri;
     char link[64], cwd[PATH_MAX];
@@ -102,7 +102,7 @@ bool machine_started_with(long pid, struct arena *a, struct started *s)
         const char *set = config == NULL ? value_of(argv.v, argv.n, &i, "--set", "--set") : NULL;
 
         if (config != NULL)
-            *vec_push(&s->configs) = absolute(pid, a, config);
+            *vec_push(&s->configs) = absolute_path(pid, a, config);
         else if (set != NULL)
             *vec_push(&s->sets) = arena_strdup(a, set);
     }

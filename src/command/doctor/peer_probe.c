@@ -74,7 +74,7 @@ static bool has_proxy(const struct config_component *cc)
     return text_option(cc, "proxy_url")[0] != '\0';
 }
 
-static bool begins(const char **text, const char *prefix)
+static bool skip_prefix(const char **text, const char *prefix)
 {
     bool is = strncmp(*text, prefix, strlen(prefix)) == 0;
 
@@ -101,7 +101,7 @@ static bool find_peer(const struct config_component *cc, const struct tls_config
         to->port = bytes_dup(url_port(&url));
         return true;
     }
-    *secure = begins(&endpoint, "https://") || (!begins(&endpoint, "http://") && !tls_config_is_plain(tls));
+    *secure = skip_prefix(&endpoint, "https://") || (!skip_prefix(&endpoint, "http://") && !tls_config_is_plain(tls));
     if (*endpoint == ':') {
         to->host = mem_strdup("localhost");
         to->port = mem_strdup(endpoint + 1);

@@ -55,7 +55,7 @@ static void put_head(struct evidence *e, struct buf *out)
     buf_puts(out, " at ");
     log_put_visible(out, bytes_str(e->where));
     buf_printf(out, " (pid %.0f) has run for %s\n", number_at(e->now.status, "service.pid"),
-               seconds_text(e, number_at(e->now.status, "service.up_seconds")));
+               evidence_seconds(e, number_at(e->now.status, "service.up_seconds")));
 }
 
 static size_t count_faults(const struct evidence *e)

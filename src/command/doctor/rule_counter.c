@@ -123,17 +123,18 @@ static bool is_in_ledger(const struct evidence *e, const struct counted *c, cons
 
 static void tell_counted(struct evidence *e, const struct counted *c, struct bytes owner)
 {
-    struct seen_line *line = c->line != NULL ? find_own_line(e, c->line, c->owner, text_of(e, owner)) : NULL;
-    const char *id = owner.len > 0 ? text_of(e, owner) : line_field(e, line, "otelcol.component.id");
-    const char *path = find_path(e, id);
+    struct seen_line *line =
+        c->line != NULL ? evidence_find_own_line(e, c->line, c->owner, evidence_text(e, owner)) : NULL;
+    const char *id = owner.len > 0 ? evidence_text(e, owner) : line_field(e, line, "otelcol.component.id");
+    const char *path = evidence_find_path(e, id);
     const char *about = path[0] != '\0' ? arena_printf(&e->arena, "%.*s %s", (int)strcspn(path, ":") - 1, path, id)
                         : owner.len > 0 ? arena_printf(&e->arena, "%s %s", owner_kind(c), id)
                                         : id;
     double total = sum_of(&e->now, c, owner), growth = total - sum_of(&e->first, c, owner);
-    const char *quote = quote_line(e, line);
+    const char *quote = evidence_quote_line(e, line);
     struct finding *f;
 
-    if (total == 0 || !is_recent(e, growth, line) || is_told(e, c->kind, about) || exporter_was_told(e, id) ||
+    if (total == 0 || !evidence_is_recent(e, growth, line) || is_told(e, c->kind, about) || exporter_was_told(e, id) ||
         is_in_ledger(e, c, about))
         return;
     f = finding_add(e, c->kind, c->weight + (growth > 0 && c->weight >= WEIGHT_RISK ? 10 : 0), about);

@@ -23,7 +23,7 @@ static void tell_absence(struct evidence *e)
 
 static void tell_state(struct evidence *e)
 {
-    const char *phase = text_of(e, json_text_at(e->now.status, "service.phase"));
+    const char *phase = evidence_text(e, json_text_at(e->now.status, "service.phase"));
     struct finding *f;
 
     if (strcmp(phase, "running") == 0)
@@ -62,11 +62,11 @@ static void tell_workers(struct evidence *e)
         return;
     f = finding_add(e, "worker_down", running == 0 ? WEIGHT_DOWN : WEIGHT_LOST + 20, "otelcd");
     f->seen = arena_printf(&e->arena, "%zu of %u workers run; worker %.0f is %s, and was started again %.0f times",
-                           running, workers->n, number_at(idle, "number"), text_of(e, json_text_at(idle, "state")),
-                           number_at(idle, "restarts"));
+                           running, workers->n, number_at(idle, "number"),
+                           evidence_text(e, json_text_at(idle, "state")), number_at(idle, "restarts"));
     f->means = running == 0 ? "nobody takes data now: connections wait" : "the others take its connections";
     f->todo = "look in the log why it ends; it is started again by itself, after pauses of up to 30 s";
-    (void)quote_line(e, find_error(e, "A worker has died"));
+    (void)evidence_quote_line(e, find_error(e, "A worker has died"));
 }
 
 /* What the configuration says of itself: an error keeps it from being loaded. */
@@ -108,9 +108,9 @@ static void tell_reload(struct evidence *e)
         line = find_error(e, "The new configuration does not start");
     if (line == NULL)
         line = find_error(e, "The running process gave up writing there");
-    (void)quote_line(e, find_error(e, "The new configuration has faults"));
+    (void)evidence_quote_line(e, find_error(e, "The new configuration has faults"));
     f = finding_add(e, "reload_failed", WEIGHT_RELOAD + 20, "the last reload");
-    f->seen = line != NULL ? quote_line(e, line) : "the last SIGHUP, or change of a file, was turned down";
+    f->seen = line != NULL ? evidence_quote_line(e, line) : "the last SIGHUP, or change of a file, was turned down";
     f->means = "otelcd goes on with the configuration from before: what was changed does not count";
     f->todo = "mend the fault and reload; `otelcd validate` names every fault";
     if (line != NULL) {

@@ -50,7 +50,7 @@ static void put_queue(struct evidence *e, const struct json_node *pipeline, cons
     if (capacity > 0 && size >= capacity)
         buf_puts(out, ", which is full: senders are refused");
     else if (capacity > 0 && rate > 0)
-        buf_printf(out, ", which is full in %s at this rate", seconds_text(e, (capacity - size) / rate));
+        buf_printf(out, ", which is full in %s at this rate", evidence_seconds(e, (capacity - size) / rate));
 }
 
 /* Of a tier each member has a queue; those that fail are told. */
@@ -93,7 +93,7 @@ static struct seen_line *line_of(struct evidence *e, const char *id)
     struct seen_line *found = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
-        struct seen_line *l = find_line(e, begins[i], id, NULL, NULL);
+        struct seen_line *l = evidence_find_line(e, begins[i], id, NULL, NULL);
 
         if (l != NULL)
             l->used = true;
@@ -106,7 +106,7 @@ static struct seen_line *line_of(struct evidence *e, const char *id)
 /* The doctor's own attempt; only where otelcd's do not come through. */
 static const char *probe_text(struct evidence *e, const char *id)
 {
-    const struct config_component *cc = find_component(e, "exporters", id);
+    const struct config_component *cc = evidence_find_component(e, "exporters", id);
     struct probe_result r;
 
     if (cc == NULL)
@@ -134,7 +134,7 @@ static const char *pipelines_of(struct evidence *e, struct bytes id)
             }
         }
     }
-    text = text_of(e, buf_bytes(&out));
+    text = evidence_text(e, buf_bytes(&out));
     buf_free(&out);
     return text;
 }
@@ -145,7 +145,7 @@ static const char *seen_of(struct evidence *e, const struct json_node *pipeline,
     struct buf out = { 0 };
     const char *text;
 
-    buf_printf(&out, "for %s (%.0f times in a row): ", seconds_text(e, number_at(node, "failing_seconds")),
+    buf_printf(&out, "for %s (%.0f times in a row): ", evidence_seconds(e, number_at(node, "failing_seconds")),
                number_at(node, "failures"));
     buf_put(&out, json_text_at(node, "reason"));
     put_queue(e, pipeline, node, &out);
@@ -153,14 +153,14 @@ static const char *seen_of(struct evidence *e, const struct json_node *pipeline,
     put_reasons(node, "are lost already", "ledger.dropped_by", &out);
     put_reasons(node, "were refused", "ledger.refused_by", &out);
     buf_puts(&out, probe_text(e, id));
-    text = text_of(e, buf_bytes(&out));
+    text = evidence_text(e, buf_bytes(&out));
     buf_free(&out);
     return text;
 }
 
 /* What the exporter itself advises is more exact than the table. */
-static void advise(struct evidence *e, struct finding *f, struct seen_line *line, const struct json_node *node,
-                   const char *id)
+static void put_advice(struct evidence *e, struct finding *f, struct seen_line *line, const struct json_node *node,
+                       const char *id)
 {
     const struct advice *a = advice_for(json_text_at(node, "reason"));
     const char *reason = line_field(e, line, "reason"), *told = line_field(e, line, "advice");
@@ -178,10 +178,10 @@ static void advise(struct evidence *e, struct finding *f, struct seen_line *line
 /* "no token from oauth2client: ...": the authenticator is the cause, and the peer has not even been asked. */
 static void tell_token(struct evidence *e, struct finding *f, struct bytes reason)
 {
-    const char *id = text_of(e, bytes_skip(reason, strlen("no token from "))), *end = strstr(id, ": ");
+    const char *id = evidence_text(e, bytes_skip(reason, strlen("no token from "))), *end = strstr(id, ": ");
 
     id = arena_printf(&e->arena, "%.*s", end != NULL ? (int)(end - id) : (int)strlen(id), id);
-    (void)quote_line(e, find_own_line(e, "Cannot get a token", "extension", id));
+    (void)evidence_quote_line(e, evidence_find_own_line(e, "Cannot get a token", "extension", id));
     f->kind = kind_token;
     f->weight = WEIGHT_FAILING + 5;
     f->seen = arena_printf(&e->arena, "exporter %s needs one, %s", f->component, f->seen);
@@ -192,7 +192,7 @@ static void tell_token(struct evidence *e, struct finding *f, struct bytes reaso
 
 static void tell_exporter(struct evidence *e, const struct json_node *pipeline, const struct json_node *node)
 {
-    const char *id = text_of(e, json_text_at(node, "id"));
+    const char *id = evidence_text(e, json_text_at(node, "id"));
     bool refused = bytes_is(json_text_at(node, "state"), "refused");
     const struct json_node *lost = json_at(node, "ledger.dropped_by");
     struct seen_line *line;
@@ -206,7 +206,7 @@ static void tell_exporter(struct evidence *e, const struct json_node *pipeline, 
     f->component = id;
     f->time = number_at(e->now.status, "service.time") - number_at(node, "failing_seconds");
     f->seen = seen_of(e, pipeline, node, id);
-    advise(e, f, line, node, id);
+    put_advice(e, f, line, node, id);
     if (bytes_match(json_text_at(node, "reason"), "no token from *"))
         tell_token(e, f, json_text_at(node, "reason"));
 }
@@ -218,7 +218,7 @@ static void tell_exporter(struct evidence *e, const struct json_node *pipeline, 
 /* It works, and still more comes in than goes out. */
 static void tell_growth(struct evidence *e, const struct json_node *pipeline, const struct json_node *node)
 {
-    const char *id = text_of(e, json_text_at(node, "id"));
+    const char *id = evidence_text(e, json_text_at(node, "id"));
     double size = number_at(node, "queue.size"), capacity = number_at(node, "queue.capacity");
     double rate = growth_of_queue(e, pipeline, node);
     struct buf seen = { 0 };
@@ -228,7 +228,7 @@ static void tell_growth(struct evidence *e, const struct json_node *pipeline, co
         return;
     f = finding_add(e, "queue_fills", WEIGHT_RISK + 50, arena_printf(&e->arena, "exporter %s", id));
     put_queue(e, pipeline, node, &seen);
-    f->seen = text_of(e, bytes_skip(buf_bytes(&seen), seen.len > 2 ? 2 : 0));
+    f->seen = evidence_text(e, bytes_skip(buf_bytes(&seen), seen.len > 2 ? 2 : 0));
     f->means = "more comes in than its peer takes: when the queue is full, senders are refused";
     f->todo = "make the peer faster or give it more num_consumers; else a larger queue, or one on disk";
     finding_option(e, f, arena_printf(&e->arena, "exporters::%s", id), "sending_queue::num_consumers");

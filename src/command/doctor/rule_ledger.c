@@ -36,7 +36,7 @@ static double reason_count(const struct json_node *node, const struct column *c,
 
 static const char *path_of(struct evidence *e, const struct json_node *node)
 {
-    return component_path(e, json_text_at(node, "kind"), text_of(e, json_text_at(node, "id")));
+    return component_path(e, json_text_at(node, "kind"), evidence_text(e, json_text_at(node, "id")));
 }
 
 /* ---- where ---- */
@@ -55,7 +55,7 @@ static bool place_filter(struct evidence *e, struct finding *f, const struct jso
 {
     json_each(m, json_at(e->now.metrics, "metrics"))
     {
-        const char *id = text_of(e, json_text_at(m, "labels.processor"));
+        const char *id = evidence_text(e, json_text_at(m, "labels.processor"));
 
         if (!bytes_is(json_text_at(m, "name"), "otelcd_processor_dropped_items") || number_at(m, "value") == 0)
             continue;
@@ -63,7 +63,7 @@ static bool place_filter(struct evidence *e, struct finding *f, const struct jso
         {
             if (bytes_is(json_text_at(n, "id"), id)) {
                 f->seen = arena_printf(&e->arena, "%s; condition of %s: %s", f->seen, id,
-                                       text_of(e, json_text_at(m, "labels.condition")));
+                                       evidence_text(e, json_text_at(m, "labels.condition")));
                 finding_place(e, f, arena_printf(&e->arena, "processors::%s", id), "");
                 return true;
             }
@@ -142,7 +142,7 @@ static void use_lines(struct evidence *e, const char *id, const char *reason)
 
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (strcmp(others[i][0], reason) == 0)
-            (void)quote_line(e, find_own_line(e, others[i][1], "exporter", id != NULL ? id : ""));
+            (void)evidence_quote_line(e, evidence_find_own_line(e, others[i][1], "exporter", id != NULL ? id : ""));
 }
 
 /* A line that has that reason, or tells of what has no line of that reason. */
@@ -164,24 +164,25 @@ static struct seen_line *reason_line(struct evidence *e, const struct reason *r,
         { "wal_corrupt", "Damaged records in the log" },
         { "worker_died", "A worker has died" },
     };
-    const char *name = text_of(e, r->name);
+    const char *name = evidence_text(e, r->name);
     struct seen_line *line = find_advised(e, id, name);
 
     for (size_t i = 0; line == NULL && i < ARRAY_LEN(tells); i++)
         if (strcmp(name, tells[i][0]) == 0)
-            line = find_own_line(e, tells[i][1], "exporter", id != NULL ? id : "");
+            line = evidence_find_own_line(e, tells[i][1], "exporter", id != NULL ? id : "");
     return line;
 }
 
 static const char *seen_of(struct evidence *e, const struct reason *r, struct seen_line *line)
 {
-    const char *quote = quote_line(e, line);
+    const char *quote = evidence_quote_line(e, line);
 
-    return arena_printf(
-        &e->arena, "%s %s (%s)%s%s%s", count_text(e, r->total, "item", "items"), r->column->what, text_of(e, r->name),
-        arena_printf(&e->arena, ", %s of them in the last %s",
-                     r->growth > 0 ? arena_printf(&e->arena, "%.0f", r->growth) : "none", seconds_text(e, e->interval)),
-        quote[0] != '\0' ? "; " : "", quote);
+    return arena_printf(&e->arena, "%s %s (%s)%s%s%s", evidence_count(e, r->total, "item", "items"), r->column->what,
+                        evidence_text(e, r->name),
+                        arena_printf(&e->arena, ", %s of them in the last %s",
+                                     r->growth > 0 ? arena_printf(&e->arena, "%.0f", r->growth) : "none",
+                                     evidence_seconds(e, e->interval)),
+                        quote[0] != '\0' ? "; " : "", quote);
 }
 
 static bool takes_all(const struct reason *r, const struct json_node *node)
@@ -220,14 +221,14 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
     bool meant = r->advice != NULL && r->advice->meant, all = meant && takes_all(r, node);
     struct finding *f;
 
-    if (!is_recent(e, r->growth, line))
+    if (!evidence_is_recent(e, r->growth, line))
         return;
-    use_lines(e, id, text_of(e, r->name));
-    f = finding_add(e, arena_printf(&e->arena, "%s_%s", r->column->what, text_of(e, r->name)),
+    use_lines(e, id, evidence_text(e, r->name));
+    f = finding_add(e, arena_printf(&e->arena, "%s_%s", r->column->what, evidence_text(e, r->name)),
                     weight_of(r, meant && !all), about);
     f->seen = seen_of(e, r, line);
-    if (json_text_at(node, "reason").len > 0 && strstr(f->seen, text_of(e, json_text_at(node, "reason"))) == NULL)
-        f->seen = arena_printf(&e->arena, "%s; it says: %s", f->seen, text_of(e, json_text_at(node, "reason")));
+    if (json_text_at(node, "reason").len > 0 && strstr(f->seen, evidence_text(e, json_text_at(node, "reason"))) == NULL)
+        f->seen = arena_printf(&e->arena, "%s; it says: %s", f->seen, evidence_text(e, json_text_at(node, "reason")));
     f->time = line != NULL ? line->time : 0;
     f->means = r->advice != NULL ? r->advice->means : "what is in the way says so itself";
     if (all)
@@ -265,7 +266,7 @@ static void look_at_reasons(struct evidence *e, const struct json_node *pipeline
     bool whole = node == pipeline;
     const struct json_node *before =
         whole ? first_pipeline(e, json_text_at(pipeline, "id")) : first_node(e, json_text_at(pipeline, "id"), node);
-    const char *id = text_of(e, json_text_at(node, "id"));
+    const char *id = evidence_text(e, json_text_at(node, "id"));
 
     for (size_t c = 0; c < ARRAY_LEN(columns); c++)
         json_each(n, reasons_at(node, &columns[c]))
@@ -294,7 +295,7 @@ static const struct json_node *find_holder(const struct json_node *pipeline, str
     json_each(n, json_at(pipeline, "nodes"))
     {
         for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-            const char *id = text_of(e, json_text_at(n, "id"));
+            const char *id = evidence_text(e, json_text_at(n, "id"));
             size_t len = strlen(types[i]);
 
             if (strncmp(id, types[i], len) == 0 && (id[len] == '\0' || id[len] == '/'))
@@ -342,14 +343,14 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
         if (!bytes_is(json_text_at(n, "kind"), "exporter"))
             continue;
         held -= number_at(n, "ledger.held");
-        if (exporter_was_told(e, text_of(e, json_text_at(n, "id"))))
+        if (exporter_was_told(e, evidence_text(e, json_text_at(n, "id"))))
             return; /* they wait for it */
     }
     if (held <= 0 || number_at(before, "ledger.held") <= 0 || holder == NULL || flows_on(pipeline, before, held))
         return;
-    id = text_of(e, json_text_at(holder, "id"));
+    id = evidence_text(e, json_text_at(holder, "id"));
     f = finding_add(e, "waits", WEIGHT_NOTE + 30,
-                    arena_printf(&e->arena, "pipeline %s", text_of(e, json_text_at(pipeline, "id"))));
+                    arena_printf(&e->arena, "pipeline %s", evidence_text(e, json_text_at(pipeline, "id"))));
     f->seen = arena_printf(&e->arena, "%.0f items wait in %s", held, id);
     f->means =
         "it keeps them until it has enough, or their time has come: nothing is lost, and at SIGTERM they are sent";
@@ -360,7 +361,7 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
 
 /* ---- sent twice ---- */
 
-static bool refuses(const struct json_node *pipeline, const struct json_node **who)
+static bool is_refusing(const struct json_node *pipeline, const struct json_node **who)
 {
     json_each(n, json_at(pipeline, "nodes"))
     {
@@ -377,7 +378,7 @@ static void tell_twice(struct evidence *e, const struct json_node *pipeline)
     double most = number_at(pipeline, "ledger.delivered") + number_at(pipeline, "ledger.held") +
                   number_at(pipeline, "ledger.dropped");
 
-    if (!refuses(pipeline, &who))
+    if (!is_refusing(pipeline, &who))
         return;
     json_each(n, json_at(pipeline, "nodes"))
     {
@@ -386,11 +387,11 @@ static void tell_twice(struct evidence *e, const struct json_node *pipeline)
         if (!bytes_is(json_text_at(n, "kind"), "exporter") || number_at(n, "ledger.delivered") <= most)
             continue;
         f = finding_add(e, "sent_twice", WEIGHT_WAITING,
-                        arena_printf(&e->arena, "exporter %s", text_of(e, json_text_at(n, "id"))));
+                        arena_printf(&e->arena, "exporter %s", evidence_text(e, json_text_at(n, "id"))));
         f->seen =
             arena_printf(&e->arena, "it has delivered %.0f items, of which pipeline %s has settled %.0f; %s refuses",
-                         number_at(n, "ledger.delivered"), text_of(e, json_text_at(pipeline, "id")), most,
-                         text_of(e, json_text_at(who, "id")));
+                         number_at(n, "ledger.delivered"), evidence_text(e, json_text_at(pipeline, "id")), most,
+                         evidence_text(e, json_text_at(who, "id")));
         f->means = "the other exporter refuses, senders come again, and this one gets their data once more";
         f->todo = "a longer queue, or one on disk, for the exporter that refuses";
         finding_option(e, f, path_of(e, who), "sending_queue::enabled");

@@ -103,7 +103,7 @@ static void tell_line(struct evidence *e, struct seen_line *line)
                                     id[0] != '\0' ? arena_printf(&e->arena, "%s %s", kind, id) : "the log");
 
     f->time = line->time;
-    f->seen = quote_line(e, line);
+    f->seen = evidence_quote_line(e, line);
     f->means = k != NULL ? k->means : "";
     f->todo = advice[0] != '\0' ? advice : k != NULL ? k->todo : "";
     if (path[0] != '\0')
@@ -142,7 +142,7 @@ static bool is_of_pipeline(struct evidence *e, const struct seen_line *line)
     {
         json_each(n, json_at(p, "nodes"))
         {
-            const char *about = arena_printf(&e->arena, "exporter %s", text_of(e, json_text_at(n, "id")));
+            const char *about = arena_printf(&e->arena, "exporter %s", evidence_text(e, json_text_at(n, "id")));
 
             if (bytes_is(json_text_at(p, "id"), pipeline) && bytes_is(json_text_at(n, "kind"), "exporter") &&
                 was_told_of(e, about))

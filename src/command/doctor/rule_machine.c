@@ -54,10 +54,10 @@ static void look_at_disk(struct evidence *e, struct disks_told *seen, const char
     if (d.total == 0 || (!low && !soon) || was_looked_at(seen, d.device))
         return;
     f = finding_add(e, "disk_full", WEIGHT_RISK + 90, arena_printf(&e->arena, "the disk of %s", path));
-    f->seen =
-        arena_printf(&e->arena, "%.*f MiB are free of %.*f%s", left < 10 * MIB ? 1 : 0, left / MIB,
-                     (double)d.total < 10 * MIB ? 1 : 0, (double)d.total / MIB,
-                     soon ? arena_printf(&e->arena, ", full in %s at this rate", seconds_text(e, left / rate)) : "");
+    f->seen = arena_printf(&e->arena, "%.*f MiB are free of %.*f%s", left < 10 * MIB ? 1 : 0, left / MIB,
+                           (double)d.total < 10 * MIB ? 1 : 0, (double)d.total / MIB,
+                           soon ? arena_printf(&e->arena, ", full in %s at this rate", evidence_seconds(e, left / rate))
+                                : "");
     f->means = "when it is full, senders are told to come again";
     f->todo = "make room, or move it to another disk";
     if (owner != NULL)
@@ -164,15 +164,15 @@ static void look_at_ports(struct evidence *e)
 static void look_at_certificate(struct evidence *e, const struct json_node *m, double now)
 {
     double left = number_at(m, "value") - now;
-    const char *id = text_of(e, json_text_at(m, "labels.component")), *path = find_path(e, id);
+    const char *id = evidence_text(e, json_text_at(m, "labels.component")), *path = evidence_find_path(e, id);
     struct finding *f;
 
     if (left > SOON)
         return;
     f = finding_add(e, left < 0 ? "certificate_expired" : "certificate_expires",
                     left < 0 ? WEIGHT_SENDER + 5 : WEIGHT_RISK + 80, arena_printf(&e->arena, "certificate of %s", id));
-    f->seen = arena_printf(&e->arena, "%s %s %s%s", text_of(e, json_text_at(m, "labels.file")),
-                           left < 0 ? "has expired" : "expires in", seconds_text(e, left < 0 ? -left : left),
+    f->seen = arena_printf(&e->arena, "%s %s %s%s", evidence_text(e, json_text_at(m, "labels.file")),
+                           left < 0 ? "has expired" : "expires in", evidence_seconds(e, left < 0 ? -left : left),
                            left < 0 ? " ago" : "");
     f->means = left < 0 ? "peers do not take it" : "from then on peers do not take it";
     f->todo = "renew it: the file is read again by itself";
@@ -187,8 +187,8 @@ static void look_at_certificate(struct evidence *e, const struct json_node *m, d
 static void look_at_peer_certificate(struct evidence *e, const struct json_node *m, double now)
 {
     double left = number_at(m, "value") - now;
-    const char *id = text_of(e, json_text_at(m, "labels.component")), *path = find_path(e, id);
-    struct seen_line *line = find_line(e, "The TLS certificate of a peer expires soon", id, NULL, NULL);
+    const char *id = evidence_text(e, json_text_at(m, "labels.component")), *path = evidence_find_path(e, id);
+    struct seen_line *line = evidence_find_line(e, "The TLS certificate of a peer expires soon", id, NULL, NULL);
     const char *server = line_field(e, line, "server");
     struct finding *f;
 
@@ -196,14 +196,14 @@ static void look_at_peer_certificate(struct evidence *e, const struct json_node 
         return;
     f = finding_add(e, "peer_certificate_expires", WEIGHT_RISK + 80, arena_printf(&e->arena, "the peer of %s", id));
     f->seen = arena_printf(&e->arena, "the certificate that %s has shown %s %s%s", server[0] != '\0' ? server : "it",
-                           left < 0 ? "has expired" : "expires in", seconds_text(e, left < 0 ? -left : left),
+                           left < 0 ? "has expired" : "expires in", evidence_seconds(e, left < 0 ? -left : left),
                            left < 0 ? " ago" : "");
     f->means = left < 0 ? "connections that are open go on; the next one comes to nothing"
                         : "from then on no new connection to it comes to be";
     f->todo = "have whoever runs the peer renew it, and what it is signed by";
     finding_place(e, f, path, "");
     if (line != NULL)
-        (void)quote_line(e, line);
+        (void)evidence_quote_line(e, line);
 }
 
 /* ---- the clock ---- */
@@ -219,8 +219,8 @@ static void look_at_clock(struct evidence *e, double here)
     if (ahead < CLOCK_MOST && ahead > -CLOCK_MOST)
         return;
     f = finding_add(e, "clocks_differ", WEIGHT_ODD + 20, "the clock of otelcd's machine");
-    f->seen = arena_printf(&e->arena, "it is %s %s that of this machine", seconds_text(e, ahead < 0 ? -ahead : ahead),
-                           ahead < 0 ? "behind" : "ahead of");
+    f->seen = arena_printf(&e->arena, "it is %s %s that of this machine",
+                           evidence_seconds(e, ahead < 0 ? -ahead : ahead), ahead < 0 ? "behind" : "ahead of");
     f->means = "data seems older or newer than it is, and certificates seem invalid";
     f->todo = "set both clocks by a time server";
 }
@@ -228,14 +228,14 @@ static void look_at_clock(struct evidence *e, double here)
 /* Of the peers whose answers have a Date. */
 static void look_at_peer_clock(struct evidence *e, const struct json_node *m)
 {
-    const char *id = text_of(e, json_text_at(m, "labels.exporter"));
+    const char *id = evidence_text(e, json_text_at(m, "labels.exporter"));
     double ahead = number_at(m, "value");
     struct finding *f;
 
     if (ahead < CLOCK_MOST && ahead > -CLOCK_MOST)
         return;
     f = finding_add(e, "clocks_differ", WEIGHT_ODD + 20, arena_printf(&e->arena, "the clock of the peer of %s", id));
-    f->seen = arena_printf(&e->arena, "it is %s %s ours%s", seconds_text(e, ahead < 0 ? -ahead : ahead),
+    f->seen = arena_printf(&e->arena, "it is %s %s ours%s", evidence_seconds(e, ahead < 0 ? -ahead : ahead),
                            ahead < 0 ? "behind" : "ahead of",
                            machine_clock_is_set() ? "" : "; that of this machine is not set by a time server");
     f->means = "data seems older or newer there than it is: it may be refused, or not be found";

@@ -32,7 +32,7 @@ static void use_lines(struct evidence *e, const char *kind, const char *id)
 
 static void tell_node(struct evidence *e, const struct json_node *node)
 {
-    const char *kind = text_of(e, json_text_at(node, "kind")), *id = text_of(e, json_text_at(node, "id"));
+    const char *kind = evidence_text(e, json_text_at(node, "kind")), *id = evidence_text(e, json_text_at(node, "id"));
     const char *about = arena_printf(&e->arena, "%s %s", kind, id);
     const struct advice *a = advice_for(json_text_at(node, "reason"));
     const char *path = component_path(e, bytes_str(kind), id);
@@ -43,9 +43,9 @@ static void tell_node(struct evidence *e, const struct json_node *node)
     use_lines(e, kind, id);
     f = finding_add(e, arena_printf(&e->arena, "%s_fails", kind), WEIGHT_SENDER + 30, about);
     f->time = number_at(e->now.status, "service.time") - number_at(node, "failing_seconds");
-    f->seen =
-        arena_printf(&e->arena, "for %s (%.0f times in a row): %s", seconds_text(e, number_at(node, "failing_seconds")),
-                     number_at(node, "failures"), text_of(e, json_text_at(node, "reason")));
+    f->seen = arena_printf(&e->arena, "for %s (%.0f times in a row): %s",
+                           evidence_seconds(e, number_at(node, "failing_seconds")), number_at(node, "failures"),
+                           evidence_text(e, json_text_at(node, "reason")));
     f->means = a != NULL ? a->means : "It does not do its work now";
     f->todo = a != NULL ? a->todo : "what the error says";
     if (a != NULL && a->option != NULL)

@@ -20,10 +20,10 @@ static double duration_at(const struct evidence *e, const char *path)
 static const char *last_scrape(struct evidence *e, const struct json_node *s, double ago)
 {
     if (number_at(s, "scrapes") == 0)
-        return arena_printf(&e->arena, "%s has never been scraped", text_of(e, json_text_at(s, "address")));
-    return arena_printf(&e->arena, "%s was scraped last %s ago, by %s (%s)", text_of(e, json_text_at(s, "address")),
-                        seconds_text(e, ago), text_of(e, json_text_at(s, "peer")),
-                        text_of(e, json_text_at(s, "user_agent")));
+        return arena_printf(&e->arena, "%s has never been scraped", evidence_text(e, json_text_at(s, "address")));
+    return arena_printf(&e->arena, "%s was scraped last %s ago, by %s (%s)",
+                        evidence_text(e, json_text_at(s, "address")), evidence_seconds(e, ago),
+                        evidence_text(e, json_text_at(s, "peer")), evidence_text(e, json_text_at(s, "user_agent")));
 }
 
 static double delivered_by(const struct evidence *e, struct bytes id)
@@ -56,7 +56,7 @@ static void tell_unscraped(struct evidence *e, const struct json_node *s, const 
         arena_printf(&e->arena,
                      "in Prometheus: a scrape config with targets: [\"%s\"] by a name that it reaches, and look at "
                      "its page Targets",
-                     text_of(e, json_text_at(s, "address")));
+                     evidence_text(e, json_text_at(s, "address")));
     finding_place(e, f, arena_printf(&e->arena, "exporters::%s::endpoint", id), "");
 }
 
@@ -88,7 +88,7 @@ static void look_at_endpoint(struct evidence *e, const struct json_node *s)
 
     json_each(source, json_at(s, "sources"))
     {
-        const char *id = text_of(e, source->text);
+        const char *id = evidence_text(e, source->text);
 
         if (strcmp(id, "telemetry") == 0 || delivered_by(e, source->text) == 0)
             continue;
@@ -123,7 +123,7 @@ void rule_scrape(struct evidence *e)
     {
         json_each(n, json_at(p, "nodes"))
         {
-            const char *id = text_of(e, json_text_at(n, "id"));
+            const char *id = evidence_text(e, json_text_at(n, "id"));
             bool scrapes = strcmp(id, "prometheus") == 0 || strncmp(id, "prometheus/", 11) == 0;
 
             if (scrapes && bytes_is(json_text_at(n, "kind"), "receiver"))

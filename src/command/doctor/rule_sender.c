@@ -13,7 +13,7 @@ static const char *const refusals[] = { "otelcd_receiver_rejected_requests", "ot
                                         "otelcd_tls_failed_handshakes" };
 
 /* What the sample was at the first look. */
-static double before(const struct evidence *e, const struct json_node *m)
+static double value_before(const struct evidence *e, const struct json_node *m)
 {
     json_each(old, json_at(e->first.metrics, "metrics"))
     {
@@ -22,7 +22,7 @@ static double before(const struct evidence *e, const struct json_node *m)
         json_each(label, json_at(m, "labels"))
         {
             same = same && bytes_equal(json_text_at(json_at(old, "labels"),
-                                                    text_of((struct evidence *)(uintptr_t)e, label->key)),
+                                                    evidence_text((struct evidence *)(uintptr_t)e, label->key)),
                                        label->text);
         }
         if (same)
@@ -80,14 +80,14 @@ static struct seen_line *line_of(struct evidence *e, const char *id, enum advice
     if (strcmp(reason, "tls") == 0)
         return find_refusal(e, "A client speaks TLS to this plain-text port", id, "", transport);
     if (strcmp(reason, "protocol") == 0)
-        return find_line(e, "A client broke the HTTP protocol", id, NULL, NULL);
+        return evidence_find_line(e, "A client broke the HTTP protocol", id, NULL, NULL);
     if (strcmp(reason, "pings") == 0)
-        return find_line(e, "A client broke the HTTP protocol", id, "reason",
-                         "it pings more often than keepalive.enforcement_policy allows");
+        return evidence_find_line(e, "A client broke the HTTP protocol", id, "reason",
+                                  "it pings more often than keepalive.enforcement_policy allows");
     if (strcmp(reason, "timeout") == 0)
         return NULL;
-    line = strcmp(reason, "accept") == 0 ? find_line(e, "Cannot accept connections", NULL, NULL, NULL) : NULL;
-    return line != NULL ? line : find_line(e, "File descriptors are scarce", NULL, NULL, NULL);
+    line = strcmp(reason, "accept") == 0 ? evidence_find_line(e, "Cannot accept connections", NULL, NULL, NULL) : NULL;
+    return line != NULL ? line : evidence_find_line(e, "File descriptors are scarce", NULL, NULL, NULL);
 }
 
 /* A sender that goes away, or is slow, does so by itself and comes again. */
@@ -104,34 +104,34 @@ static int weight_of(const char *reason)
 
 static const char *seen_of(struct evidence *e, const char *total, double growth, struct seen_line *line)
 {
-    const char *quote = quote_line(e, line);
+    const char *quote = evidence_quote_line(e, line);
 
     return arena_printf(
         &e->arena, "%s%s%s%s", total,
-        growth > 0 ? arena_printf(&e->arena, ", %.0f of them in the last %s", growth, seconds_text(e, e->interval))
+        growth > 0 ? arena_printf(&e->arena, ", %.0f of them in the last %s", growth, evidence_seconds(e, e->interval))
                    : "",
         quote[0] != '\0' ? "; " : "", quote);
 }
 
 static void tell_refusal(struct evidence *e, const struct json_node *m, enum advice_about about)
 {
-    const char *id = text_of(e, json_text_at(m, "labels.receiver"));
-    const char *reason = text_of(e, json_text_at(m, "labels.reason"));
-    const char *transport = text_of(e, json_text_at(m, "labels.transport"));
-    double total = number_at(m, "value"), growth = total - before(e, m);
+    const char *id = evidence_text(e, json_text_at(m, "labels.receiver"));
+    const char *reason = evidence_text(e, json_text_at(m, "labels.reason"));
+    const char *transport = evidence_text(e, json_text_at(m, "labels.transport"));
+    double total = number_at(m, "value"), growth = total - value_before(e, m);
     struct seen_line *line = line_of(e, id, about, reason, transport);
     const struct advice *a = advice_of(about, bytes_str(reason));
     struct finding *f;
 
-    if (!is_recent(e, growth, line))
+    if (!evidence_is_recent(e, growth, line))
         return;
     f = finding_add(e, arena_printf(&e->arena, "sender_%s", strcmp(reason, "tls") == 0 ? "speaks_tls" : reason),
                     weight_of(reason) + (growth > 0 ? 10 : 0),
                     arena_printf(&e->arena, "receiver %s (%s)", id, transport));
     f->seen = seen_of(e,
                       about == ADVICE_REJECTED
-                          ? count_text(e, total, "request was not taken", "requests were not taken")
-                          : count_text(e, total, "connection came to nothing", "connections came to nothing"),
+                          ? evidence_count(e, total, "request was not taken", "requests were not taken")
+                          : evidence_count(e, total, "connection came to nothing", "connections came to nothing"),
                       growth, line);
     f->time = line != NULL ? line->time : 0;
     f->means = a != NULL ? a->means : "A sender is not understood";
@@ -142,19 +142,19 @@ static void tell_refusal(struct evidence *e, const struct json_node *m, enum adv
 
 static void tell_handshakes(struct evidence *e, const struct json_node *m)
 {
-    const char *id = text_of(e, json_text_at(m, "labels.component"));
-    double total = number_at(m, "value"), growth = total - before(e, m);
-    struct seen_line *line = find_line(e, "A TLS handshake with a client failed", id, "reason",
-                                       text_of(e, json_text_at(m, "labels.reason")));
+    const char *id = evidence_text(e, json_text_at(m, "labels.component"));
+    double total = number_at(m, "value"), growth = total - value_before(e, m);
+    struct seen_line *line = evidence_find_line(e, "A TLS handshake with a client failed", id, "reason",
+                                                evidence_text(e, json_text_at(m, "labels.reason")));
     struct finding *f;
 
-    if (find_component(e, "receivers", id) == NULL && line == NULL)
+    if (evidence_find_component(e, "receivers", id) == NULL && line == NULL)
         return; /* of an exporter, which tells it itself */
-    if (!is_recent(e, growth, line))
+    if (!evidence_is_recent(e, growth, line))
         return;
     f = finding_add(e, "sender_tls_fails", WEIGHT_SENDER + (growth > 0 ? 10 : 0),
                     arena_printf(&e->arena, "receiver %s", id));
-    f->seen = seen_of(e, count_text(e, total, "TLS handshake failed", "TLS handshakes failed"), growth, line);
+    f->seen = seen_of(e, evidence_count(e, total, "TLS handshake failed", "TLS handshakes failed"), growth, line);
     f->time = line != NULL ? line->time : 0;
     f->means = "A sender and this TLS port do not agree: one does not trust the other's certificate, or does not speak "
                "TLS";
@@ -232,7 +232,7 @@ static const char *addresses_of(struct evidence *e, const char *id, const char *
         if (strncmp(c->what, "127.", 4) == 0 || strncmp(c->what, "localhost", 9) == 0)
             *loopback = arena_printf(&e->arena, "%s%s%s", owner, c->key[0] != '\0' ? "::" : "", c->key);
     }
-    text = text_of(e, buf_bytes(&out));
+    text = evidence_text(e, buf_bytes(&out));
     buf_free(&out);
     return text;
 }
@@ -245,7 +245,7 @@ static void tell_silence(struct evidence *e, const char *id, bool others)
                                     arena_printf(&e->arena, "receiver %s", id));
 
     f->seen = arena_printf(&e->arena, "nothing has come in for %s; %s%s%s",
-                           seconds_text(e, number_at(e->now.status, "service.up_seconds")),
+                           evidence_seconds(e, number_at(e->now.status, "service.up_seconds")),
                            connections > 0 ? arena_printf(&e->arena, "%.0f connections are open", connections)
                                            : "nobody is connected",
                            addresses[0] != '\0' ? "; it listens on " : "", addresses);
@@ -308,7 +308,7 @@ static void tell_silences(struct evidence *e, bool refused)
     {
         json_each(n, json_at(p, "nodes"))
         {
-            const char *id = text_of(e, json_text_at(n, "id"));
+            const char *id = evidence_text(e, json_text_at(n, "id"));
 
             if (bytes_is(json_text_at(n, "kind"), "receiver") && !is_listed(e, p, n) && has_server(e, id) &&
                 taken_by(e, id) == 0 && !was_refused(e, id))
@@ -354,18 +354,18 @@ static void tell_clock(struct evidence *e, const struct json_node *receiver, boo
 {
     size_t n = 0;
     const struct json_node *s = find_oddest(receiver, ahead, &n);
-    const char *id = text_of(e, json_text_at(receiver, "id")), *agent;
+    const char *id = evidence_text(e, json_text_at(receiver, "id")), *agent;
     double by = s != NULL ? fabs(number_at(s, "clock_ahead_seconds")) : 0;
     struct finding *f;
 
     if (s == NULL)
         return;
-    agent = text_of(e, json_text_at(s, "user_agent"));
+    agent = evidence_text(e, json_text_at(s, "user_agent"));
     f = finding_add(e, ahead ? "clocks_differ" : "data_is_old", WEIGHT_ODD + (ahead ? 20 : 10),
                     arena_printf(&e->arena, "receiver %s", id));
     f->seen = arena_printf(&e->arena, "what %s%s%s%s sends is dated %s %s our clock%s",
-                           text_of(e, json_text_at(s, "address")), agent[0] != '\0' ? " (" : "", agent,
-                           agent[0] != '\0' ? ")" : "", seconds_text(e, by), ahead ? "ahead of" : "behind",
+                           evidence_text(e, json_text_at(s, "address")), agent[0] != '\0' ? " (" : "", agent,
+                           agent[0] != '\0' ? ")" : "", evidence_seconds(e, by), ahead ? "ahead of" : "behind",
                            n > 1 ? arena_printf(&e->arena, "; so is that of %zu others", n - 1) : "");
     f->means = is_time_zone(by) ? "somebody's own time of day is taken for UTC, or a clock is wrong: data is found at "
                                   "another time than it is looked for"

@@ -36,7 +36,7 @@ static bool has_identity(const struct evidence *e, const char *id)
     return false;
 }
 
-static struct finding *tell(struct evidence *e, const char *about, const char *seen, const char *means)
+static struct finding *add_twice(struct evidence *e, const char *about, const char *seen, const char *means)
 {
     struct finding *f = finding_add(e, "written_twice", WEIGHT_ODD + 30, about);
 
@@ -51,15 +51,15 @@ static void compare_exporters(struct evidence *e, const struct json_node *p, con
                               const struct json_node *b)
 {
     struct bytes peer = json_text_at(a, "peer");
-    const char *first = text_of(e, json_text_at(a, "id")), *second = text_of(e, json_text_at(b, "id"));
+    const char *first = evidence_text(e, json_text_at(a, "id")), *second = evidence_text(e, json_text_at(b, "id"));
     struct finding *f;
 
     if (peer.len == 0 || !bytes_equal(peer, json_text_at(b, "peer")) || has_identity(e, first) ||
         has_identity(e, second))
         return;
-    f = tell(e, arena_printf(&e->arena, "pipeline %s", text_of(e, json_text_at(p, "id"))),
-             arena_printf(&e->arena, "%s and %s both send to %s", first, second, text_of(e, peer)),
-             "each item gets there twice: it is counted twice, or refused as a duplicate");
+    f = add_twice(e, arena_printf(&e->arena, "pipeline %s", evidence_text(e, json_text_at(p, "id"))),
+                  arena_printf(&e->arena, "%s and %s both send to %s", first, second, evidence_text(e, peer)),
+                  "each item gets there twice: it is counted twice, or refused as a duplicate");
     f->todo = "take one of them out of the pipeline, or mend its endpoint";
     finding_place(e, f, arena_printf(&e->arena, "exporters::%s::endpoint", second), "");
 }
@@ -113,7 +113,7 @@ static const struct json_node *find_common(const struct json_node *p, const stru
 static void compare_pipelines(struct evidence *e, const struct json_node *p, const struct json_node *q)
 {
     const struct json_node *receiver, *exporter;
-    const char *first = text_of(e, json_text_at(p, "id")), *second = text_of(e, json_text_at(q, "id"));
+    const char *first = evidence_text(e, json_text_at(p, "id")), *second = evidence_text(e, json_text_at(q, "id"));
     struct finding *f;
 
     if (!bytes_equal(json_text_at(p, "signal"), json_text_at(q, "signal")) || may_tell_apart(p) || may_tell_apart(q))
@@ -122,10 +122,11 @@ static void compare_pipelines(struct evidence *e, const struct json_node *p, con
     exporter = find_common(p, q, "exporter");
     if (receiver == NULL || exporter == NULL)
         return;
-    f = tell(e, arena_printf(&e->arena, "pipelines %s and %s", first, second),
-             arena_printf(&e->arena, "both have the receiver %s and the exporter %s, and neither leaves anything out",
-                          text_of(e, json_text_at(receiver, "id")), text_of(e, json_text_at(exporter, "id"))),
-             "each item gets there twice: it is counted twice, or refused as a duplicate");
+    f = add_twice(
+        e, arena_printf(&e->arena, "pipelines %s and %s", first, second),
+        arena_printf(&e->arena, "both have the receiver %s and the exporter %s, and neither leaves anything out",
+                     evidence_text(e, json_text_at(receiver, "id")), evidence_text(e, json_text_at(exporter, "id"))),
+        "each item gets there twice: it is counted twice, or refused as a duplicate");
     f->todo = "take the exporter, or the receiver, out of one of them; or have a filter tell their items apart";
     finding_place(e, f, arena_printf(&e->arena, "service::pipelines::%s::exporters", second), "");
 }
@@ -177,17 +178,19 @@ static void compare_ways(struct evidence *e, const struct json_node *p, const st
                          const struct json_node *sent)
 {
     const struct json_node *s = find_scrape(e, shown);
-    const char *peer = text_of(e, json_text_at(s, "peer")), *url = text_of(e, json_text_at(sent, "peer"));
+    const char *peer = evidence_text(e, json_text_at(s, "peer")), *url = evidence_text(e, json_text_at(sent, "peer"));
     struct finding *f;
 
     if (!bytes_match(json_text_at(s, "user_agent"), "Prometheus/*") || !is_of_host(url, peer))
         return;
-    f = tell(e, arena_printf(&e->arena, "pipeline %s", text_of(e, json_text_at(p, "id"))),
-             arena_printf(&e->arena, "a Prometheus at %s scrapes %s, and %s sends the same to %s", peer,
-                          text_of(e, json_text_at(shown, "id")), text_of(e, json_text_at(sent, "id")), url),
-             "each series comes by two ways, and Prometheus refuses what is not newer as out of order or a duplicate");
+    f = add_twice(
+        e, arena_printf(&e->arena, "pipeline %s", evidence_text(e, json_text_at(p, "id"))),
+        arena_printf(&e->arena, "a Prometheus at %s scrapes %s, and %s sends the same to %s", peer,
+                     evidence_text(e, json_text_at(shown, "id")), evidence_text(e, json_text_at(sent, "id")), url),
+        "each series comes by two ways, and Prometheus refuses what is not newer as out of order or a duplicate");
     f->todo = "one way only for each series: take one of the two out of the pipeline";
-    finding_place(e, f, arena_printf(&e->arena, "service::pipelines::%s::exporters", text_of(e, json_text_at(p, "id"))),
+    finding_place(e, f,
+                  arena_printf(&e->arena, "service::pipelines::%s::exporters", evidence_text(e, json_text_at(p, "id"))),
                   "");
 }
 

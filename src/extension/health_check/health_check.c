@@ -32,7 +32,7 @@ static void put_state(struct buf *out, const struct service_view *v, const struc
 {
     buf_printf(out, "{\"status\":\"Server %s\",\"upSince\":", well ? "available" : "not available");
     if (v->phase == SERVICE_READY) {
-        put_time(out, v->ready_since);
+        status_put_time(out, v->ready_since);
         buf_puts(out, ",\"uptime\":\"");
         duration_print((int64_t)(clock_wall(clock) - v->ready_since), out);
         buf_putc(out, '"');

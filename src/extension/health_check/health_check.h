@@ -98,7 +98,7 @@ void status_put_json(const struct health_check *h, struct bytes pipeline, bool v
  * commas between. */
 bool status_find_reasons(const struct health_check *h, struct buf *out);
 
-void put_time(struct buf *out, uint64_t wall); /* as JSON: RFC 3339 with its quotes */
+void status_put_time(struct buf *out, uint64_t wall); /* as JSON: RFC 3339 with its quotes */
 
 /* --- health_rpc.c --- */
 

@@ -132,7 +132,7 @@ static const char *open_message(const struct rpc *rpc, struct bytes *message, st
     return NULL;
 }
 
-static void answer(struct health_check *h, struct page *page, struct bytes message)
+static void answer_call(struct health_check *h, struct page *page, struct bytes message)
 {
     const struct rpc *rpc = page->context;
     struct bytes service;
@@ -160,7 +160,7 @@ static void on_end(struct page *page)
     if (fault != NULL)
         grpc_answer_fault(page->req, 200, GRPC_INTERNAL, fault, 0);
     else
-        answer(health_of(page), page, message);
+        answer_call(health_of(page), page, message);
     if (block != NULL)
         block_unref(block);
 }

@@ -136,7 +136,7 @@ bool status_of(const struct health_check *h, struct bytes pipeline, struct statu
 
 /* ---- as JSON ---- */
 
-void put_time(struct buf *out, uint64_t wall)
+void status_put_time(struct buf *out, uint64_t wall)
 {
     time_t seconds = (time_t)(wall / NS_PER_S);
     struct tm tm;
@@ -156,7 +156,7 @@ static void put_event(struct buf *out, const struct status_event *e)
         buf_putc(out, ',');
     }
     buf_puts(out, "\"status_time\":");
-    put_time(out, e->since);
+    status_put_time(out, e->since);
 }
 
 /* "exporter:otlp": an event without components. */
@@ -246,7 +246,7 @@ void status_put_json(const struct health_check *h, struct bytes pipeline, bool v
 
     (void)status_of(h, pipeline, &e);
     buf_puts(out, "{\"start_time\":");
-    put_time(out, v->started);
+    status_put_time(out, v->started);
     buf_putc(out, ',');
     put_event(out, &e);
     if (pipeline.data != NULL)
@@ -278,7 +278,7 @@ static void add_reason(struct reasons *r, const char *kind, const char *id, cons
         log_quote(r->out, bytes_str(pipeline));
     }
     buf_puts(r->out, ",\"since\":");
-    put_time(r->out, health->since + (uint64_t)clock_of(r->h)->offset);
+    status_put_time(r->out, health->since + (uint64_t)clock_of(r->h)->offset);
     buf_printf(r->out, ",\"failures\":%llu,\"reason\":", (unsigned long long)health->failures);
     log_quote(r->out, bytes_str(health->reason));
     buf_putc(r->out, '}');

@@ -39,17 +39,18 @@ static bool put_page(const struct zpages *z, const struct page *page, struct byt
     struct buf only = { 0 };
 
     if (bytes_is(name, "servicez"))
-        put_servicez(out, host);
+        zpages_put_servicez(out, host);
     else if (bytes_is(name, "pipelinez"))
-        put_pipelinez(out, host, page_parameter(page, "zpipelinename", &only) ? buf_bytes(&only) : bytes_of(NULL, 0));
+        zpages_put_pipelinez(out, host,
+                             page_parameter(page, "zpipelinename", &only) ? buf_bytes(&only) : bytes_of(NULL, 0));
     else if (bytes_is(name, "extensionz"))
-        put_extensionz(out, host);
+        zpages_put_extensionz(out, host);
     else if (bytes_is(name, "featurez"))
-        put_featurez(out);
+        zpages_put_featurez(out);
     else if (bytes_is(name, "tracez"))
-        put_tracez(out, host);
+        zpages_put_tracez(out, host);
     else if (name.len == 0)
-        put_index(out, host, z->config->expvar.enabled);
+        zpages_put_index(out, host, z->config->expvar.enabled);
     buf_free(&only);
     return out->len > 0;
 }
@@ -72,7 +73,7 @@ static void on_page(struct page_set *s, struct page *page)
     if (!bytes_is(page->req->method, "GET") && !bytes_is(page->req->method, "HEAD")) {
         page_answer_text(page, 405, "405 method not allowed, supported: [GET, HEAD]\n");
     } else if (z->config->expvar.enabled && bytes_is(name, "expvarz")) {
-        put_expvarz(&out);
+        zpages_put_expvarz(&out);
         page_answer(page, 200, "application/json; charset=utf-8", buf_bytes(&out));
     } else if ((name.len > 0 || bytes_is(path, "/") || bytes_is(path, "/debug") || bytes_is(path, "/debug/")) &&
                put_page(z, page, name, &out)) {

@@ -12,13 +12,13 @@
 
 /* --- zpages_pages.c: the whole page --- */
 
-void put_index(struct buf *out, const struct host *host, bool expvar);
-void put_servicez(struct buf *out, const struct host *host);
+void zpages_put_index(struct buf *out, const struct host *host, bool expvar);
+void zpages_put_servicez(struct buf *out, const struct host *host);
 /* only: the pipeline to show; "" = all of them. */
-void put_pipelinez(struct buf *out, const struct host *host, struct bytes only);
-void put_extensionz(struct buf *out, const struct host *host);
-void put_featurez(struct buf *out);
-void put_tracez(struct buf *out, const struct host *host);
-void put_expvarz(struct buf *out); /* JSON */
+void zpages_put_pipelinez(struct buf *out, const struct host *host, struct bytes only);
+void zpages_put_extensionz(struct buf *out, const struct host *host);
+void zpages_put_featurez(struct buf *out);
+void zpages_put_tracez(struct buf *out, const struct host *host);
+void zpages_put_expvarz(struct buf *out); /* JSON */
 
 #endif

@@ -102,7 +102,7 @@ static void put_workers(struct buf *out, const struct view_total *total)
     buf_puts(out, "</table>");
 }
 
-void put_servicez(struct buf *out, const struct host *host)
+void zpages_put_servicez(struct buf *out, const struct host *host)
 {
     static const char *const phases[] = {
         [SERVICE_STARTING] = "starting", [SERVICE_READY] = "running", [SERVICE_STOPPING] = "stopping"
@@ -214,7 +214,7 @@ static void put_pipeline(const struct view_pipeline *p, void *arg)
     buf_puts(x->out, "</table>");
 }
 
-void put_pipelinez(struct buf *out, const struct host *host, struct bytes only)
+void zpages_put_pipelinez(struct buf *out, const struct host *host, struct bytes only)
 {
     struct putting x = { out, host, only, 0 };
     struct view_total total = { 0 };
@@ -255,7 +255,7 @@ static void put_extension(const struct node *extension, void *arg)
     buf_puts(x->out, "</tr>");
 }
 
-void put_extensionz(struct buf *out, const struct host *host)
+void zpages_put_extensionz(struct buf *out, const struct host *host)
 {
     struct putting x = { .out = out, .host = host };
 
@@ -266,7 +266,7 @@ void put_extensionz(struct buf *out, const struct host *host)
     put_foot(out);
 }
 
-void put_featurez(struct buf *out)
+void zpages_put_featurez(struct buf *out)
 {
     put_head(out, "Features");
     buf_puts(out, "<p>otelcd has no feature gates: what they switch in the Go collector is decided. "
@@ -285,7 +285,7 @@ static void put_line(struct buf *out, const struct log_recent_line *l)
     buf_printf(out, "%s</td></tr>", l->cut ? " …" : "");
 }
 
-void put_tracez(struct buf *out, const struct host *host)
+void zpages_put_tracez(struct buf *out, const struct host *host)
 {
     const struct log_recent *recent = host->log->recent;
     const struct log_recent_line *line;
@@ -308,7 +308,7 @@ void put_tracez(struct buf *out, const struct host *host)
 
 /* ---- index, expvarz ---- */
 
-void put_index(struct buf *out, const struct host *host, bool expvar)
+void zpages_put_index(struct buf *out, const struct host *host, bool expvar)
 {
     put_head(out, "otelcd");
     buf_puts(out, "<table>"
@@ -325,7 +325,7 @@ void put_index(struct buf *out, const struct host *host, bool expvar)
 }
 
 /* Of Go's variables those that mean something here, by their names. */
-void put_expvarz(struct buf *out)
+void zpages_put_expvarz(struct buf *out)
 {
     struct mallinfo2 heap = mallinfo2();
 

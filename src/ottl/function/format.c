@@ -240,7 +240,7 @@ static bool format_other(struct formatting *f, const struct ottl_value *v, char 
     if ((v->type == OTTL_LIST || v->type == OTTL_MAP) && !ottl_spend(f->call, v->bytes.len / 16))
         return false;
     if (v->type == OTTL_DURATION)
-        spell_duration(&text, v->integer);
+        duration_spell(&text, v->integer);
     else if (v->type == OTTL_TIME)
         time_text_put(&text, v->integer, v->offset);
     else if (ottl_value_text(f->call->arena, v, &json))
@@ -253,7 +253,7 @@ static bool format_other(struct formatting *f, const struct ottl_value *v, char 
 /* ---- what does not fit ---- */
 
 /* %!d(string=a) */
-static bool complain(struct formatting *f, const struct ottl_value *v, char verb)
+static bool complain_of_verb(struct formatting *f, const struct ottl_value *v, char verb)
 {
     struct formatting plain = { .call = f->call, .out = f->out };
     bool done = true;
@@ -314,12 +314,12 @@ static bool format_value(struct formatting *f, const struct ottl_value *v, char 
             return format_other(f, v, verb);
         break;
     }
-    return complain(f, v, verb);
+    return complain_of_verb(f, v, verb);
 }
 
 /* ---- the format ---- */
 
-static char peek(const struct formatting *f)
+static char peek_char(const struct formatting *f)
 {
     return f->at < f->format.len ? (char)f->format.data[f->at] : '\0';
 }
@@ -329,8 +329,8 @@ static bool read_count(struct formatting *f, int64_t *v)
     size_t begin = f->at;
 
     *v = 0;
-    for (; peek(f) >= '0' && peek(f) <= '9'; f->at++)
-        *v = *v > MAX_WIDTH ? *v : *v * 10 + (peek(f) - '0');
+    for (; peek_char(f) >= '0' && peek_char(f) <= '9'; f->at++)
+        *v = *v > MAX_WIDTH ? *v : *v * 10 + (peek_char(f) - '0');
     if (*v > MAX_WIDTH) {
         f->at = begin;
         return false;
@@ -344,12 +344,12 @@ static bool read_index(struct formatting *f)
     const uint8_t *end;
     int64_t v;
 
-    if (peek(f) != '[')
+    if (peek_char(f) != '[')
         return false;
     f->reordered = true;
     end = memchr(f->format.data + f->at, ']', f->format.len - f->at);
     f->at++;
-    if (end != NULL && read_count(f, &v) && peek(f) == ']' && v >= 1 && (uint64_t)v <= f->n) {
+    if (end != NULL && read_count(f, &v) && peek_char(f) == ']' && v >= 1 && (uint64_t)v <= f->n) {
         f->at++;
         f->next = (size_t)v - 1;
         return true;
@@ -363,7 +363,7 @@ static void read_flags(struct formatting *f)
 {
     f->minus = f->plus = f->sharp = f->space = f->zero = f->has_width = f->has_precision = false;
     for (;; f->at++)
-        switch (peek(f)) {
+        switch (peek_char(f)) {
         case '-':
             f->minus = true;
             break;
@@ -399,7 +399,7 @@ static bool take_star(struct formatting *f, int64_t *v)
 
 static void read_width(struct formatting *f)
 {
-    if (peek(f) != '*') {
+    if (peek_char(f) != '*') {
         f->has_width = read_count(f, &f->width);
         return;
     }
@@ -414,11 +414,11 @@ static void read_width(struct formatting *f)
 
 static void read_precision(struct formatting *f)
 {
-    if (peek(f) != '.')
+    if (peek_char(f) != '.')
         return;
     f->at++;
     read_index(f);
-    if (peek(f) != '*') {
+    if (peek_char(f) != '*') {
         f->precision = 0;
         read_count(f, &f->precision);
         f->has_precision = true;
@@ -441,13 +441,13 @@ static bool format_verb(struct formatting *f)
     indexed = read_index(f);
     read_width(f);
     read_precision(f);
-    if (!indexed || peek(f) == '[')
+    if (!indexed || peek_char(f) == '[')
         read_index(f);
     if (f->at >= f->format.len) {
         buf_puts(f->out, "%!(NOVERB)");
         return true;
     }
-    verb = peek(f);
+    verb = peek_char(f);
     f->at++;
     if (verb == '%')
         buf_putc(f->out, '%');

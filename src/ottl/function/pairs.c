@@ -107,7 +107,7 @@ static int compare_keys(const void *a, const void *b)
     return bytes_compare(x->key, y->key);
 }
 
-static bool has(struct bytes s, struct bytes what)
+static bool contains_bytes(struct bytes s, struct bytes what)
 {
     return s.len > 0 && memmem(s.data, s.len, what.data, what.len) != NULL;
 }
@@ -115,7 +115,7 @@ static bool has(struct bytes s, struct bytes what)
 /* Quotes get a backslash, and what has a delimiter in it stands in quotes. */
 static void put_quoted(struct bytes s, struct bytes delimiter, struct bytes pair, struct buf *out)
 {
-    bool quoted = has(s, delimiter) || has(s, pair);
+    bool quoted = contains_bytes(s, delimiter) || contains_bytes(s, pair);
 
     if (quoted)
         buf_putc(out, '"');

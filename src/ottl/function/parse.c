@@ -19,7 +19,7 @@ struct json_reader {
 
 static bool read_value(struct json_reader *r, unsigned depth);
 
-static bool fault(struct json_reader *r, const char *what)
+static bool set_fault(struct json_reader *r, const char *what)
 {
     if (r->scan.fault == NULL)
         r->scan.fault = what;
@@ -52,7 +52,7 @@ static bool read_pairs(struct json_reader *r, unsigned depth)
         size_t pair, mark;
 
         if (json_peek(&r->scan) != '"' || !json_string(&r->scan, &key))
-            return fault(r, "a key in quotes");
+            return set_fault(r, "a key in quotes");
         pair = pb_begin(&r->out, 1);
         pb_put_bytes(&r->out, 1, key);
         mark = pb_begin(&r->out, 2);
@@ -100,11 +100,11 @@ static bool read_scalar(struct json_reader *r, uint8_t c)
         if (!json_number(&r->scan, &text))
             return false;
         if (text.len >= sizeof(number))
-            return fault(r, "a shorter number");
+            return set_fault(r, "a shorter number");
         snprintf(number, sizeof(number), "%.*s", (int)text.len, (const char *)text.data);
         v = ottl_double(strtod(number, NULL));
         if (v.number - v.number != 0)
-            return fault(r, "a number that fits a double");
+            return set_fault(r, "a number that fits a double");
     }
     ottl_value_put(&r->out, &v);
     return true;
@@ -118,11 +118,11 @@ static bool read_value(struct json_reader *r, unsigned depth)
     bool good;
 
     if (!ottl_spend(r->call, 1))
-        return fault(r, "less of it");
+        return set_fault(r, "less of it");
     if (c != '{' && c != '[')
         return read_scalar(r, c);
     if (depth >= MAX_JSON_DEPTH)
-        return fault(r, "fewer levels of nesting");
+        return set_fault(r, "fewer levels of nesting");
     mark = pb_begin(&r->out, c == '[' ? OTLP_ANY_ARRAY : OTLP_ANY_MAP);
     good = c == '[' ? read_array(r, depth + 1) : read_object(r, depth + 1);
     if (good)
@@ -144,7 +144,7 @@ static bool call_json(struct ottl_call *c, struct ottl_value *result)
     else
         r.scan.fault = "an object or a list";
     if (good && !json_is_over(&r.scan))
-        good = fault(&r, "nothing more");
+        good = set_fault(&r, "nothing more");
     buf_free(&r.scan.scratch);
     buf_free(&r.scan.mended);
     if (good)

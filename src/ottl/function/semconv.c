@@ -13,17 +13,17 @@ struct naming {
     struct buf name;
 };
 
-static bool find(const struct naming *n, const char *key, struct bytes *any)
+static bool find_attribute(const struct naming *n, const char *key, struct bytes *any)
 {
     return message_attribute(n->span, OTLP_SPAN_ATTRIBUTES, bytes_str(key), any);
 }
 
 static bool find_either(const struct naming *n, const char *key, const char *old, struct bytes *any)
 {
-    return find(n, key, any) || (old != NULL && find(n, old, any));
+    return find_attribute(n, key, any) || (old != NULL && find_attribute(n, old, any));
 }
 
-static bool put(struct naming *n, const char *key, const char *old)
+static bool put_attribute(struct naming *n, const char *key, const char *old)
 {
     struct bytes any;
     bool found = find_either(n, key, old, &any);
@@ -38,7 +38,7 @@ static bool is_true(const struct naming *n, const char *key)
     struct bytes any;
     struct ottl_value v;
 
-    if (!find(n, key, &any))
+    if (!find_attribute(n, key, &any))
         return false;
     v = ottl_value_read(any);
     return v.type == OTTL_BOOL && v.boolean;
@@ -48,11 +48,11 @@ static void put_server(struct naming *n)
 {
     size_t len;
 
-    if (!put(n, "server.address", NULL))
+    if (!put_attribute(n, "server.address", NULL))
         return;
     len = n->name.len;
     buf_putc(&n->name, ':');
-    if (!put(n, "server.port", NULL))
+    if (!put_attribute(n, "server.port", NULL))
         n->name.len = len;
 }
 
@@ -61,11 +61,11 @@ static void name_http(struct naming *n, const char *subject)
 {
     size_t len;
 
-    if (!put(n, "http.request.method", "http.method"))
+    if (!put_attribute(n, "http.request.method", "http.method"))
         return;
     len = n->name.len;
     buf_putc(&n->name, ' ');
-    if (!put(n, subject, NULL))
+    if (!put_attribute(n, subject, NULL))
         n->name.len = len;
 }
 
@@ -77,15 +77,15 @@ static void name_rpc(struct naming *n)
     if (!find_either(n, "rpc.system.name", "rpc.system", &any))
         return;
     method = find_either(n, "rpc.method", "rpc.grpc.method", &any);
-    service = put(n, "rpc.service", "rpc.grpc.service");
+    service = put_attribute(n, "rpc.service", "rpc.grpc.service");
     if (service)
         buf_putc(&n->name, '/');
     if (method)
-        put(n, "rpc.method", "rpc.grpc.method");
+        put_attribute(n, "rpc.method", "rpc.grpc.method");
     else if (service)
         buf_putc(&n->name, '*');
     else
-        put(n, "rpc.system.name", "rpc.system");
+        put_attribute(n, "rpc.system.name", "rpc.system");
 }
 
 static void put_database(struct naming *n)
@@ -93,8 +93,8 @@ static void put_database(struct naming *n)
     size_t begin = n->name.len;
     struct bytes any;
 
-    put(n, "db.namespace", "db.name");
-    if (find(n, "db.collection.name", &any) || find(n, "db.stored_procedure.name", &any)) {
+    put_attribute(n, "db.namespace", "db.name");
+    if (find_attribute(n, "db.collection.name", &any) || find_attribute(n, "db.stored_procedure.name", &any)) {
         if (n->name.len > begin)
             buf_putc(&n->name, '.');
         any_value_put(&n->name, any);
@@ -108,9 +108,9 @@ static void name_database(struct naming *n)
     size_t operation, begin;
     struct bytes any;
 
-    if (!find_either(n, "db.system.name", "db.system", &any) || put(n, "db.query.summary", NULL))
+    if (!find_either(n, "db.system.name", "db.system", &any) || put_attribute(n, "db.query.summary", NULL))
         return;
-    put(n, "db.operation.name", "db.operation");
+    put_attribute(n, "db.operation.name", "db.operation");
     operation = n->name.len;
     if (operation > 0)
         buf_putc(&n->name, ' ');
@@ -119,7 +119,7 @@ static void name_database(struct naming *n)
     if (n->name.len == begin)
         n->name.len = operation;
     if (n->name.len == 0)
-        put(n, "db.system.name", "db.system");
+        put_attribute(n, "db.system.name", "db.system");
 }
 
 static void put_destination(struct naming *n)
@@ -128,8 +128,8 @@ static void put_destination(struct naming *n)
         buf_puts(&n->name, "(temporary)");
     else if (is_true(n, "messaging.destination.anonymous"))
         buf_puts(&n->name, "(anonymous)");
-    else if (!put(n, "messaging.destination.template", NULL) &&
-             !put(n, "messaging.destination.name", "messaging.destination"))
+    else if (!put_attribute(n, "messaging.destination.template", NULL) &&
+             !put_attribute(n, "messaging.destination.name", "messaging.destination"))
         put_server(n);
 }
 
@@ -139,9 +139,9 @@ static void name_messaging(struct naming *n)
     struct bytes any;
     size_t len;
 
-    if (!find(n, "messaging.system", &any))
+    if (!find_attribute(n, "messaging.system", &any))
         return;
-    operation = put(n, "messaging.operation.name", "messaging.operation");
+    operation = put_attribute(n, "messaging.operation.name", "messaging.operation");
     len = n->name.len;
     if (operation)
         buf_putc(&n->name, ' ');
@@ -149,7 +149,7 @@ static void name_messaging(struct naming *n)
     if (operation && n->name.len == len + 1)
         n->name.len = len;
     if (!operation && n->name.len == 0)
-        put(n, "messaging.system", NULL);
+        put_attribute(n, "messaging.system", NULL);
 }
 
 enum { KIND_SERVER = 2, KIND_CLIENT, KIND_PRODUCER, KIND_CONSUMER };

@@ -29,7 +29,7 @@ static void put_fraction(struct buf *out, uint64_t v, uint64_t unit, int zeros)
     buf_append(out, digits, (size_t)n);
 }
 
-void spell_duration(struct buf *out, int64_t ns)
+void duration_spell(struct buf *out, int64_t ns)
 {
     uint64_t v = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
 
@@ -96,7 +96,7 @@ static bool take_part(struct bytes *s, uint64_t *sum)
     return !__builtin_add_overflow(*sum, whole, sum) && *sum <= DURATION_LIMIT;
 }
 
-bool read_duration(struct bytes text, int64_t *ns)
+bool duration_read(struct bytes text, int64_t *ns)
 {
     bool negative = text.len > 0 && text.data[0] == '-';
     uint64_t sum = 0;

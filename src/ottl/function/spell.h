@@ -6,9 +6,9 @@
 #include "base/buf.h"
 
 /* Append 1h2m3.5s, 1.5ms, 0s. */
-void spell_duration(struct buf *out, int64_t ns);
+void duration_spell(struct buf *out, int64_t ns);
 
 /* A run of numbers with units (ns, us, ms, s, m, h), with a sign, or 0. False: it is none, or too large. */
-bool read_duration(struct bytes text, int64_t *ns);
+bool duration_read(struct bytes text, int64_t *ns);
 
 #endif

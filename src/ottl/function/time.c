@@ -165,7 +165,7 @@ static bool call_unix_seconds(struct ottl_call *c, struct ottl_value *result)
 
 /* ---- parts ---- */
 
-static struct time_parts parts(const struct ottl_call *c)
+static struct time_parts parts_of(const struct ottl_call *c)
 {
     return time_parts_of(c->args[0].integer, c->args[0].offset);
 }
@@ -173,7 +173,7 @@ static struct time_parts parts(const struct ottl_call *c)
 #define PART(call_it, member)                                                                                          \
     static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
     {                                                                                                                  \
-        *result = ottl_int(parts(c).member);                                                                           \
+        *result = ottl_int(parts_of(c).member);                                                                        \
         return true;                                                                                                   \
     }
 
@@ -193,7 +193,7 @@ static bool call_duration(struct ottl_call *c, struct ottl_value *result)
     struct bytes text = c->args[0].bytes;
     int64_t ns;
 
-    if (text.len > 64 || !read_duration(text, &ns))
+    if (text.len > 64 || !duration_read(text, &ns))
         return ottl_fail(c, "\"%.*s\" is no duration such as 1h30m or 100ms", (int)(text.len < 64 ? text.len : 64),
                          (const char *)text.data);
     *result = (struct ottl_value){ .type = OTTL_DURATION, .integer = ns };

@@ -112,7 +112,7 @@ static const char *split_url(struct bytes text, struct url_parts *u)
 }
 
 /* Append it with each %41 as the byte that it is. */
-static bool unescape(struct bytes s, struct buf *out)
+static bool unescape_url(struct bytes s, struct buf *out)
 {
     for (size_t i = 0; i < s.len; i++) {
         uint8_t byte;
@@ -133,7 +133,7 @@ static bool put_part(struct ottl_call *c, const char *name, struct bytes text, b
 {
     struct buf plain = { 0 };
     struct ottl_value v;
-    bool good = !escaped || unescape(text, &plain);
+    bool good = !escaped || unescape_url(text, &plain);
 
     if (good && escaped)
         ottl_give_text(c, &plain, &v);

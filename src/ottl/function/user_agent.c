@@ -16,7 +16,7 @@ static void release_agents(void *state)
     user_agents_drop(state);
 }
 
-static bool spend(void *arg, uint64_t steps)
+static bool spend_steps(void *arg, uint64_t steps)
 {
     return ottl_spend_worst(arg, steps);
 }
@@ -28,7 +28,7 @@ static bool call_user_agent(struct ottl_call *c, struct ottl_value *result)
     struct buf map = { 0 };
 
     if (!ottl_spend(c, 1 + text.len / 64) ||
-        !user_agents_find(c->state, text, (struct user_agents_payer){ spend, c }, &found))
+        !user_agents_find(c->state, text, (struct user_agents_payer){ spend_steps, c }, &found))
         return false;
     ottl_put_text_pair(&map, bytes_str("user_agent.name"), found.name);
     ottl_put_text_pair(&map, bytes_str("user_agent.version"), found.version);

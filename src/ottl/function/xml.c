@@ -133,7 +133,7 @@ static struct bytes leaf_of(const struct xml_node *element)
     return element->first->text;
 }
 
-static bool simplify(struct ottl_call *c, struct buf *out, struct xml_node *parent, unsigned level);
+static bool simplify_element(struct ottl_call *c, struct buf *out, struct xml_node *parent, unsigned level);
 
 /* The value of an element; NIL: it has none. */
 static bool simplify_one(struct ottl_call *c, struct xml_node *element, unsigned level, struct ottl_value *v)
@@ -145,7 +145,7 @@ static bool simplify_one(struct ottl_call *c, struct xml_node *element, unsigned
     *v = leaf.len > 0 ? ottl_string(leaf) : ottl_nil();
     if (leaf.len > 0)
         return true;
-    good = simplify(c, &map, element, level + 1);
+    good = simplify_element(c, &map, element, level + 1);
     if (good && map.len > 0)
         *v = ottl_bytes(OTTL_MAP, ottl_take(c, &map));
     buf_free(&map);
@@ -173,7 +173,7 @@ static bool simplify_list(struct ottl_call *c, struct buf *out, struct xml_node 
     return good;
 }
 
-static bool simplify(struct ottl_call *c, struct buf *out, struct xml_node *parent, unsigned level)
+static bool simplify_element(struct ottl_call *c, struct buf *out, struct xml_node *parent, unsigned level)
 {
     struct ottl_value v;
     bool good = true;
@@ -200,7 +200,7 @@ static bool call_simplified(struct ottl_call *c, struct ottl_value *result)
     struct xml_node *document = read_document(c, NULL);
     struct buf out = { 0 };
 
-    if (document != NULL && simplify(c, &out, document, 1))
+    if (document != NULL && simplify_element(c, &out, document, 1))
         return ottl_give(c, &out, OTTL_MAP, result);
     buf_free(&out);
     return false;

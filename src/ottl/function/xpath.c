@@ -21,7 +21,7 @@ static void release_path(void *state)
     xpath_free(state);
 }
 
-static bool spend(void *arg, uint64_t steps)
+static bool spend_steps(void *arg, uint64_t steps)
 {
     return ottl_spend(arg, steps);
 }
@@ -47,7 +47,7 @@ static struct xml_node *read_xml(struct ottl_call *c, struct bytes text)
 static bool select_nodes(struct ottl_call *c, struct xml_node *document, const char *otherwise,
                          struct xpath_nodes *found)
 {
-    const struct xpath_run run = { c->arena, spend, c };
+    const struct xpath_run run = { c->arena, spend_steps, c };
     struct xpath_fault fault;
     struct xpath *x = c->state != NULL ? c->state : xpath_new(bytes_str(otherwise), &fault);
     bool good = xpath_select(x, &run, document, found);

@@ -19,7 +19,7 @@
 
 #define SCRATCH_KEPT ((size_t)1 << 20)
 
-void fail_take(struct take *t, const char *fmt, ...)
+void take_fail(struct take *t, const char *fmt, ...)
 {
     va_list args;
 
@@ -87,7 +87,7 @@ static void begin_pass(struct take *t)
 {
     t->in->pass++;
     pieces_clear(t);
-    forget_infos(t);
+    infos_forget(t);
     t->gathered.n = t->lines.n = 0;
     t->moved.n = t->left ? t->moved.n : 0;
     t->diverged = t->again = t->over_limit = t->over_buckets = false;
@@ -151,9 +151,9 @@ static void end_reading(struct take *t)
     bool at_fault = take_failed(t) && t->format != INTAKE_PROTOBUF;
 
     if (!take_failed(t) && !t->again && t->over_limit)
-        fail_take(t, "sample limit exceeded");
+        take_fail(t, "sample limit exceeded");
     if (!take_failed(t) && !t->again && t->over_buckets)
-        fail_take(t, "histogram bucket limit exceeded");
+        take_fail(t, "histogram bucket limit exceeded");
     if (at_fault)
         enter_phase(t, TAKE_FAULT);
     else if (take_failed(t))
@@ -181,11 +181,11 @@ static void finish_points(struct take *t)
     if (t->kind == TAKE_FAILURE)
         error_set(&t->result->error, -EIO, "there was no page");
     if (t->kind == TAKE_LAST)
-        end_reports(t);
+        reports_end(t);
     else
-        put_reports(t, &t->scrape);
-    close_open(t);
-    put_infos(t);
+        reports_put(t, &t->scrape);
+    point_close_open(t);
+    infos_put(t);
     t->result->points = pieces_detach(t);
     enter_phase(t, t->left ? TAKE_RELEASE : TAKE_DROP);
 }
@@ -214,38 +214,38 @@ bool intake_work(struct intake_store *s)
             leave_page(t);
         break;
     case TAKE_KEEP:
-        if (!keep_lines(t))
+        if (!lines_keep(t))
             end_keeping(t);
         break;
     case TAKE_END:
-        if (!end_lines(t))
+        if (!lines_end(t))
             enter_phase(t, TAKE_MOVED);
         break;
     case TAKE_MOVED:
-        if (!end_moved(t))
+        if (!points_end_moved(t))
             enter_phase(t, TAKE_GATHER);
         break;
     case TAKE_GATHER:
-        if (!put_gathered(t))
+        if (!points_put_gathered(t))
             enter_phase(t, TAKE_FINISH);
         break;
     case TAKE_FINISH:
         finish_points(t);
         break;
     case TAKE_DROP:
-        if (!drop_lines(t))
+        if (!lines_drop(t))
             enter_phase(t, TAKE_RELEASE);
         break;
     case TAKE_RELEASE:
-        if (!release_points(t))
+        if (!points_release(t))
             enter_phase(t, TAKE_FAMILIES);
         break;
     case TAKE_FAMILIES:
-        if (!expire_families(t))
+        if (!families_expire(t))
             enter_phase(t, TAKE_SPARE);
         break;
     case TAKE_SPARE:
-        if (!drop_spare_lines(t))
+        if (!lines_drop_spare(t))
             end_take(t);
         break;
     case TAKE_IDLE:
@@ -313,12 +313,12 @@ void intake_cancel(struct intake *in)
         t->result->points = NULL;
         return;
     }
-    forget_infos(t);
+    infos_forget(t);
     if (t->phase != TAKE_KEEP)
         t->at = 0;
-    while (keep_lines(t))
+    while (lines_keep(t))
         ;
-    while (release_points(t))
+    while (points_release(t))
         ;
     end_take(t);
 }

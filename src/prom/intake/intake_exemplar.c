@@ -44,10 +44,10 @@ void exemplar_put_label(struct buf *b, struct bytes name, struct bytes value)
     else if (bytes_equal_nocase(name, bytes_str("span_id")) && read_id(value, id, 8))
         pb_put_bytes(b, OTLP_EXEMPLAR_SPAN_ID, bytes_of(id, 8));
     else
-        put_attribute(b, OTLP_EXEMPLAR_ATTRIBUTES, name, value);
+        attribute_put(b, OTLP_EXEMPLAR_ATTRIBUTES, name, value);
 }
 
-static void begin(struct buf *b, uint64_t time_ns, double value)
+static void begin_exemplar(struct buf *b, uint64_t time_ns, double value)
 {
     b->len = 0;
     pb_put_fixed64(b, OTLP_EXEMPLAR_TIME, time_ns);
@@ -60,7 +60,7 @@ struct bytes exemplar_of_text(struct take *t, const struct page_exemplar *x, int
     const struct label_set *labels = &t->exemplar_labels;
 
     page_read_exemplar(x->labels, &t->exemplar_labels);
-    begin(b, (uint64_t)(x->has_time ? x->time_ms : time_ms) * NS_PER_MS_OF_WALL, x->value);
+    begin_exemplar(b, (uint64_t)(x->has_time ? x->time_ms : time_ms) * NS_PER_MS_OF_WALL, x->value);
     for (size_t i = 0; i < labels->list.n; i++)
         exemplar_put_label(b, labels->list.v[i].name, labels->list.v[i].value);
     return assembly_keep(&t->assembly, buf_bytes(b));
@@ -97,7 +97,7 @@ struct bytes exemplar_of_message(struct take *t, struct bytes message, int64_t t
         if (f.number == PROTO_EXEMPLAR_TIME && f.wire == PB_LEN)
             *has_time = protobuf_time(f.bytes, &time_ns);
     }
-    begin(b, time_ns, value);
+    begin_exemplar(b, time_ns, value);
     r = pb_reader(message);
     for (struct bytes pair; message_next(&r, PROTO_EXEMPLAR_LABEL, &pair);)
         exemplar_put_label(b, pb_find_bytes(pair, PROTO_LABEL_NAME), pb_find_bytes(pair, PROTO_LABEL_VALUE));

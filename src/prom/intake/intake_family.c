@@ -133,7 +133,7 @@ static bool begin_expiry(struct take *t)
     return !t->left || t->families_many;
 }
 
-bool expire_families(struct take *t)
+bool families_expire(struct take *t)
 {
     struct intake *in = t->in;
 

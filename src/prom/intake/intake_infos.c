@@ -56,7 +56,7 @@ static struct bytes merge_infos(struct take *t, const struct out_resource *r)
     return assembly_keep(pieces_last(t), buf_bytes(b));
 }
 
-void forget_infos(struct take *t)
+void infos_forget(struct take *t)
 {
     for (size_t i = 0; i < t->informed.n; i++) {
         t->informed.v[i]->infos.n = 0;
@@ -65,7 +65,7 @@ void forget_infos(struct take *t)
     t->informed.n = 0;
 }
 
-void put_infos(struct take *t)
+void infos_put(struct take *t)
 {
     for (size_t i = 0; i < t->resources.n; i++) {
         struct out_resource *r = t->resources.v[i]->user;
@@ -75,5 +75,5 @@ void put_infos(struct take *t)
         if (r->infos.n > 0)
             t->resources.v[i]->first->bytes = r->merged;
     }
-    forget_infos(t);
+    infos_forget(t);
 }

@@ -339,7 +339,7 @@ struct sample {
 /* intake.c: a step's worth of what takes some ns, and of what takes a µs */
 #define MANY_A_STEP ((size_t)512)
 #define SOME_A_STEP ((size_t)64)
-void fail_take(struct take *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void take_fail(struct take *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static inline bool take_failed(const struct take *t)
 {
     return t->fault[0] != '\0';
@@ -352,12 +352,12 @@ bool text_place_fault(struct take *t); /* the same */
 void text_end(struct take *t);
 
 /* intake_settle.c: each false when there is no more to do */
-bool keep_lines(struct take *t);
-bool end_lines(struct take *t);
-bool drop_lines(struct take *t);
-bool release_points(struct take *t);
-bool expire_families(struct take *t);
-bool drop_spare_lines(struct take *t);
+bool lines_keep(struct take *t);
+bool lines_end(struct take *t);
+bool lines_drop(struct take *t);
+bool points_release(struct take *t);
+bool families_expire(struct take *t);
+bool lines_drop_spare(struct take *t);
 
 /* intake_pieces.c */
 void pieces_init(struct take *t);
@@ -374,8 +374,8 @@ static inline bool line_is_listed(const struct line *l)
 }
 
 /* intake_sample.c */
-struct line *take_predicted(const struct take *t);
-void take_sample(struct take *t, const struct sample *s, struct line *predicted);
+struct line *line_predicted(const struct take *t);
+void sample_take(struct take *t, const struct sample *s, struct line *predicted);
 
 /* intake_line.c */
 enum line_outcome {
@@ -390,8 +390,8 @@ struct line *line_find(const struct take *t, const struct digest *digest);
 /* The line of that sample: *l, which was read under another version, is read anew, or it is NULL and one is made. */
 enum line_outcome line_make(struct take *t, const struct sample *s, struct line **l);
 void line_drop(struct intake *in, struct line *l);
-uint64_t line_hash_of(const void *entry);                         /* for the table */
-struct out_point *report_point(struct take *t, const char *name); /* with one line; NULL: there is none */
+uint64_t line_hash_of(const void *entry);                              /* for the table */
+struct out_point *report_find_point(struct take *t, const char *name); /* with one line; NULL: there is none */
 struct gathered_lines *point_distribution(struct intake *in, struct out_point *p); /* made if need be */
 
 /* intake_labels.c: of the take's labels */
@@ -424,26 +424,26 @@ void out_point_release(struct intake *in, struct out_point *p);     /* one line 
 void out_resource_prune(struct intake *in, struct out_resource *r); /* of what nothing came to be below */
 void out_scope_prune(struct intake *in, struct out_scope *sc);
 void out_metric_prune(struct intake *in, struct out_metric *m);
-void put_attribute(struct buf *b, unsigned number, struct bytes name, struct bytes value);
+void attribute_put(struct buf *b, unsigned number, struct bytes name, struct bytes value);
 bool label_is_of_scope(struct bytes name, struct bytes *rest);
 struct message *out_metric_data(struct take *t, struct out_metric *m); /* that this pass puts points into */
 
 /* intake_infos.c */
-void put_infos(struct take *t);
-void forget_infos(struct take *t); /* of this pass */
+void infos_put(struct take *t);
+void infos_forget(struct take *t); /* of this pass */
 
 /* intake_point.c */
-void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t time_ms);
-void put_report(struct take *t, struct out_point *p, double value);
-void end_line(struct take *t, struct line *l);          /* its series has ended */
-void end_gathered(struct take *t, struct out_point *p); /* all of it */
-void end_report(struct take *t, struct out_point *p);   /* the same for one that has no line */
-bool put_gathered(struct take *t);                      /* points that were put together of several lines; false: all */
-void close_open(struct take *t);                        /* before the batch is made */
+void sample_put(struct take *t, struct line *l, const struct sample *s, int64_t time_ms);
+void report_put(struct take *t, struct out_point *p, double value);
+void line_finish(struct take *t, struct line *l);             /* its series has ended */
+void point_end_gathered(struct take *t, struct out_point *p); /* all of it */
+void report_end(struct take *t, struct out_point *p);         /* the same for one that has no line */
+bool points_put_gathered(struct take *t); /* points that were put together of several lines; false: all */
+void point_close_open(struct take *t);    /* before the batch is made */
 
 /* intake_moved.c */
-void leave_point(struct take *t, struct line *l, const struct out_point *to); /* the line goes to another, or none */
-bool end_moved(struct take *t); /* a step: those of several lines that were left; false: all are done */
+void point_leave(struct take *t, struct line *l, const struct out_point *to); /* the line goes to another, or none */
+bool points_end_moved(struct take *t); /* a step: those of several lines that were left; false: all are done */
 
 /* intake_exemplar.c: the content of one of OTLP, in the take's memory */
 struct bytes exemplar_of_text(struct take *t, const struct page_exemplar *x, int64_t time_ms);
@@ -457,9 +457,9 @@ void protobuf_begin(struct take *t);
 bool protobuf_read_some(struct take *t);
 
 /* intake_report.c */
-void put_reports(struct take *t, const struct intake_scrape *scrape);
-void end_reports(struct take *t);
+void reports_put(struct take *t, const struct intake_scrape *scrape);
+void reports_end(struct take *t);
 bool point_reports(const struct intake *in, const struct out_point *p); /* it is one of the reports' */
-void free_reports(struct intake *in);
+void reports_free(struct intake *in);
 
 #endif

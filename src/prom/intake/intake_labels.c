@@ -90,7 +90,7 @@ void labels_add_target(struct take *t, bool honor)
 
 /* ---- what may be ---- */
 
-static int shown(struct bytes s)
+static int shown_length(struct bytes s)
 {
     return s.len < SHOWN ? (int)s.len : SHOWN;
 }
@@ -119,16 +119,17 @@ static void check_lengths(struct take *t, struct bytes metric)
         struct bytes name = t->labels.list.v[i].name, value = t->labels.list.v[i].value;
 
         if (rules->label_name_length_limit > 0 && name.len > rules->label_name_length_limit)
-            fail_take(t, "label_name_length_limit exceeded (metric: %.*s, label name: %.*s, length: %zu, limit: %llu)",
-                      shown(metric), (const char *)metric.data, shown(name), (const char *)name.data, name.len,
-                      (unsigned long long)rules->label_name_length_limit);
+            take_fail(t, "label_name_length_limit exceeded (metric: %.*s, label name: %.*s, length: %zu, limit: %llu)",
+                      shown_length(metric), (const char *)metric.data, shown_length(name), (const char *)name.data,
+                      name.len, (unsigned long long)rules->label_name_length_limit);
         else if (rules->label_value_length_limit > 0 && value.len > rules->label_value_length_limit)
-            fail_take(
+            take_fail(
                 t,
                 "label_value_length_limit exceeded (metric: %.*s, label name: %.*s, value: \"%.*s\", length: %zu, "
                 "limit: %llu)",
-                shown(metric), (const char *)metric.data, shown(name), (const char *)name.data, shown(value),
-                (const char *)value.data, value.len, (unsigned long long)rules->label_value_length_limit);
+                shown_length(metric), (const char *)metric.data, shown_length(name), (const char *)name.data,
+                shown_length(value), (const char *)value.data, value.len,
+                (unsigned long long)rules->label_value_length_limit);
     }
 }
 
@@ -138,11 +139,11 @@ bool labels_check(struct take *t)
     struct bytes metric = label_set_get(&t->labels, metric_name);
 
     if (metric.len == 0)
-        fail_take(t, "missing metric name (__name__ label)");
+        take_fail(t, "missing metric name (__name__ label)");
     else if (!check_names(t, metric))
-        fail_take(t, "invalid metric name or label names: %.*s", shown(metric), (const char *)metric.data);
+        take_fail(t, "invalid metric name or label names: %.*s", shown_length(metric), (const char *)metric.data);
     else if (rules->label_limit > 0 && t->labels.list.n > rules->label_limit)
-        fail_take(t, "label_limit exceeded (metric: %.*s, number of labels: %zu, limit: %llu)", shown(metric),
+        take_fail(t, "label_limit exceeded (metric: %.*s, number of labels: %zu, limit: %llu)", shown_length(metric),
                   (const char *)metric.data, t->labels.list.n, (unsigned long long)rules->label_limit);
     else
         check_lengths(t, metric);
@@ -191,7 +192,7 @@ void labels_encode(struct take *t, enum metric_kind kind)
     t->attributes.len = 0;
     for (size_t i = 0; i < t->labels.list.n; i++)
         if (!is_consumed(t->labels.list.v[i].name, kind))
-            put_attribute(&t->attributes, fields[kind], t->labels.list.v[i].name, t->labels.list.v[i].value);
+            attribute_put(&t->attributes, fields[kind], t->labels.list.v[i].name, t->labels.list.v[i].value);
 }
 
 struct out_resource *labels_resource(struct take *t)
@@ -205,6 +206,6 @@ struct out_resource *labels_resource(struct take *t)
         instance = label_set_get(&t->in->labels, bytes_str("instance"));
     if (job.len > 0 && instance.len > 0)
         return out_resource_get(t, job, instance);
-    fail_take(t, "job or instance cannot be found from labels");
+    take_fail(t, "job or instance cannot be found from labels");
     return NULL;
 }

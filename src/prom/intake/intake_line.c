@@ -164,7 +164,7 @@ static void encode_info(struct take *t)
         struct bytes name = t->labels.list.v[i].name;
 
         if (!bytes_is(name, "__name__") && !bytes_is(name, "job") && !bytes_is(name, "instance"))
-            put_attribute(&t->attributes, OTLP_RESOURCE_ATTRIBUTES, name, t->labels.list.v[i].value);
+            attribute_put(&t->attributes, OTLP_RESOURCE_ATTRIBUTES, name, t->labels.list.v[i].value);
     }
 }
 
@@ -210,7 +210,7 @@ static void add_external(struct take *t)
         label_set_put(&t->labels, external->list.v[i].name, external->list.v[i].value);
 }
 
-struct out_point *report_point(struct take *t, const char *name)
+struct out_point *report_find_point(struct take *t, const char *name)
 {
     struct placing to = { 0 };
 
@@ -245,14 +245,14 @@ static enum line_outcome place_sample(struct take *t, const struct sample *s, bo
     const char *fault = s->read_labels(t, s);
 
     if (fault != NULL) {
-        fail_take(t, "%s", fault);
+        take_fail(t, "%s", fault);
         return LINE_FAULT;
     }
     join_parts(t, s, to);
     labels_add_target(t, t->in->rules->honor_labels);
     if (!relabel_run(t->in->rules->relabel, &t->labels) || t->labels.list.n == 0) {
         if (relabel_is_over(t->in->rules->relabel)) {
-            fail_take(t, "a line has labels too long for the patterns of metric_relabel_configs: set "
+            take_fail(t, "a line has labels too long for the patterns of metric_relabel_configs: set "
                          "label_value_length_limit, or shorten the patterns");
             return LINE_FAULT;
         }
@@ -316,7 +316,7 @@ enum line_outcome line_make(struct take *t, const struct sample *s, struct line 
     if (*l != NULL) {
         uncount_line(t->in, *l);
         if ((*l)->point != NULL) {
-            leave_point(t, *l, to.point);
+            point_leave(t, *l, to.point);
             *vec_push(&t->released) = (*l)->point;
         }
     } else if ((*l = new_line(t, s->key)) == NULL) {

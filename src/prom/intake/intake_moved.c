@@ -14,7 +14,7 @@ static bool is_same_metric(const struct out_point *a, const struct out_point *b)
            bytes_equal(bytes_skip(identity_raw(&x->id), 2), bytes_skip(identity_raw(&y->id), 2));
 }
 
-void leave_point(struct take *t, struct line *l, const struct out_point *to)
+void point_leave(struct take *t, struct line *l, const struct out_point *to)
 {
     struct out_point *p = l->point;
     bool good = t->in->n_good > 0 && l->seen == t->in->good_pass && (l->flags & LINE_TRACKED) != 0;
@@ -26,18 +26,18 @@ void leave_point(struct take *t, struct line *l, const struct out_point *to)
         return;
     }
     t->time_ms--;
-    end_line(t, l);
+    line_finish(t, l);
     t->time_ms++;
 }
 
-bool end_moved(struct take *t)
+bool points_end_moved(struct take *t)
 {
     t->time_ms--;
     for (unsigned i = 0; i < SOME_A_STEP && t->moved.n > 0; i++) {
         struct out_point *p = t->moved.v[--t->moved.n];
 
         if (p->seen != t->in->pass)
-            end_gathered(t, p);
+            point_end_gathered(t, p);
     }
     t->time_ms++;
     return t->moved.n > 0;

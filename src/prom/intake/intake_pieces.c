@@ -83,7 +83,7 @@ void pieces_seal(struct take *t)
     if (size / 2 < t->repeated)
         return;
     if (t->n_points >= most || (t->n_points > 0 && size >= PIECE_BYTES)) {
-        close_open(t);
+        point_close_open(t);
         t->room = t->room_end = NULL;
         push_piece(t);
     }

@@ -24,7 +24,7 @@ static size_t field_size(size_t len)
     return 1 + pb_varint_len(len) + len;
 }
 
-void put_attribute(struct buf *b, unsigned number, struct bytes name, struct bytes value)
+void attribute_put(struct buf *b, unsigned number, struct bytes name, struct bytes value)
 {
     size_t any = field_size(value.len), key_value = field_size(name.len) + field_size(any);
     uint8_t *p = buf_reserve(b, key_value + 16);
@@ -57,8 +57,8 @@ static void drop_bytes(struct intake *in, struct bytes b)
 
 /* ---- identities ---- */
 
-static struct identity *find(struct take *t, struct identity *parent, enum identity_kind kind, struct bytes raw,
-                             struct identity_key *k)
+static struct identity *find_identity(struct take *t, struct identity *parent, enum identity_kind kind,
+                                      struct bytes raw, struct identity_key *k)
 {
     *k = (struct identity_key){ .parent = parent,
                                 .raw = raw,
@@ -67,7 +67,8 @@ static struct identity *find(struct take *t, struct identity *parent, enum ident
 }
 
 /* `size`: of the struct that begins with the identity and ends with its raw bytes. */
-static struct identity *make(struct take *t, const struct identity_key *k, enum identity_kind kind, size_t size)
+static struct identity *make_identity(struct take *t, const struct identity_key *k, enum identity_kind kind,
+                                      size_t size)
 {
     struct identity *id = mem_zalloc(size + k->raw.len);
 
@@ -86,7 +87,7 @@ static struct identity *make(struct take *t, const struct identity_key *k, enum 
     return id;
 }
 
-static void unmake(struct intake *in, struct identity *id)
+static void free_identity(struct intake *in, struct identity *id)
 {
     table_remove(&in->store->known, id, id->hash);
     budget_give(in->store->budget, id->raw_at + (uint64_t)id->raw_len);
@@ -144,7 +145,7 @@ static bool is_discernible(struct bytes host)
 
 static void put_resource_attribute(struct buf *b, const char *name, struct bytes value)
 {
-    put_attribute(b, OTLP_RESOURCE_ATTRIBUTES, bytes_str(name), value);
+    attribute_put(b, OTLP_RESOURCE_ATTRIBUTES, bytes_str(name), value);
 }
 
 struct out_resource *out_resource_get(struct take *t, struct bytes job, struct bytes instance)
@@ -159,10 +160,10 @@ struct out_resource *out_resource_get(struct take *t, struct bytes job, struct b
     buf_put(b, job);
     buf_putc(b, '\0');
     buf_put(b, instance);
-    id = find(t, &t->in->id, OF_RESOURCE, buf_bytes(b), &k);
+    id = find_identity(t, &t->in->id, OF_RESOURCE, buf_bytes(b), &k);
     if (id != NULL)
         return container_of(id, struct out_resource, id);
-    id = make(t, &k, OF_RESOURCE, offsetof(struct out_resource, raw));
+    id = make_identity(t, &k, OF_RESOURCE, offsetof(struct out_resource, raw));
     if (id == NULL)
         return NULL;
     r = container_of(id, struct out_resource, id);
@@ -183,7 +184,7 @@ static void drop_resource(struct intake *in, struct out_resource *r)
 {
     drop_bytes(in, r->attributes);
     vec_free(&r->infos);
-    unmake(in, &r->id);
+    free_identity(in, &r->id);
 }
 
 static struct message *resource_message(struct take *t, struct out_resource *r)
@@ -241,7 +242,7 @@ static bool put_scope(struct buf *b, const struct label_set *labels)
             continue;
         any = true;
         if (!bytes_equal(rest, own[0]) && !bytes_equal(rest, own[1]) && !bytes_equal(rest, own[2]))
-            put_attribute(b, OTLP_SCOPE_ATTRIBUTES, rest, labels->list.v[i].value);
+            attribute_put(b, OTLP_SCOPE_ATTRIBUTES, rest, labels->list.v[i].value);
     }
     return any;
 }
@@ -257,10 +258,10 @@ struct out_scope *out_scope_get(struct take *t, struct out_resource *r, const st
     if (!put_scope(b, labels))
         buf_put(b, t->in->store->scope);
     buf_put(b, url);
-    id = find(t, &r->id, OF_SCOPE, buf_bytes(b), &k);
+    id = find_identity(t, &r->id, OF_SCOPE, buf_bytes(b), &k);
     if (id != NULL && container_of(id, struct out_scope, id)->schema_len == url.len)
         return container_of(id, struct out_scope, id);
-    id = make(t, &k, OF_SCOPE, offsetof(struct out_scope, raw));
+    id = make_identity(t, &k, OF_SCOPE, offsetof(struct out_scope, raw));
     if (id == NULL)
         return NULL;
     r->n_scopes++;
@@ -313,7 +314,8 @@ static enum metric_kind kind_of(enum page_type type, bool native)
 static void make_head(struct take *t, struct out_metric *m, const struct family_view *v)
 {
     struct buf *b = &t->scratch;
-    struct bytes name = t->in->rules->trim_suffixes ? trim_suffixes(v->name, m->kind == METRIC_SUM, v->unit) : v->name;
+    struct bytes name =
+        t->in->rules->trim_suffixes ? name_trim_suffixes(v->name, m->kind == METRIC_SUM, v->unit) : v->name;
 
     drop_bytes(t->in, m->head);
     drop_bytes(t->in, m->tail);
@@ -322,10 +324,10 @@ static void make_head(struct take *t, struct out_metric *m, const struct family_
     if (v->help.len > 0)
         pb_put_bytes(b, OTLP_METRIC_DESCRIPTION, v->help);
     if (v->unit.len > 0)
-        put_unit(b, OTLP_METRIC_UNIT, v->unit);
+        unit_put(b, OTLP_METRIC_UNIT, v->unit);
     m->head = keep_bytes(t->in, buf_bytes(b));
     b->len = 0;
-    put_attribute(b, OTLP_METRIC_METADATA, bytes_str("prometheus.type"), bytes_str(page_type_names[m->type]));
+    attribute_put(b, OTLP_METRIC_METADATA, bytes_str("prometheus.type"), bytes_str(page_type_names[m->type]));
     m->tail = keep_bytes(t->in, buf_bytes(b));
     m->version = t->in->version;
 }
@@ -342,9 +344,9 @@ struct out_metric *out_metric_get(struct take *t, struct out_scope *sc, const st
     buf_putc(b, (char)type);
     buf_putc(b, native ? 'n' : 'c');
     buf_put(b, v->name);
-    id = find(t, &sc->id, OF_METRIC, buf_bytes(b), &k);
+    id = find_identity(t, &sc->id, OF_METRIC, buf_bytes(b), &k);
     if (id == NULL) {
-        id = make(t, &k, OF_METRIC, offsetof(struct out_metric, raw));
+        id = make_identity(t, &k, OF_METRIC, offsetof(struct out_metric, raw));
         if (id == NULL)
             return NULL;
         sc->n_metrics++;
@@ -402,7 +404,7 @@ void out_scope_prune(struct intake *in, struct out_scope *sc)
 
     if (sc->n_metrics > 0)
         return;
-    unmake(in, &sc->id);
+    free_identity(in, &sc->id);
     r->n_scopes--;
     out_resource_prune(in, r);
 }
@@ -415,7 +417,7 @@ void out_metric_prune(struct intake *in, struct out_metric *m)
         return;
     drop_bytes(in, m->head);
     drop_bytes(in, m->tail);
-    unmake(in, &m->id);
+    free_identity(in, &m->id);
     sc->n_metrics--;
     out_scope_prune(in, sc);
 }

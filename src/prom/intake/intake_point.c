@@ -16,7 +16,7 @@
 
 /* ---- room ---- */
 
-void close_open(struct take *t)
+void point_close_open(struct take *t)
 {
     if (t->open != NULL)
         t->open->bytes.len = (size_t)(t->room - t->open->bytes.data);
@@ -28,7 +28,7 @@ static void open_part(struct take *t, struct out_metric *m, size_t size)
 {
     struct message *data = out_metric_data(t, m);
 
-    close_open(t);
+    point_close_open(t);
     if ((size_t)(t->room_end - t->room) < size) {
         size_t chunk = size > CHUNK ? size : CHUNK;
 
@@ -88,7 +88,7 @@ static uint8_t *put_no_value(uint8_t *p, unsigned number)
     return p;
 }
 
-static uint64_t nanoseconds(int64_t ms)
+static uint64_t ns_of(int64_t ms)
 {
     return (uint64_t)ms * MS_IN_NS;
 }
@@ -120,7 +120,7 @@ static uint8_t *write_number(struct take *t, struct out_point *p, const struct n
     at = begin_point(t, p->metric, len);
     if (n->start_ns != 0)
         at = put_fixed64(at, OTLP_POINT_START, n->start_ns);
-    at = put_fixed64(at, OTLP_POINT_TIME, nanoseconds(n->time_ms));
+    at = put_fixed64(at, OTLP_POINT_TIME, ns_of(n->time_ms));
     value = at + 1;
     if (!stale)
         at = put_fixed64(at, OTLP_NUMBER_DOUBLE, pb_bits(n->value));
@@ -135,7 +135,7 @@ static uint8_t *write_number(struct take *t, struct out_point *p, const struct n
 /* A second value of the same series in one page: it takes the place of the first. */
 static void change_number(struct take *t, const struct out_point *p, const struct sample *s, int64_t time_ms)
 {
-    uint64_t time = nanoseconds(time_ms);
+    uint64_t time = ns_of(time_ms);
 
     if (p->value == NULL || is_stale(s->value) || memcmp(p->value - 9, &time, 8) != 0)
         t->result->unfit++;
@@ -156,7 +156,7 @@ static void put_number(struct take *t, struct out_point *p, const struct sample 
     p->value = write_number(t, p, &n);
 }
 
-void put_report(struct take *t, struct out_point *p, double value)
+void report_put(struct take *t, struct out_point *p, double value)
 {
     struct sample s = { .value = value };
 
@@ -175,7 +175,7 @@ static void write_native(struct take *t, struct out_point *p, struct bytes field
     at = put_bytes(at, attributes);
     if (start_ns != 0)
         at = put_fixed64(at, OTLP_POINT_START, start_ns);
-    at = put_fixed64(at, OTLP_POINT_TIME, nanoseconds(time_ms));
+    at = put_fixed64(at, OTLP_POINT_TIME, ns_of(time_ms));
     at = put_bytes(at, fields);
     if (ended)
         put_no_value(at, OTLP_EXPONENTIAL_FLAGS);
@@ -300,7 +300,7 @@ static uint8_t *put_common(uint8_t *at, const struct gathered_lines *d)
 {
     if (d->start_ns != 0)
         at = put_fixed64(at, OTLP_POINT_START, d->start_ns);
-    at = put_fixed64(at, OTLP_POINT_TIME, nanoseconds(d->time_ms));
+    at = put_fixed64(at, OTLP_POINT_TIME, ns_of(d->time_ms));
     if (!d->has_ended)
         at = put_fixed64(at, OTLP_HISTOGRAM_COUNT, to_count(d->count));
     if (!d->has_ended && d->has_sum)
@@ -374,7 +374,7 @@ static void write_gathered(struct take *t, struct out_point *p)
         write_histogram(t, p, d);
 }
 
-bool put_gathered(struct take *t)
+bool points_put_gathered(struct take *t)
 {
     for (unsigned i = 0; i < SOME_A_STEP && t->at < t->gathered.n; i++)
         write_gathered(t, t->gathered.v[t->at++]);
@@ -398,7 +398,7 @@ static void put_info(struct take *t, struct out_point *p, bool ended)
     r->infos_ended = ended;
 }
 
-void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t time_ms)
+void sample_put(struct take *t, struct line *l, const struct sample *s, int64_t time_ms)
 {
     struct out_point *p = l->point;
 
@@ -435,7 +435,7 @@ void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t 
 
 /* ---- ends ---- */
 
-void end_gathered(struct take *t, struct out_point *p)
+void point_end_gathered(struct take *t, struct out_point *p)
 {
     struct gathered_lines *d = p->distribution;
 
@@ -448,7 +448,7 @@ void end_gathered(struct take *t, struct out_point *p)
     *vec_push(&t->gathered) = p;
 }
 
-void end_report(struct take *t, struct out_point *p)
+void report_end(struct take *t, struct out_point *p)
 {
     struct number n = { .value = pb_double(STALE_NAN), .time_ms = (int64_t)t->time_ms };
 
@@ -467,7 +467,7 @@ static void end_info(struct take *t, struct out_point *p)
         put_info(t, p, true);
 }
 
-void end_line(struct take *t, struct line *l)
+void line_finish(struct take *t, struct line *l)
 {
     struct out_point *p = l->point;
     bool here = p != NULL && p->seen == t->in->pass;
@@ -480,11 +480,11 @@ void end_line(struct take *t, struct line *l)
         p->seen = t->in->pass;
         write_native(t, p, (struct bytes){ NULL, 0 }, 0, (int64_t)t->time_ms);
     } else if (!p->gathered && (p->metric->kind == METRIC_NUMBER_GAUGE || p->metric->kind == METRIC_SUM)) {
-        end_report(t, p);
+        report_end(t, p);
     } else if (!p->gathered) {
         return; /* of a distribution that nothing was put into: its only line was there twice */
     } else if (!here) {
-        end_gathered(t, p);
+        point_end_gathered(t, p);
     } else if (l->role == LINE_COUNT && !p->distribution->has_count) {
         p->distribution->has_count = p->distribution->has_ended = true;
     } else if (l->role == LINE_SUM && !p->distribution->has_sum) {

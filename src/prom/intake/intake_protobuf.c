@@ -98,7 +98,7 @@ static const char *read_proto_labels(struct take *t, const struct sample *s)
 
 static void take_series(struct take *t, const struct proto_metric *m, const struct proto_series *p, struct sample *s)
 {
-    struct line *predicted = take_predicted(t);
+    struct line *predicted = line_predicted(t);
 
     t->key.len = m->key_len;
     buf_putc(&t->key, (char)(s->native.data != NULL ? 'n' : (int)p->part));
@@ -118,7 +118,7 @@ static void take_series(struct take *t, const struct proto_metric *m, const stru
     } else {
         predicted = NULL;
     }
-    take_sample(t, s, predicted);
+    sample_take(t, s, predicted);
 }
 
 static int64_t sample_time(const struct take *t, const struct proto_metric *m)
@@ -277,7 +277,7 @@ static void take_native(struct take *t, const struct proto_metric *m, struct pro
         return;
     }
     if (fault != NULL) {
-        fail_take(t, "histogram %.*s: %s", p->family->name.len < 100 ? (int)p->family->name.len : 100,
+        take_fail(t, "histogram %.*s: %s", p->family->name.len < 100 ? (int)p->family->name.len : 100,
                   (const char *)p->family->name.data, fault);
         return;
     }
@@ -300,7 +300,7 @@ static void take_histogram(struct take *t, const struct proto_metric *m, struct 
 
 /* It parses, and so do those of its fields that are messages (bits); `most`: so many fields the metric may still have,
  * for it is read in one turn of the loop. */
-static bool parses(struct bytes message, uint32_t messages, size_t *most)
+static bool parses_whole(struct bytes message, uint32_t messages, size_t *most)
 {
     struct pb_reader r = pb_reader(message);
 
@@ -330,7 +330,7 @@ static bool read_metric(struct take *t, const struct proto_family *family, struc
     for (struct pb_field f; most > 0 && pb_next(&r, &f);) {
         most--;
         if (f.wire == PB_LEN &&
-            !parses(f.bytes, f.number == types[family->type].value ? types[family->type].messages : 0, &most))
+            !parses_whole(f.bytes, f.number == types[family->type].value ? types[family->type].messages : 0, &most))
             return false;
         if (f.number == PROTO_METRIC_LABEL && f.wire == PB_LEN) {
             buf_append(&t->key, f.start, (size_t)(r.p - f.start));
@@ -364,7 +364,7 @@ static void take_metric(struct take *t, struct bytes message)
     r->metric = (struct proto_metric){ .message = message };
     r->series = (struct proto_series){ .family = &r->family, .metric = message };
     if (!read_metric(t, &r->family, &r->metric)) {
-        fail_take(t, "a metric of %.*s does not parse, or has more than 200000 fields",
+        take_fail(t, "a metric of %.*s does not parse, or has more than 200000 fields",
                   name->len < 100 ? (int)name->len : 100, (const char *)name->data);
         return;
     }
@@ -404,7 +404,7 @@ static void begin_family(struct take *t)
 
     r->stage = PROTO_MESSAGE;
     if (fault != NULL) {
-        fail_take(t, "a family (`%.*s`): %s", family->name.len < 100 ? (int)family->name.len : 100,
+        take_fail(t, "a family (`%.*s`): %s", family->name.len < 100 ? (int)family->name.len : 100,
                   (const char *)family->name.data, fault);
         return;
     }
@@ -450,7 +450,7 @@ static bool read_message(struct take *t)
         return false;
     r->n++;
     if (!pb_varint(&r->p, r->end, &len) || len > (uint64_t)(r->end - r->p)) {
-        fail_take(t, "the page is cut short");
+        take_fail(t, "the page is cut short");
         return false;
     }
     r->family = (struct proto_family){ .message = bytes_of(r->p, (size_t)len) };
@@ -508,6 +508,6 @@ bool protobuf_read_some(struct take *t)
         return more;
     memcpy(fault, t->fault, sizeof(fault));
     t->fault[0] = '\0';
-    fail_take(t, "message %zu: %s", t->proto.n, fault);
+    take_fail(t, "message %zu: %s", t->proto.n, fault);
     return false;
 }

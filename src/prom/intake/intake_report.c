@@ -23,11 +23,11 @@ static size_t count_reports(const struct take *t)
 static struct out_point *get_report(struct take *t, size_t i)
 {
     if (t->in->reports[i] == NULL)
-        t->in->reports[i] = report_point(t, names[i]);
+        t->in->reports[i] = report_find_point(t, names[i]);
     return t->in->reports[i];
 }
 
-void put_reports(struct take *t, const struct intake_scrape *scrape)
+void reports_put(struct take *t, const struct intake_scrape *scrape)
 {
     const struct intake_result *r = t->result;
     const double values[REPORTS] = {
@@ -45,15 +45,15 @@ void put_reports(struct take *t, const struct intake_scrape *scrape)
         struct out_point *p = get_report(t, i);
 
         if (p != NULL)
-            put_report(t, p, values[i]);
+            report_put(t, p, values[i]);
     }
 }
 
-void end_reports(struct take *t)
+void reports_end(struct take *t)
 {
     for (size_t i = 0; i < REPORTS; i++)
         if (t->in->reports[i] != NULL)
-            end_report(t, t->in->reports[i]);
+            report_end(t, t->in->reports[i]);
 }
 
 bool point_reports(const struct intake *in, const struct out_point *p)
@@ -64,7 +64,7 @@ bool point_reports(const struct intake *in, const struct out_point *p)
     return false;
 }
 
-void free_reports(struct intake *in)
+void reports_free(struct intake *in)
 {
     for (size_t i = 0; i < REPORTS; i++)
         if (in->reports[i] != NULL)

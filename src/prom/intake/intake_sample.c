@@ -9,13 +9,13 @@
 
 #define AHEAD_MS 600000 /* so far in the future a sample may be */
 
-struct line *take_predicted(const struct take *t)
+struct line *line_predicted(const struct take *t)
 {
     return t->predicted < t->in->lines.n ? t->in->lines.v[t->predicted] : NULL;
 }
 
 /* From here on the page's order is another than the last one's. */
-static void diverge(struct take *t)
+static void leave_order(struct take *t)
 {
     if (t->lines.cap < t->n_lines)
         t->lines.v = mem_realloc(t->lines.v, (t->lines.cap = t->n_lines) * sizeof(*t->lines.v));
@@ -36,7 +36,7 @@ static void place_line(struct take *t, struct line *l)
         return;
     }
     if (!t->diverged)
-        diverge(t);
+        leave_order(t);
     if (line_is_listed(l))
         t->predicted = l->place + 1u;
     l->place = (uint32_t)t->n_lines++;
@@ -92,7 +92,7 @@ static struct line *get_line(struct take *t, const struct sample *s, struct line
     return NULL;
 }
 
-void take_sample(struct take *t, const struct sample *s, struct line *predicted)
+void sample_take(struct take *t, const struct sample *s, struct line *predicted)
 {
     bool timed = s->has_time && t->in->rules->honor_timestamps, again, part, over;
     int64_t time_ms = timed ? s->time_ms : (int64_t)t->time_ms;
@@ -127,5 +127,5 @@ void take_sample(struct take *t, const struct sample *s, struct line *predicted)
     if (!timed || t->in->rules->track_timestamps_staleness)
         l->flags |= LINE_TRACKED;
     if (!over)
-        put_sample(t, l, s, time_ms);
+        sample_put(t, l, s, time_ms);
 }

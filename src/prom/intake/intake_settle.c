@@ -13,7 +13,7 @@ static size_t step_until(const struct take *t, size_t n, size_t step)
     return n - t->at > step ? t->at + step : n;
 }
 
-bool keep_lines(struct take *t)
+bool lines_keep(struct take *t)
 {
     struct intake *in = t->in;
     size_t cap = in->lines.cap, until = step_until(t, t->lines.n, MANY_A_STEP);
@@ -27,7 +27,7 @@ bool keep_lines(struct take *t)
     return t->at < t->lines.n;
 }
 
-bool end_lines(struct take *t)
+bool lines_end(struct take *t)
 {
     struct intake *in = t->in;
     size_t until = step_until(t, in->n_good, SOME_A_STEP * 4);
@@ -36,7 +36,7 @@ bool end_lines(struct take *t)
         struct line *l = in->lines.v[t->at];
 
         if ((t->left || l->seen != in->pass) && (l->flags & LINE_TRACKED))
-            end_line(t, l);
+            line_finish(t, l);
     }
     return t->at < in->n_good;
 }
@@ -60,7 +60,7 @@ static void set_lines(struct take *t)
     t->lines.n = t->lines.cap = 0;
 }
 
-bool drop_lines(struct take *t)
+bool lines_drop(struct take *t)
 {
     struct intake *in = t->in;
     size_t until;
@@ -86,14 +86,14 @@ bool drop_lines(struct take *t)
     return false;
 }
 
-bool release_points(struct take *t)
+bool points_release(struct take *t)
 {
     for (unsigned i = 0; i < SOME_A_STEP * 2 && t->released.n > 0; i++)
         out_point_release(t->in, t->released.v[--t->released.n]);
     return t->released.n > 0;
 }
 
-bool drop_spare_lines(struct take *t)
+bool lines_drop_spare(struct take *t)
 {
     struct intake *in = t->in;
 

@@ -9,12 +9,12 @@
 
 #define SCOPE_NAME "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/prometheusreceiver"
 
-static struct bytes keep(struct bytes b)
+static struct bytes keep_bytes(struct bytes b)
 {
     return b.len == 0 ? (struct bytes){ NULL, 0 } : bytes_of(memcpy(mem_alloc(b.len), b.data, b.len), b.len);
 }
 
-static void drop(struct bytes b)
+static void drop_bytes(struct bytes b)
 {
     free((void *)(uintptr_t)b.data);
 }
@@ -36,7 +36,7 @@ struct intake_store *intake_store_new(const struct intake_store_options *o)
     slab_init(&s->slab, o->budget);
     pb_put_str(&scope, OTLP_SCOPE_NAME, SCOPE_NAME);
     pb_put_str(&scope, OTLP_SCOPE_VERSION, o->version);
-    s->scope = keep(buf_bytes(&scope));
+    s->scope = keep_bytes(buf_bytes(&scope));
     buf_free(&scope);
     pieces_init(&s->take);
     return s;
@@ -69,7 +69,7 @@ void intake_store_free(struct intake_store *s)
     vec_free(&t->informed);
     vec_free(&t->resources);
     vec_free(&t->fields);
-    drop(s->scope);
+    drop_bytes(s->scope);
     free(s);
 }
 
@@ -101,10 +101,10 @@ static const struct {
     { "CronJob", "k8s.cronjob.name" },
 };
 
-static void put(struct buf *b, const char *attribute, struct bytes value)
+static void put_text(struct buf *b, const char *attribute, struct bytes value)
 {
     if (value.len > 0)
-        put_attribute(b, OTLP_RESOURCE_ATTRIBUTES, bytes_str(attribute), value);
+        attribute_put(b, OTLP_RESOURCE_ATTRIBUTES, bytes_str(attribute), value);
 }
 
 static struct bytes extra_attributes(const struct label_set *discovered)
@@ -117,15 +117,15 @@ static struct bytes extra_attributes(const struct label_set *discovered)
         struct bytes value = label_set_get(discovered, bytes_str(kubernetes[i].label));
 
         if (strcmp(kubernetes[i].attribute, "k8s.node.name") != 0)
-            put(&b, kubernetes[i].attribute, value);
+            put_text(&b, kubernetes[i].attribute, value);
         else if (value.len > 0)
             node = value;
     }
-    put(&b, "k8s.node.name", node);
+    put_text(&b, "k8s.node.name", node);
     for (size_t i = 0; i < ARRAY_LEN(controllers); i++)
         if (bytes_is(kind, controllers[i].kind))
-            put(&b, controllers[i].attribute, name);
-    extra = keep(buf_bytes(&b));
+            put_text(&b, controllers[i].attribute, name);
+    extra = keep_bytes(buf_bytes(&b));
     buf_free(&b);
     return extra;
 }
@@ -150,7 +150,7 @@ struct intake *intake_new(struct intake_store *s, const struct intake_rules *rul
             label_set_copy(&in->labels, l->name, l->value);
     }
     if (target->discovered != NULL) {
-        in->scheme = keep(label_set_get(target->discovered, bytes_str("__scheme__")));
+        in->scheme = keep_bytes(label_set_get(target->discovered, bytes_str("__scheme__")));
         in->extra = extra_attributes(target->discovered);
     }
     in->sender = series_sender_hold(&s->limit, bytes_hash(job), job);
@@ -163,13 +163,13 @@ void intake_free(struct intake *in)
     intake_cancel(in);
     for (size_t i = 0; i < in->lines.n; i++)
         line_drop(in, in->lines.v[i]);
-    free_reports(in);
+    reports_free(in);
     families_free(in);
     budget_give(in->store->budget, in->lines.cap * sizeof(*in->lines.v) + sizeof(*in));
     series_sender_release(&in->store->limit, in->sender);
     vec_free(&in->lines);
     label_set_free(&in->labels);
-    drop(in->extra);
-    drop(in->scheme);
+    drop_bytes(in->extra);
+    drop_bytes(in->scheme);
     free(in);
 }

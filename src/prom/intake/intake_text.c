@@ -29,13 +29,13 @@ static void take_page_sample(struct take *t, struct page_reader *g, struct line 
     if (g->has_exemplar)
         s.exemplar = exemplar_of_text(t, &g->exemplar,
                                       g->has_time && t->in->rules->honor_timestamps ? g->time_ms : (int64_t)t->time_ms);
-    take_sample(t, &s, g->expected ? predicted : NULL);
+    sample_take(t, &s, g->expected ? predicted : NULL);
 }
 
 /* False: the page ends here. */
 static bool take_entry(struct take *t, struct page_reader *g)
 {
-    struct line *predicted = take_predicted(t);
+    struct line *predicted = line_predicted(t);
     struct page_series expected = { 0 };
 
     if (predicted != NULL)
@@ -54,7 +54,7 @@ static bool take_entry(struct take *t, struct page_reader *g)
         family_say_unit(t, g->name, g->text);
         return true;
     case PAGE_BAD:
-        fail_take(t, "%s", g->fault);
+        take_fail(t, "%s", g->fault);
         return false;
     case PAGE_END:
         break;
@@ -93,6 +93,6 @@ bool text_place_fault(struct take *t)
         return true;
     memcpy(fault, t->fault, sizeof(fault));
     t->fault[0] = '\0';
-    fail_take(t, "line %zu: %s: `%.*s`", place->n, fault, (int)place->some.len, (const char *)place->some.data);
+    take_fail(t, "line %zu: %s: `%.*s`", place->n, fault, (int)place->some.len, (const char *)place->some.data);
     return false;
 }

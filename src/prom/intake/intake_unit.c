@@ -32,7 +32,7 @@ static struct bytes look_up(const struct word *list, size_t n, struct bytes word
     return word;
 }
 
-void put_unit(struct buf *b, unsigned number, struct bytes unit)
+void unit_put(struct buf *b, unsigned number, struct bytes unit)
 {
     static const struct bytes per = BYTES_LIT("_per_");
     const uint8_t *at = unit.len > 0 ? memmem(unit.data, unit.len, per.data, per.len) : NULL;
@@ -55,7 +55,7 @@ static struct bytes cut_words(struct bytes name, struct bytes end)
     return bytes_of(name.data, name.len - end.len - 1);
 }
 
-struct bytes trim_suffixes(struct bytes name, bool is_sum, struct bytes unit)
+struct bytes name_trim_suffixes(struct bytes name, bool is_sum, struct bytes unit)
 {
     if (is_sum)
         name = cut_words(name, bytes_str("total"));

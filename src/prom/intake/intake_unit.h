@@ -7,9 +7,9 @@
 #include "base/bytes.h"
 
 /* Put a field of that number: `seconds` is `s`, `bytes_per_second` is `By/s`. Words that nobody knows stay. */
-void put_unit(struct buf *b, unsigned number, struct bytes words);
+void unit_put(struct buf *b, unsigned number, struct bytes words);
 
 /* The name without `_total`, of a sum, and then without the words of its unit, as long as something is left. */
-struct bytes trim_suffixes(struct bytes name, bool is_sum, struct bytes unit);
+struct bytes name_trim_suffixes(struct bytes name, bool is_sum, struct bytes unit);
 
 #endif

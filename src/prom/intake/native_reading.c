@@ -214,7 +214,7 @@ static uint64_t count_filled(const struct side *side, unsigned shift)
     return n;
 }
 
-static bool fits(const struct side *side, unsigned shift)
+static bool side_fits(const struct side *side, unsigned shift)
 {
     const struct filled *v = side->filled.v;
     size_t n = side->filled.n;
@@ -255,7 +255,7 @@ static const char *find_shift(const struct native *h, int32_t max_schema, uint64
 
     for (*shift = 0; h->schema - (int32_t)*shift >= EXPONENTIAL_SCALE_MIN; (*shift)++) {
         many = limit > 0 && count_filled(p, *shift) + count_filled(n, *shift) > limit;
-        wide = !fits(p, *shift) || !fits(n, *shift);
+        wide = !side_fits(p, *shift) || !side_fits(n, *shift);
         if (!many && !wide && h->schema - (int32_t)*shift <= max_schema)
             return NULL;
     }

@@ -139,13 +139,13 @@ static void put_text(struct write_intake *w, unsigned kind, struct bytes name, c
     (*n)++;
 }
 
-static void touch(struct list *list, struct list *link)
+static void touch_link(struct list *list, struct list *link)
 {
     list_remove(link);
     list_push(list, link);
 }
 
-static void remember(struct write_intake *w, unsigned kind, struct bytes name, const struct write_family *f)
+static void remember_family(struct write_intake *w, unsigned kind, struct bytes name, const struct write_family *f)
 {
     struct known_text *k = name.len > 0 ? find_text(w, kind, name) : NULL;
     uint64_t *n;
@@ -154,7 +154,7 @@ static void remember(struct write_intake *w, unsigned kind, struct bytes name, c
         return;
     if (k != NULL && k->type == f->type && bytes_equal(text_first(k), f->help) &&
         bytes_equal(text_second(k), f->unit)) {
-        touch(list_of(w, kind, &n), &k->link);
+        touch_link(list_of(w, kind, &n), &k->link);
         return;
     }
     if (k != NULL)
@@ -167,7 +167,7 @@ static void remember(struct write_intake *w, unsigned kind, struct bytes name, c
 void families_remember(struct write_intake *w, struct bytes name, const struct write_family *f)
 {
     w->taught++;
-    remember(w, OF_FAMILY, name, f);
+    remember_family(w, OF_FAMILY, name, f);
 }
 
 static bool view_family(struct write_intake *w, struct bytes name, struct write_family *f)
@@ -215,7 +215,7 @@ void targets_remember(struct write_intake *w, const struct write_labels *l, stru
     struct known_text *k;
 
     if (attributes.len > 0) {
-        remember(w, OF_TARGET, key, &what);
+        remember_family(w, OF_TARGET, key, &what);
         return;
     }
     k = find_text(w, OF_TARGET, key);
@@ -229,7 +229,7 @@ struct bytes targets_find(struct write_intake *w, const struct write_labels *l)
 
     if (k == NULL)
         return bytes_of(NULL, 0);
-    touch(&w->targets, &k->link);
+    touch_link(&w->targets, &k->link);
     return text_first(k);
 }
 
@@ -282,12 +282,12 @@ static void expire_series(struct write_intake *w, uint32_t now, unsigned most)
             drop_series(w, oldest);
         } else {
             oldest->placed = now;
-            touch(&w->series, &oldest->link);
+            touch_link(&w->series, &oldest->link);
         }
     }
 }
 
-static void render(struct write_intake *w, const struct write_labels *l)
+static void render_labels(struct write_intake *w, const struct write_labels *l)
 {
     w->key.len = 0;
     if (series_limit_fill(&w->limit) >= RENDER_AT)
@@ -313,7 +313,7 @@ static bool make_series(struct write_intake *w, const struct digest *key, const 
 
     if (sender == NULL)
         return false;
-    render(w, l);
+    render_labels(w, l);
     if (!series_limit_admits(&w->limit, sender, l->name, buf_bytes(&w->key))) {
         series_sender_release(&w->limit, sender);
         return false;

@@ -17,7 +17,7 @@ void attributes_encode(struct write_reading *r, unsigned field)
         const struct write_pair *p = &r->labels.pairs.all.v[i];
 
         if (p->kind == LABEL_PLAIN)
-            put_attribute(&r->attributes, field, p->name, p->value);
+            attribute_put(&r->attributes, field, p->name, p->value);
     }
 }
 
@@ -40,7 +40,7 @@ static void encode_scope(struct write_reading *r, struct bytes *url)
         else if (bytes_is(rest, "version"))
             pb_put_bytes(&r->scope, OTLP_SCOPE_VERSION, p->value);
         else
-            put_attribute(&r->scope, OTLP_SCOPE_ATTRIBUTES, rest, p->value);
+            attribute_put(&r->scope, OTLP_SCOPE_ATTRIBUTES, rest, p->value);
     }
 }
 
@@ -49,7 +49,7 @@ static void encode_scope(struct write_reading *r, struct bytes *url)
 static void put_named(struct buf *b, const char *name, struct bytes value)
 {
     if (value.len > 0)
-        put_attribute(b, OTLP_RESOURCE_ATTRIBUTES, bytes_str(name), value);
+        attribute_put(b, OTLP_RESOURCE_ATTRIBUTES, bytes_str(name), value);
 }
 
 /* The job of one with a namespace is `namespace/name`. */
@@ -191,7 +191,7 @@ static void put_head(struct write_reading *r, struct message *m)
     if (r->family.help.len > 0)
         pb_put_bytes(b, OTLP_METRIC_DESCRIPTION, r->family.help);
     if (r->family.unit.len > 0)
-        put_unit(b, OTLP_METRIC_UNIT, r->family.unit);
+        unit_put(b, OTLP_METRIC_UNIT, r->family.unit);
     assembly_put(&r->assembly, m, bytes_keep(r, buf_bytes(b)));
 }
 
@@ -210,7 +210,7 @@ static struct message *make_metric(struct write_reading *r, struct message *m, e
     if (kind != WRITE_GAUGE)
         assembly_put(&r->assembly, data, bytes_of(cumulative, kind == WRITE_COUNTER ? 4 : 2));
     b->len = 0;
-    put_attribute(b, OTLP_METRIC_METADATA, bytes_str("prometheus.type"), bytes_str(page_type_names[type]));
+    attribute_put(b, OTLP_METRIC_METADATA, bytes_str("prometheus.type"), bytes_str(page_type_names[type]));
     assembly_put(&r->assembly, m, bytes_keep(r, buf_bytes(b)));
     return data;
 }

@@ -59,7 +59,7 @@ const char *write_reading_fault(const struct write_reading *r)
     return r->fault;
 }
 
-static enum write_step fail(struct write_reading *r, enum write_step how, const char *why)
+static enum write_step fail_reading(struct write_reading *r, enum write_step how, const char *why)
 {
     r->fault = why;
     return how;
@@ -139,7 +139,7 @@ static enum write_step read_series(struct write_reading *r)
         const char *fault = NULL;
 
         if (!pb_next(&r->reader, &f))
-            return r->reader.bad ? fail(r, WRITE_MALFORMED, "the message is no protobuf") : WRITE_WHOLE;
+            return r->reader.bad ? fail_reading(r, WRITE_MALFORMED, "the message is no protobuf") : WRITE_WHOLE;
         if (f.wire != PB_LEN)
             continue;
         if (f.number == (r->version == WRITE_1 ? V2_SERIES : V1_SERIES))
@@ -149,9 +149,10 @@ static enum write_step read_series(struct write_reading *r)
         else if (f.number == V1_METADATA && r->version == WRITE_1)
             fault = take_metadata(r, f.bytes);
         if (fault != NULL)
-            return fail(r, WRITE_MALFORMED, fault);
+            return fail_reading(r, WRITE_MALFORMED, fault);
     }
-    return r->over ? fail(r, WRITE_TOO_LARGE, "its labels would take more memory than a request may") : WRITE_MORE;
+    return r->over ? fail_reading(r, WRITE_TOO_LARGE, "its labels would take more memory than a request may")
+                   : WRITE_MORE;
 }
 
 static enum write_step read_symbols(struct write_reading *r)
@@ -163,7 +164,7 @@ static enum write_step read_symbols(struct write_reading *r)
     while ((size_t)(r->reader.p - from) < 8 * SLICE && r->symbols.n - n < SLICE / 8) {
         if (!pb_next(&r->reader, &f)) {
             if (r->reader.bad)
-                return fail(r, WRITE_MALFORMED, "the message is no protobuf");
+                return fail_reading(r, WRITE_MALFORMED, "the message is no protobuf");
             r->part = READ_SERIES;
             r->reader = pb_reader(r->message);
             return WRITE_MORE;
@@ -171,7 +172,7 @@ static enum write_step read_symbols(struct write_reading *r)
         if (f.number != V2_SYMBOLS || f.wire != PB_LEN)
             continue;
         if (r->symbols.n >= SYMBOLS_MOST)
-            return fail(r, WRITE_MALFORMED, "the message has more than 500000 symbols");
+            return fail_reading(r, WRITE_MALFORMED, "the message has more than 500000 symbols");
         *vec_push(&r->symbols) = (struct write_symbol){
             .data = f.bytes.data,
             .len = f.bytes.len & SIZE_MAX >> 1,
@@ -184,7 +185,7 @@ static enum write_step read_symbols(struct write_reading *r)
 /* ---- steps ---- */
 
 /* What it has taken until now. False: that is more than there is room for. */
-static bool charge(struct write_reading *r)
+static bool charge_reading(struct write_reading *r)
 {
     uint64_t now = assembly_size(&r->assembly) + r->symbols.cap * sizeof(*r->symbols.v) +
                    r->points.cap * sizeof(*r->points.v) + r->n_slots * sizeof(*r->index) +
@@ -210,7 +211,7 @@ static enum write_step next_part(struct write_reading *r)
     return WRITE_MORE;
 }
 
-static enum write_step work(struct write_reading *r)
+static enum write_step work_some(struct write_reading *r)
 {
     switch (r->part) {
     case READ_SYMBOLS:
@@ -227,12 +228,12 @@ static enum write_step work(struct write_reading *r)
 
 enum write_step write_reading_step(struct write_reading *r)
 {
-    enum write_step step = work(r);
+    enum write_step step = work_some(r);
 
     if (step == WRITE_WHOLE)
         step = next_part(r);
-    if ((step == WRITE_MORE || step == WRITE_WHOLE) && !charge(r))
-        return fail(r, WRITE_NO_ROOM, "no room in the memory budget for this request; send it again later");
+    if ((step == WRITE_MORE || step == WRITE_WHOLE) && !charge_reading(r))
+        return fail_reading(r, WRITE_NO_ROOM, "no room in the memory budget for this request; send it again later");
     return step;
 }
 

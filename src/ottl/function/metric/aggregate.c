@@ -43,7 +43,7 @@ static bool spend_points(struct ottl_call *c, const struct metric_view *m)
     return ottl_spend(c, steps);
 }
 
-static bool aggregate(struct ottl_call *c, struct ottl_aggregation *a)
+static bool aggregate_points(struct ottl_call *c, struct ottl_aggregation *a)
 {
     struct metric_view m = metric_view(ottl_metric(c));
     struct bytes merged;
@@ -61,7 +61,7 @@ static bool call_attributes(struct ottl_call *c, struct ottl_value *result)
     struct ottl_aggregation a = { .keeps = ottl_given(c, 1), .list = c->args[1].values, .n = c->args[1].n };
 
     (void)result;
-    return aggregate(c, &a);
+    return aggregate_points(c, &a);
 }
 
 static bool call_value(struct ottl_call *c, struct ottl_value *result)
@@ -71,7 +71,7 @@ static bool call_value(struct ottl_call *c, struct ottl_value *result)
     };
 
     (void)result;
-    return aggregate(c, &a);
+    return aggregate_points(c, &a);
 }
 
 const struct ottl_function ottl_functions_aggregate[] = {

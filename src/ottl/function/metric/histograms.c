@@ -79,7 +79,7 @@ static void spread_evenly(struct conversion *v, uint64_t count, size_t first, si
 }
 
 /* So many values above `lower` and up to `upper`. */
-static bool spread(struct conversion *v, uint64_t count, double lower, double upper)
+static bool spread_values(struct conversion *v, uint64_t count, double lower, double upper)
 {
     size_t last = bucket_of(v, upper), first;
 
@@ -109,7 +109,7 @@ static bool spread_side(struct conversion *v, struct bytes buckets, int64_t scal
 
         if (counts.v[i] == 0)
             continue;
-        if (!spread(v, counts.v[i], negative ? -upper : lower, negative ? -lower : upper))
+        if (!spread_values(v, counts.v[i], negative ? -upper : lower, negative ? -lower : upper))
             return false;
     }
     return true;

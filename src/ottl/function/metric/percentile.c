@@ -12,7 +12,7 @@
 
 enum found { FOUND, FOUND_NOTHING, FOUND_FAULT };
 
-static enum found fail(struct ottl_call *c, const char *why)
+static enum found fail_call(struct ottl_call *c, const char *why)
 {
     ottl_fail(c, "%s", why);
     return FOUND_FAULT;
@@ -25,10 +25,10 @@ static uint64_t target_of(uint64_t count, double percentile)
     return target >= 0x1p64 ? UINT64_MAX : (uint64_t)target;
 }
 
-static enum found between(struct ottl_call *c, double lower, double upper, double ratio, double *v)
+static enum found value_between(struct ottl_call *c, double lower, double upper, double ratio, double *v)
 {
     if (!(ratio >= 0 && ratio <= 1))
-        return fail(c, "the buckets of a data point contradict its count");
+        return fail_call(c, "the buckets of a data point contradict its count");
     *v = lower + ratio * (upper - lower);
     return FOUND;
 }
@@ -36,7 +36,7 @@ static enum found between(struct ottl_call *c, double lower, double upper, doubl
 static enum found between_powers(struct ottl_call *c, double lower, double upper, double ratio, double *v)
 {
     if (!(ratio >= 0 && ratio <= 1) || !(lower > 0) || !(upper > 0))
-        return fail(c, "the buckets of a data point contradict its count or scale");
+        return fail_call(c, "the buckets of a data point contradict its count or scale");
     *v = exp2(log2(lower) + (log2(upper) - log2(lower)) * ratio);
     return FOUND;
 }
@@ -71,7 +71,7 @@ static enum found find_in_bucket(struct ottl_call *c, const struct explicit_buck
             return FOUND;
         upper = i < b->bounds.n ? bound_at(b, i) : b->view.max;
     }
-    return between(c, lower, upper, (double)(target - before) / (double)b->counts.v[i], v);
+    return value_between(c, lower, upper, (double)(target - before) / (double)b->counts.v[i], v);
 }
 
 static enum found find_in_histogram(struct ottl_call *c, struct bytes message, double percentile, double *v)
@@ -84,11 +84,11 @@ static enum found find_in_histogram(struct ottl_call *c, struct bytes message, d
     if (b.view.count == 0 || b.counts.n == 0)
         return FOUND_NOTHING;
     if (b.counts.n != b.bounds.n + 1)
-        return fail(c, "a data point has not one bucket more than it has bounds");
+        return fail_call(c, "a data point has not one bucket more than it has bounds");
     if (b.bounds.n == 0) {
         if (!view_has(&b.view.view, OTLP_HISTOGRAM_MIN) || !view_has(&b.view.view, OTLP_HISTOGRAM_MAX))
             return FOUND_NOTHING;
-        return between(c, b.view.min, b.view.max, (double)target / (double)b.counts.v[0], v);
+        return value_between(c, b.view.min, b.view.max, (double)target / (double)b.counts.v[0], v);
     }
     for (size_t i = 0; i < b.counts.n; i++) {
         uint64_t before = sum;
@@ -97,7 +97,7 @@ static enum found find_in_histogram(struct ottl_call *c, struct bytes message, d
         if (sum >= target)
             return find_in_bucket(c, &b, i, target, before, v);
     }
-    return fail(c, "the buckets of a data point count less than the data point");
+    return fail_call(c, "the buckets of a data point count less than the data point");
 }
 
 /* ---- exponential histograms ---- */
@@ -116,7 +116,7 @@ static enum found find_in_zeros(struct ottl_call *c, const struct power_buckets 
         lower = 0;
     else if (b->positive.n == 0 && b->negative.n > 0)
         upper = 0;
-    return between(c, lower, upper, (double)rank / (double)b->view.zero_count, v);
+    return value_between(c, lower, upper, (double)rank / (double)b->view.zero_count, v);
 }
 
 static enum found find_in_negatives(struct ottl_call *c, const struct power_buckets *b, size_t i, uint64_t rank,
@@ -162,7 +162,7 @@ static enum found find_in_powers(struct ottl_call *c, struct bytes message, doub
                                   metric_power_bound(index + 1, b.view.scale),
                                   (double)(target - before) / (double)b.positive.v[i], v);
     }
-    return fail(c, "the buckets of a data point count less than the data point");
+    return fail_call(c, "the buckets of a data point count less than the data point");
 }
 
 /* ---- the metric ---- */

@@ -31,17 +31,17 @@ static void tear_down(void)
 
 START_TEST(a_line_of_another_component_of_that_kind_is_not_its_own)
 {
-    ck_assert_ptr_eq(find_own_line(&e, "Writing", "exporter", "file/2"), &e.lines.v[1]);
-    ck_assert_ptr_eq(find_own_line(&e, "Writing", "exporter", "file/1"), &e.lines.v[0]);
-    ck_assert_ptr_null(find_own_line(&e, "Writing", "exporter", "file/3"));
-    ck_assert_ptr_null(find_own_line(&e, "Reading", "exporter", "file/1"));
+    ck_assert_ptr_eq(evidence_find_own_line(&e, "Writing", "exporter", "file/2"), &e.lines.v[1]);
+    ck_assert_ptr_eq(evidence_find_own_line(&e, "Writing", "exporter", "file/1"), &e.lines.v[0]);
+    ck_assert_ptr_null(evidence_find_own_line(&e, "Writing", "exporter", "file/3"));
+    ck_assert_ptr_null(evidence_find_own_line(&e, "Reading", "exporter", "file/1"));
 }
 END_TEST
 
 START_TEST(where_nobody_is_asked_for_or_it_is_of_another_kind_the_newest_counts)
 {
-    ck_assert_ptr_eq(find_own_line(&e, "Writing", "exporter", ""), &e.lines.v[0]);
-    ck_assert_ptr_eq(find_own_line(&e, "Users", "receiver", "otlp"), &e.lines.v[2]);
+    ck_assert_ptr_eq(evidence_find_own_line(&e, "Writing", "exporter", ""), &e.lines.v[0]);
+    ck_assert_ptr_eq(evidence_find_own_line(&e, "Users", "receiver", "otlp"), &e.lines.v[2]);
 }
 END_TEST
 
