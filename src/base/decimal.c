@@ -175,7 +175,7 @@ static int floor_log2_pow10(int e)
 
 /* v = c * 2^q. All that lies between the middles to its neighbours reads back as v; scaled by a power of ten
  * so that this interval is a few units wide, the shortest decimal in it is one of four candidates. */
-static struct decimal schubfach(uint64_t c, int q, bool narrow_below)
+static struct decimal find_shortest(uint64_t c, int q, bool narrow_below)
 {
     bool even = (c & 1) == 0; /* then the middles themselves read back as v too */
     int k = narrow_below ? floor_log10_three_quarters_pow2(q) : floor_log10_pow2(q);
@@ -238,8 +238,8 @@ struct decimal decimal_shortest(double v)
     fraction = bits & 0xfffffffffffff;
     biased = (int)(bits >> 52);
     if (biased == 0)
-        return schubfach(fraction, -1074, false);
-    return schubfach(fraction | 1ull << 52, biased - 1075, fraction == 0 && biased > 1);
+        return find_shortest(fraction, -1074, false);
+    return find_shortest(fraction | 1ull << 52, biased - 1075, fraction == 0 && biased > 1);
 }
 
 unsigned decimal_digits(uint64_t v)

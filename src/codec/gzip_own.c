@@ -124,7 +124,7 @@ static inline uint16_t place_of(const struct walk *w, const uint8_t *p)
     return (uint16_t)(w->stream->base + (p - w->window));
 }
 
-static INLINE void remember(struct walk *w, const uint8_t *p, bool thorough)
+static INLINE void remember_position(struct walk *w, const uint8_t *p, bool thorough)
 {
     if (w->end - p < AHEAD)
         return;
@@ -180,9 +180,9 @@ static INLINE void take_copy(struct walk *w, size_t distance, bool thorough)
         length = DEFLATE_LONGEST;
     deflate_put(&w->stream->block, w->literals, (uint32_t)(p - w->literals), (unsigned)length, (unsigned)distance);
     w->distance = distance;
-    remember(w, p + 2, thorough);
+    remember_position(w, p + 2, thorough);
     w->p = w->literals = p + length;
-    remember(w, w->p - 2, thorough);
+    remember_position(w, w->p - 2, thorough);
 }
 
 /* Up to `stop`, from where at least AHEAD bytes can be read. */
@@ -200,7 +200,7 @@ static INLINE void walk_to(struct walk *through, const uint8_t *stop, bool thoro
         } else if (thorough) {
             w.p++;
         } else {
-            remember(&w, w.p + 1, false);
+            remember_position(&w, w.p + 1, false);
             w.p += 2;
         }
     }
@@ -213,7 +213,7 @@ static void walk_window(struct stream *s, bool last, struct buf *out)
     struct walk w = { s, window, end, new, new, new, s->distance };
 
     if (s->old == 0 && s->len >= AHEAD) { /* before it there is nothing */
-        remember(&w, w.p, true);
+        remember_position(&w, w.p, true);
         w.p++;
     }
     if (s->len - s->old >= AHEAD) {

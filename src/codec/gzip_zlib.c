@@ -18,7 +18,7 @@ static int window_bits(enum coding c)
     return c == CODING_GZIP ? WINDOW_BITS + GZIP_WRAPPER : WINDOW_BITS;
 }
 
-static unsigned clamp(size_t n)
+static unsigned clamp_size(size_t n)
 {
     return n > INT_MAX ? INT_MAX : (unsigned)n;
 }
@@ -48,7 +48,7 @@ static z_stream *kept_inflater(enum coding c)
 /* One call into zlib. Returns what it did, and says how far it came. */
 static int inflate_step(z_stream *z, struct bytes *in, struct inflate_out *o)
 {
-    unsigned give = clamp(in->len), room = clamp(o->block->cap - o->len);
+    unsigned give = clamp_size(in->len), room = clamp_size(o->block->cap - o->len);
     int rc;
 
     z->next_in = (Bytef *)(uintptr_t)in->data;

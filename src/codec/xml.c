@@ -16,7 +16,7 @@ struct reader {
     struct xml_fault *fault;
 };
 
-static bool fail(struct reader *r, const char *what)
+static bool set_fault(struct reader *r, const char *what)
 {
     r->fault->at = (size_t)(r->p - r->start);
     r->fault->what = what;
@@ -25,7 +25,7 @@ static bool fail(struct reader *r, const char *what)
 
 static bool count_node(struct reader *r)
 {
-    return ++r->nodes <= XML_MAX_NODES || fail(r, "more elements, attributes and texts than are read");
+    return ++r->nodes <= XML_MAX_NODES || set_fault(r, "more elements, attributes and texts than are read");
 }
 
 static bool is_next(const struct reader *r, const char *text)
@@ -52,7 +52,7 @@ static bool skip_past(struct reader *r, const char *text, const char *fault)
     const uint8_t *found = memmem(r->p, (size_t)(r->end - r->p), text, strlen(text));
 
     if (found == NULL)
-        return fail(r, fault);
+        return set_fault(r, fault);
     r->p = found + strlen(text);
     return true;
 }
@@ -74,7 +74,7 @@ static bool read_name(struct reader *r, struct bytes *name)
     const uint8_t *from = r->p;
 
     if (r->p == r->end || !is_name_start(*r->p))
-        return fail(r, "a name is wanted here");
+        return set_fault(r, "a name is wanted here");
     while (r->p != r->end && is_name(*r->p))
         r->p++;
     *name = bytes_of(from, (size_t)(r->p - from));
@@ -151,11 +151,11 @@ static bool put_reference(struct reader *r, struct buf *out)
     struct bytes name;
 
     if (semicolon == NULL)
-        return fail(r, "an & that begins no entity: write &amp;");
+        return set_fault(r, "an & that begins no entity: write &amp;");
     name = bytes_of(r->p + 1, (size_t)(semicolon - r->p - 1));
     if (name.len > 0 && name.data[0] == '#') {
         if (!put_number(out, name))
-            return fail(r, "no character has that number");
+            return set_fault(r, "no character has that number");
         r->p = semicolon + 1;
         return true;
     }
@@ -165,7 +165,7 @@ static bool put_reference(struct reader *r, struct buf *out)
             r->p = semicolon + 1;
             return true;
         }
-    return fail(r, "an entity that XML does not define");
+    return set_fault(r, "an entity that XML does not define");
 }
 
 /* Text up to `to`, in which nothing refers, nor a carriage return stands. */
@@ -185,7 +185,7 @@ static bool read_text(struct reader *r, const uint8_t *to, bool refers, struct b
 
     for (const uint8_t *p = r->p; p != to; p++)
         if (!is_character(*p))
-            return fail(r, "a control character");
+            return set_fault(r, "a control character");
     if (is_plain(r, to, refers)) {
         *text = bytes_of(r->p, (size_t)(to - r->p));
         r->p = to;
@@ -208,7 +208,7 @@ static bool read_text(struct reader *r, const uint8_t *to, bool refers, struct b
         *text = bytes_of(copy, out.len);
     }
     buf_free(&out);
-    return good && (r->p == to || fail(r, "an & that begins no entity: write &amp;"));
+    return good && (r->p == to || set_fault(r, "an & that begins no entity: write &amp;"));
 }
 
 /* ---- nodes ---- */
@@ -234,17 +234,17 @@ static bool read_attribute(struct reader *r, struct xml_attribute ***last)
     a->order = r->nodes;
     skip_space(r);
     if (!is_next(r, "="))
-        return fail(r, "an attribute has a value: name=\"value\"");
+        return set_fault(r, "an attribute has a value: name=\"value\"");
     r->p++;
     skip_space(r);
     if (!is_next(r, "\"") && !is_next(r, "'"))
-        return fail(r, "a value stands in quotes");
+        return set_fault(r, "a value stands in quotes");
     quote = memchr(r->p + 1, *r->p, (size_t)(r->end - r->p - 1));
     r->p++;
     if (quote == NULL)
-        return fail(r, "a value without its second quote");
+        return set_fault(r, "a value without its second quote");
     if (memchr(r->p, '<', (size_t)(quote - r->p)) != NULL)
-        return fail(r, "a < in a value: write &lt;");
+        return set_fault(r, "a < in a value: write &lt;");
     if (!read_text(r, quote, true, &a->value))
         return false;
     r->p = quote + 1;
@@ -272,13 +272,13 @@ static bool open_element(struct reader *r)
         if (is_next(r, ">"))
             break;
         if (r->p == r->end)
-            return fail(r, "the text ends inside of an element");
+            return set_fault(r, "the text ends inside of an element");
         if (!read_attribute(r, &last))
             return false;
     }
     r->p++;
     if (++r->depth > XML_MAX_DEPTH)
-        return fail(r, "elements are nested too deep");
+        return set_fault(r, "elements are nested too deep");
     r->open = n;
     return true;
 }
@@ -291,10 +291,10 @@ static bool close_element(struct reader *r)
     if (!read_name(r, &name))
         return false;
     if (r->depth == 0 || !bytes_equal(name, r->open->name))
-        return fail(r, "another element is open than the one that ends here");
+        return set_fault(r, "another element is open than the one that ends here");
     skip_space(r);
     if (!is_next(r, ">"))
-        return fail(r, "the end of an element is written </name>");
+        return set_fault(r, "the end of an element is written </name>");
     r->p++;
     split_name(&r->open->name, &r->open->prefix);
     r->open = r->open->parent;
@@ -321,7 +321,7 @@ static bool read_cdata(struct reader *r)
     r->p += 9;
     to = memmem(r->p, (size_t)(r->end - r->p), "]]>", 3);
     if (to == NULL)
-        return fail(r, "a CDATA section without its end");
+        return set_fault(r, "a CDATA section without its end");
     if (!add_text(r, to, XML_CDATA))
         return false;
     r->p = to + 3;
@@ -346,7 +346,7 @@ static bool skip_directive(struct reader *r)
             return true;
         }
     }
-    return fail(r, "a declaration without its end");
+    return set_fault(r, "a declaration without its end");
 }
 
 static bool add_markup(struct reader *r, const uint8_t *from, const uint8_t *to, enum xml_kind kind)
@@ -364,7 +364,7 @@ static bool read_comment(struct reader *r)
     if (!skip_past(r, "--", "a comment without its end"))
         return false;
     if (!is_next(r, ">"))
-        return fail(r, "two hyphens in a comment");
+        return set_fault(r, "two hyphens in a comment");
     r->p++;
     return add_markup(r, from, r->p - 3, XML_COMMENT);
 }
@@ -375,7 +375,7 @@ static bool read_instruction(struct reader *r)
     const uint8_t *to = memmem(from, (size_t)(r->end - from), "?>", 2);
 
     if (to == NULL)
-        return fail(r, "an instruction without its end");
+        return set_fault(r, "an instruction without its end");
     r->p = to + 2;
     return add_markup(r, from, to, XML_INSTRUCTION);
 }
@@ -386,7 +386,7 @@ static bool read_characters(struct reader *r)
 
     to = to != NULL ? to : r->end;
     if (memmem(r->p, (size_t)(to - r->p), "]]>", 3) != NULL)
-        return fail(r, "]]> outside of a CDATA section");
+        return set_fault(r, "]]> outside of a CDATA section");
     return add_text(r, to, XML_TEXT);
 }
 
@@ -416,9 +416,9 @@ static struct xml_node *read_document(struct reader *r, size_t *end)
     if (end != NULL)
         *end = (size_t)(r->p - r->start);
     if (r->depth > 0)
-        fail(r, "the text ends inside of an element");
+        set_fault(r, "the text ends inside of an element");
     else if (!r->has_element)
-        fail(r, "no element");
+        set_fault(r, "no element");
     else
         return document;
     return NULL;

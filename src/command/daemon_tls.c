@@ -72,7 +72,7 @@ static bool begin_talk(SSL *ssl, const struct tls_question *q)
     return true;
 }
 
-static bool talk(SSL *ssl, const struct tls_question *q, size_t most, struct buf *answer)
+static bool talk_tls(SSL *ssl, const struct tls_question *q, size_t most, struct buf *answer)
 {
     bool on = begin_talk(ssl, q);
 
@@ -103,7 +103,7 @@ bool daemon_ask_tls(const struct tls_question *q, size_t most, struct buf *answe
         note_fault(NULL, "cannot be loaded", why, why_cap);
     } else {
         ssl = SSL_new(ctx);
-        ok = ssl != NULL && talk(ssl, q, most, answer);
+        ok = ssl != NULL && talk_tls(ssl, q, most, answer);
         if (!ok)
             note_fault(ssl, "no answer", why, why_cap);
     }

@@ -92,7 +92,7 @@ static void explain_addresses(struct explanation *e)
         buf_puts(e->out, "  nowhere\n");
 }
 
-static bool listens(const struct explanation *e, const struct explained *x)
+static bool is_server(const struct explanation *e, const struct explained *x)
 {
     for (size_t i = 0; i < e->config->n_claims; i++)
         if (e->config->claims[i].address && strcmp(e->config->claims[i].owner, x->path) == 0)
@@ -120,7 +120,7 @@ static void explain_peers(struct explanation *e)
         const struct explained *x = &e->used.v[i];
         const struct yaml_node *members;
 
-        if (x->cc->component->kind != COMPONENT_EXPORTER || listens(e, x))
+        if (x->cc->component->kind != COMPONENT_EXPORTER || is_server(e, x))
             continue;
         for (size_t k = 0; k < ARRAY_LEN(keys); k++)
             put_peer(e, explained_option(x, keys[k]), x, keys[k], &n);
@@ -176,7 +176,7 @@ static void explain_promises(struct explanation *e)
         buf_puts(e->out, "  all others: what stands behind them says so; they hold nothing that was answered.\n");
 }
 
-static void explain(struct config *c, struct buf *out)
+static void explain_config(struct config *c, struct buf *out)
 {
     struct explanation e = { .config = c, .out = out };
 
@@ -200,7 +200,7 @@ int command_explain(const struct arguments *a)
 
     faults_print(&c->faults, stderr);
     if (code == 0) {
-        explain(c, &out);
+        explain_config(c, &out);
         fwrite(out.data, 1, out.len, stdout);
     }
     buf_free(&out);

@@ -118,7 +118,7 @@ static struct config *check_text(struct arena *a, const struct buf *text, const 
 }
 
 /* The exit code. */
-static int finish(const struct arguments *a, struct migration *m, const char *file)
+static int finish_file(const struct arguments *a, struct migration *m, const char *file)
 {
     const char *out = a->operands.n > 1 ? a->operands.v[1] : NULL;
     struct arena scratch = { 0 };
@@ -157,7 +157,7 @@ static int migrate_text(const struct arguments *a, const char *file, struct byte
         fprintf(stderr,
                 "otelcd migrate: %s is no configuration: that is a map with keys like receivers: and service:\n", file);
     else
-        code = finish(a, &m, file);
+        code = finish_file(a, &m, file);
     migration_free(&m);
     faults_free(&faults);
     arena_free(&scratch);

@@ -10,8 +10,8 @@
 
 static void check_map(const struct json_type *type, const struct yaml_node *map, const struct key_complaint *to);
 
-static void complain(const struct json_type *type, const struct yaml_node *map, const struct yaml_pair *pair,
-                     const struct key_complaint *to)
+static void complain_of_key(const struct json_type *type, const struct yaml_node *map, const struct yaml_pair *pair,
+                            const struct key_complaint *to)
 {
     char texts[JSON_FIELDS_MAX][48];
     const char *names[JSON_FIELDS_MAX + 1];
@@ -44,7 +44,7 @@ static void check_map(const struct json_type *type, const struct yaml_node *map,
         const struct json_field *f = json_field_by_name(type, bytes_str(pair->key));
 
         if (f == NULL)
-            complain(type, map, pair, to);
+            complain_of_key(type, map, pair, to);
         else if (f->type != NULL)
             check_value(f, pair->value, to);
     }

@@ -296,14 +296,14 @@ static const struct schema_rule rules[] = {
 /* clang-format on */
 
 /* "=full" is {"$ref": "#/$defs/full"}. */
-static void refer(struct arena *a, struct yaml_node **at)
+static void refer_shared(struct arena *a, struct yaml_node **at)
 {
     struct yaml_node *n = *at;
 
     for (size_t i = 0; n->kind == YAML_LIST && i < n->n; i++)
-        refer(a, &n->items[i]);
+        refer_shared(a, &n->items[i]);
     for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
-        refer(a, &n->pairs[i].value);
+        refer_shared(a, &n->pairs[i].value);
     if (n->kind == YAML_SCALAR && n->text[0] == '=')
         *at = schema_read(a, arena_printf(a, "{\"$ref\": \"#/$defs/%s\"}", n->text + 1));
 }
@@ -312,7 +312,7 @@ static struct yaml_node *read_rule(struct arena *a, const struct schema_rule *r)
 {
     struct yaml_node *n = schema_read(a, r->text);
 
-    refer(a, &n);
+    refer_shared(a, &n);
     return n;
 }
 

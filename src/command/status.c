@@ -13,7 +13,7 @@
 enum { EXIT_WELL = 0, EXIT_UNWELL = 1, EXIT_UNREACHED = 2 };
 
 /* What an answer that is none of ours may mean. */
-static const char *advise(int status)
+static const char *advice_for(int status)
 {
     if (status == 404)
         return "the page is switched off there (service::telemetry::page), or this is no address of otelcd's own "
@@ -34,7 +34,7 @@ bool status_ask(const struct daemon_place *p, const char *path, struct daemon_an
                   "%s: %s; is otelcd running, and does it listen there? --config, --socket or --endpoint say where",
                   r->where, r->why);
     else if (r->status != 200)
-        error_set(err, -1, "%s: %s: %s", r->where, r->line, advise(r->status));
+        error_set(err, -1, "%s: %s: %s", r->where, r->line, advice_for(r->status));
     else
         error_set(err, -1, "%s: the answer ends early; a longer --timeout may help", r->where);
     buf_free(&r->text);

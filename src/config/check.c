@@ -29,8 +29,8 @@ static const struct yaml_node *node_of(const struct yaml_node *n, const char *pa
     return n;
 }
 
-__attribute__((format(printf, 4, 0))) static void report(struct check *ck, const char *path, bool warning,
-                                                         const char *fmt, va_list args)
+__attribute__((format(printf, 4, 0))) static void report_fault(struct check *ck, const char *path, bool warning,
+                                                               const char *fmt, va_list args)
 {
     bool exact;
     const struct yaml_node *n = node_of(ck->node, path, &exact);
@@ -48,7 +48,7 @@ void check_fail(struct check *ck, const char *path, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    report(ck, path, false, fmt, args);
+    report_fault(ck, path, false, fmt, args);
     va_end(args);
 }
 
@@ -62,7 +62,7 @@ void check_fail_in(struct check *ck, const char *path, size_t offset, const char
 
     va_start(args, fmt);
     if (n == NULL || !exact || n->kind != YAML_SCALAR) {
-        report(ck, path, false, fmt, args);
+        report_fault(ck, path, false, fmt, args);
     } else {
         yaml_place(n, offset, &line, &column);
         snprintf(full, sizeof(full), "%s::%s", ck->path, path);
@@ -76,7 +76,7 @@ void check_warn(struct check *ck, const char *path, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    report(ck, path, true, fmt, args);
+    report_fault(ck, path, true, fmt, args);
     va_end(args);
 }
 

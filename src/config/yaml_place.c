@@ -49,7 +49,7 @@ static void skip_escape(struct walk *w)
 }
 
 /* In front of the first character. */
-static void begin(struct walk *w)
+static void begin_walk(struct walk *w)
 {
     if (*w->p == '"' || *w->p == '\'') {
         w->escapes = *w->p == '"';
@@ -90,7 +90,7 @@ void yaml_place(const struct yaml_node *n, size_t offset, int *line, int *column
 
     single = n->source != NULL && *w.p == '\'';
     if (n->source != NULL)
-        begin(&w);
+        begin_walk(&w);
     for (size_t i = 0; i < offset && n->text[i] != '\0'; i++)
         pass_character(&w, n->text[i], single);
     if (offset < strlen(n->text) && !is_blank(n->text[offset]))

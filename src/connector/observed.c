@@ -68,7 +68,7 @@ static int32_t index_of(double value, int32_t scale)
     return (int32_t)floor(log(value) * ldexp(M_LOG2E, scale));
 }
 
-static void downscale(struct observed *o, unsigned shift)
+static void downscale_buckets(struct observed *o, unsigned shift)
 {
     int32_t first = shift_down(o->first, shift);
     uint32_t n = 0;
@@ -125,7 +125,7 @@ static void count_exponential(struct observed *o, const struct observed_shape *s
     last = o->first + (int32_t)o->n - (o->n > 0);
     shift = shift_for(index < o->first ? index : o->first, index > last ? index : last, shape->max_buckets);
     if (shift > 0) {
-        downscale(o, shift);
+        downscale_buckets(o, shift);
         index = index_of(value, o->scale);
     }
     if (index < o->first) {

@@ -106,7 +106,7 @@ static uint64_t wait_before(const struct slice_sender *s, const struct outcome *
     return asked > own ? asked : own;
 }
 
-static void complain(struct slice_sender *s, const struct outcome *o, bool lost)
+static void log_answer(struct slice_sender *s, const struct outcome *o, bool lost)
 {
     if (complaint_due(&s->failed, clock_of(s)))
         log_warn(&s->node->log, lost ? "Metrics could not be sent" : "Metrics could not be sent, and are sent again",
@@ -121,7 +121,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
 
     s->waiting = false;
     if (o->verdict != VERDICT_SAFE)
-        complain(s, o, !again);
+        log_answer(s, o, !again);
     else if (complaint_over(&s->failed))
         log_info(&s->node->log, "Sending works again");
     if (again) {

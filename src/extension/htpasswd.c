@@ -151,7 +151,7 @@ static const char *take_kind(struct bytes hash, enum htpasswd_kind *kind, struct
     return check_crypt(hash, err);
 }
 
-static struct bytes trim(struct bytes s)
+static struct bytes trim_text(struct bytes s)
 {
     while (s.len > 0 && isspace(s.data[0]))
         s = bytes_skip(s, 1);
@@ -188,7 +188,7 @@ int htpasswd_add(struct htpasswd *h, struct bytes text, struct error *err)
     for (size_t number = 1; text.len > 0; number++) {
         const uint8_t *end = memchr(text.data, '\n', text.len);
         size_t len = end != NULL ? (size_t)(end - text.data) : text.len;
-        struct bytes line = trim(bytes_of(text.data, len));
+        struct bytes line = trim_text(bytes_of(text.data, len));
         const char *why = line.len > 0 && line.data[0] != '#' ? take_line(h, line, &missing) : NULL;
 
         if (why != NULL)
@@ -224,7 +224,7 @@ static bool matches_sha(const char *encoded, struct bytes password)
 }
 
 /* A round of MD5-crypt: what goes in hangs on the round's number. */
-static void stretch(uint8_t digest[MD5_DIGEST_SIZE], unsigned round, struct bytes password, struct bytes salt)
+static void stretch_digest(uint8_t digest[MD5_DIGEST_SIZE], unsigned round, struct bytes password, struct bytes salt)
 {
     struct md5_ctx md5;
 
@@ -275,7 +275,7 @@ static void apr1_digest(struct bytes password, struct bytes salt, char out[APR1_
         md5_update(&md5, 1, bits & 1 ? (const uint8_t *)"" : password.data);
     md5_digest(&md5, sizeof(digest), digest);
     for (unsigned round = 0; round < 1000; round++)
-        stretch(digest, round, password, salt);
+        stretch_digest(digest, round, password, salt);
     for (unsigned i = 0; i < 5; i++)
         out = put_digits(out, (unsigned)digest[i] << 16 | (unsigned)digest[i + 6] << 8 | digest[i < 4 ? i + 12 : 5], 4);
     put_digits(out, digest[11], 2);

@@ -127,7 +127,7 @@ static bool take_cluster(const struct reader *r, const struct yaml_node *cluster
     return true;
 }
 
-static bool refuse(const struct reader *r, const struct yaml_node *user)
+static bool refuse_user(const struct reader *r, const struct yaml_node *user)
 {
     static const struct {
         const char *key, *why;
@@ -150,7 +150,7 @@ static bool take_user(const struct reader *r, const struct yaml_node *user)
 {
     struct tls_config *tls = &r->c->tls;
 
-    if (!refuse(r, user))
+    if (!refuse_user(r, user))
         return false;
     r->c->token_file = keep_path(r, text_of(user, "tokenFile"));
     r->c->token = (struct secret){ r->c->token_file[0] == '\0' ? text_of(user, "token") : "" };

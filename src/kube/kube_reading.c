@@ -132,7 +132,7 @@ static bool take_some(void *arg)
     return false;
 }
 
-static void take(struct run *run)
+static void take_run(struct run *run)
 {
     struct kube_reading *r = run->of;
 
@@ -149,7 +149,7 @@ static void on_read(struct job *job)
     struct run *run = container_of(job, struct run, job);
 
     run->on_thread = false;
-    take(run);
+    take_run(run);
 }
 
 /* ---- its life ---- */
@@ -171,7 +171,7 @@ static bool charge_ahead(struct run *run)
     return true;
 }
 
-static void begin(struct kube_reading *r, bool is_page, struct buf *text, uint64_t charged)
+static void begin_reading(struct kube_reading *r, bool is_page, struct buf *text, uint64_t charged)
 {
     struct run *run = r->run = mem_zalloc(sizeof(*run));
 
@@ -185,7 +185,7 @@ static void begin(struct kube_reading *r, bool is_page, struct buf *text, uint64
     if (run->text.len <= KUBE_LONG || !charge_ahead(run)) {
         if (run->err.code == 0)
             read_text(run);
-        take(run);
+        take_run(run);
         return;
     }
     run->on_thread = true;
@@ -195,12 +195,12 @@ static void begin(struct kube_reading *r, bool is_page, struct buf *text, uint64
 
 void kube_reading_page(struct kube_reading *r, struct buf *text, uint64_t charged)
 {
-    begin(r, true, text, charged);
+    begin_reading(r, true, text, charged);
 }
 
 void kube_reading_event(struct kube_reading *r, struct buf *line, uint64_t charged)
 {
-    begin(r, false, line, charged);
+    begin_reading(r, false, line, charged);
 }
 
 bool kube_reading_is_busy(const struct kube_reading *r)

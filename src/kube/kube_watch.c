@@ -98,7 +98,7 @@ static void on_rested(struct clock_timer *t)
         begin_watch(w);
 }
 
-static void rest(struct kube_watch *w)
+static void rest_watch(struct kube_watch *w)
 {
     unsigned n = w->failures < 7 ? w->failures : 7;
     uint64_t most = FIRST_REST << n < LONGEST_REST ? FIRST_REST << n : LONGEST_REST;
@@ -107,11 +107,11 @@ static void rest(struct kube_watch *w)
     clock_start(clock_of(w), &w->timer, most / 2 + (uint64_t)((double)most / 2 * random_share(&w->random)), on_rested);
 }
 
-static void fail(struct kube_watch *w, const char *why)
+static void end_attempt(struct kube_watch *w, const char *why)
 {
     w->failures++;
     w->failing = true;
-    rest(w);
+    rest_watch(w);
     w->o.failed(w->o.owner, w->path, why);
 }
 
@@ -134,14 +134,14 @@ static void fail_answer(struct kube_watch *w, const struct http_response *a, str
     char said[200], why[400];
 
     if (a->failure != HTTP_ANSWERED) {
-        fail(w, a->why);
+        end_attempt(w, a->why);
         return;
     }
     if (a->status == 401 && w->o.api->auth != NULL)
         (void)authenticator_refused(w->o.api->auth, &w->request.authorized.auth);
     kube_status_read(body, said, sizeof(said));
     snprintf(why, sizeof(why), "the server answered with status %d%s%s", a->status, said[0] != '\0' ? ": " : "", said);
-    fail(w, why);
+    end_attempt(w, why);
 }
 
 /* ---- requests ---- */
@@ -181,7 +181,7 @@ static void list_later(struct kube_watch *w)
     kube_line_release(&w->line);
     w->relist = true;
     w->failures++;
-    rest(w);
+    rest_watch(w);
 }
 
 /* ---- the list ---- */
@@ -200,8 +200,8 @@ static void on_list_body(struct http_call *call, struct bytes data)
     kube_request_cancel(&w->request);
     kube_line_release(&w->line);
     ask_for_fewer(w);
-    fail(w, large ? "a page of the list has more than 16 MiB: it will be asked for fewer objects"
-                  : "no room in the memory budget for a page of the list: it will be asked for fewer objects");
+    end_attempt(w, large ? "a page of the list has more than 16 MiB: it will be asked for fewer objects"
+                         : "no room in the memory budget for a page of the list: it will be asked for fewer objects");
 }
 
 static void on_listed(struct http_call *call, const struct http_response *a)
@@ -269,13 +269,13 @@ static void on_page(void *owner, struct kube_page *page, const struct error *err
     if (err->code == UV_EMSGSIZE)
         ask_for_fewer(w);
     if (err->code != 0)
-        fail(w, err->text);
+        end_attempt(w, err->text);
     else if (is_out_of_date(w))
         begin_list(w);
     else if (w->next.len == 0)
         end_list(w);
     else if (page->items.n == 0 || ++w->pages == MOST_PAGES)
-        fail(w, "the list does not end");
+        end_attempt(w, "the list does not end");
     else
         ask_page(w);
 }
@@ -299,7 +299,7 @@ static void fail_watch(struct kube_watch *w, const char *why)
     end_call(w);
     kube_line_release(&w->line);
     w->relist = true;
-    fail(w, why);
+    end_attempt(w, why);
 }
 
 /* Of a line that was read. False: the watch is over. */
@@ -373,7 +373,7 @@ static void end_watch(struct kube_watch *w)
     kube_request_over(&w->request);
     w->failures = good ? 0 : w->failures + 1;
     kube_line_release(&w->line);
-    rest(w);
+    rest_watch(w);
 }
 
 static void on_event(void *owner, const struct kube_event *e, const struct error *err)
@@ -428,7 +428,7 @@ static void on_watched(struct http_call *call, const struct http_response *a)
         list_later(w);
     } else if (good && a->failure != HTTP_ANSWERED) { /* it breaks now and then */
         kube_line_release(&w->line);
-        rest(w);
+        rest_watch(w);
     } else {
         fail_status(w, a);
     }

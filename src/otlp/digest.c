@@ -25,7 +25,7 @@ static inline XXH128_hash_t hash_bytes(struct bytes b)
     return XXH3_128bits_withSecret(b.data, b.len, secret, sizeof(secret));
 }
 
-static inline struct digest join(struct digest parent, uint64_t lo, uint64_t hi)
+static inline struct digest join_digest(struct digest parent, uint64_t lo, uint64_t hi)
 {
     const uint64_t both[4] = { parent.lo, parent.hi, lo, hi };
     XXH128_hash_t h = hash_bytes(bytes_of(both, sizeof(both)));
@@ -37,7 +37,7 @@ struct digest digest_bytes(struct digest parent, struct bytes b)
 {
     XXH128_hash_t h = hash_bytes(b);
 
-    return join(parent, h.low64, h.high64);
+    return join_digest(parent, h.low64, h.high64);
 }
 
 struct digest digest_plain(struct bytes b)
@@ -49,7 +49,7 @@ struct digest digest_plain(struct bytes b)
 
 struct digest digest_number(struct digest parent, uint64_t n)
 {
-    return join(parent, n, 0);
+    return join_digest(parent, n, 0);
 }
 
 void digest_set_add(struct digest_set *s, struct bytes key_value)
@@ -63,7 +63,7 @@ void digest_set_add(struct digest_set *s, struct bytes key_value)
 
 struct digest digest_set_of(struct digest parent, const struct digest_set *s)
 {
-    return join(digest_number(parent, s->n), s->sum.lo, s->sum.hi);
+    return join_digest(digest_number(parent, s->n), s->sum.lo, s->sum.hi);
 }
 
 struct digest digest_attributes(struct digest parent, struct bytes message, unsigned number)

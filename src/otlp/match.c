@@ -300,14 +300,14 @@ static bool is_of_service(struct match *m, struct bytes resource)
 }
 
 /* What could not be looked at, for want of steps, is included, and not excluded. */
-static bool holds(const struct match *m, bool matches)
+static bool match_holds(const struct match *m, bool matches)
 {
     return m->meter->over ? !m->excludes : matches;
 }
 
 static enum answer ask_resource(struct match *m, struct bytes resource)
 {
-    if (!holds(m, is_of_service(m, resource) && has_all(m, &m->resources, resource, OTLP_RESOURCE_ATTRIBUTES)))
+    if (!match_holds(m, is_of_service(m, resource) && has_all(m, &m->resources, resource, OTLP_RESOURCE_ATTRIBUTES)))
         return m->above = NO;
     return m->above = m->n_libraries > 0 || asks_items(m) ? MAYBE : YES;
 }
@@ -321,7 +321,7 @@ static enum answer ask_scope(struct match *m, struct bytes scope)
         return m->above;
     for (size_t i = 0; i < m->n_libraries && all; i++)
         all = text_set_has(m, &m->libraries[i].name, v.name) && text_set_has(m, &m->libraries[i].version, v.version);
-    if (!holds(m, all))
+    if (!match_holds(m, all))
         return NO;
     return asks_items(m) ? MAYBE : YES;
 }
@@ -378,11 +378,11 @@ static bool ask_item(struct match *m, struct bytes item)
 {
     switch (m->signal) {
     case SIGNAL_TRACES:
-        return holds(m, is_span(m, item));
+        return match_holds(m, is_span(m, item));
     case SIGNAL_LOGS:
-        return holds(m, is_log(m, item));
+        return match_holds(m, is_log(m, item));
     default:
-        return holds(m, is_metric(m, item));
+        return match_holds(m, is_metric(m, item));
     }
 }
 
@@ -413,7 +413,7 @@ void selection_free(struct selection *s)
     free(s);
 }
 
-static enum selected selected(enum answer included, enum answer excluded)
+static enum selected selected_by(enum answer included, enum answer excluded)
 {
     if (included == NO || excluded == YES)
         return SELECTED_NONE;
@@ -428,15 +428,15 @@ const struct regex_meter *selection_meter(const struct selection *s)
 enum selected selection_resource(struct selection *s, struct bytes resource)
 {
     regex_meter_begin(&s->meter);
-    return selected(s->include != NULL ? ask_resource(s->include, resource) : YES,
-                    s->exclude != NULL ? ask_resource(s->exclude, resource) : NO);
+    return selected_by(s->include != NULL ? ask_resource(s->include, resource) : YES,
+                       s->exclude != NULL ? ask_resource(s->exclude, resource) : NO);
 }
 
 enum selected selection_scope(struct selection *s, struct bytes scope)
 {
     regex_meter_begin(&s->meter);
-    return selected(s->include != NULL ? ask_scope(s->include, scope) : YES,
-                    s->exclude != NULL ? ask_scope(s->exclude, scope) : NO);
+    return selected_by(s->include != NULL ? ask_scope(s->include, scope) : YES,
+                       s->exclude != NULL ? ask_scope(s->exclude, scope) : NO);
 }
 
 bool selection_item(struct selection *s, struct bytes item)

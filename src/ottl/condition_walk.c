@@ -13,7 +13,7 @@ struct asking {
     struct condition_count *count;
 };
 
-static enum rewrite_verdict ask(void *arg, const struct visit *at, struct pieces *edit)
+static enum rewrite_verdict ask_conditions(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct asking *a = arg;
     const struct ottl_item item = a->item_of(at);
@@ -33,24 +33,24 @@ static void ask_about(struct asking *a, struct rewrite_visitor *v, enum ottl_con
 {
     switch (context) {
     case OTTL_RESOURCE:
-        v->resource = ask;
+        v->resource = ask_conditions;
         a->item_of = visited_resource;
         break;
     case OTTL_SCOPE:
-        v->scope = ask;
+        v->scope = ask_conditions;
         a->item_of = visited_scope;
         break;
     case OTTL_METRIC:
-        v->metric = ask;
+        v->metric = ask_conditions;
         a->item_of = visited_metric;
         break;
     case OTTL_SPANEVENT:
     case OTTL_EXEMPLAR:
-        v->below = ask;
+        v->below = ask_conditions;
         a->item_of = visited_below;
         break;
     default:
-        v->item = ask;
+        v->item = ask_conditions;
         a->item_of = visited_item;
     }
 }

@@ -104,7 +104,7 @@ static bool reckon_times(struct ottl_evaluation *e, char op, enum ottl_type type
     return true;
 }
 
-static bool reckon(struct ottl_evaluation *e, char op, const struct ottl_value *y, struct ottl_value *x)
+static bool compute_value(struct ottl_evaluation *e, char op, const struct ottl_value *y, struct ottl_value *x)
 {
     enum ottl_type type;
 
@@ -131,7 +131,7 @@ static bool eval_chain(struct ottl_evaluation *e, const struct ottl_node *n, str
     if (!eval_value(e, n->kids[0], v))
         return false;
     for (uint32_t i = 1; i < n->n; i++)
-        if (!eval_value(e, n->kids[i], &y) || !reckon(e, n->ops[i - 1], &y, v))
+        if (!eval_value(e, n->kids[i], &y) || !compute_value(e, n->ops[i - 1], &y, v))
             return false;
     return true;
 }

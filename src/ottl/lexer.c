@@ -177,7 +177,7 @@ static bool read_digits(const uint8_t *p, const uint8_t *end, size_t n, unsigned
 }
 
 /* The escape behind the backslash at p - 1; returns what follows, or NULL. */
-static const uint8_t *unescape(const uint8_t *p, const uint8_t *end, struct buf *out)
+static const uint8_t *read_escape(const uint8_t *p, const uint8_t *end, struct buf *out)
 {
     static const char names[] = "abfnrtv\\\"", means[] = "\a\b\f\n\r\t\v\\\"";
     const char *name = *p != '\0' ? strchr(names, *p) : NULL;
@@ -221,7 +221,7 @@ bool ottl_unquote(struct arena *a, const struct token *t, struct bytes *text, st
             buf_putc(&out, (char)*from);
             continue;
         }
-        p = unescape(p, end, &out);
+        p = read_escape(p, end, &out);
         if (p == NULL) {
             good = ottl_fault_set(fault, t->at + (size_t)(from - t->text.data),
                                   "\\%c is no escape of a string; a backslash itself is \\\\", from[1]);

@@ -155,7 +155,7 @@ static struct ottl_node *parse_comparison(struct parser *p)
     struct ottl_node *left, *right, *n;
     bool any_value = p->any_value;
 
-    if (token_is(p->token, '(') && !is_lambda(p->token) && !is_behind_value(skip_parenthesis(p->token)))
+    if (token_is(p->token, '(') && !lambda_begins(p->token) && !is_behind_value(skip_parenthesis(p->token)))
         return parse_inner(p);
     p->any_value = false;
     left = parse_value(p);

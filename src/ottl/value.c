@@ -145,8 +145,8 @@ struct ottl_value ottl_map_get(struct bytes map, struct bytes key)
 }
 
 /* `whole` with the bytes from `from` to `to` exchanged. */
-static struct bytes exchange(struct arena *a, struct bytes whole, const uint8_t *from, const uint8_t *to,
-                             struct bytes by)
+static struct bytes exchange_bytes(struct arena *a, struct bytes whole, const uint8_t *from, const uint8_t *to,
+                                   struct bytes by)
 {
     size_t before = (size_t)(from - whole.data), behind = (size_t)(bytes_end(whole) - to);
     uint8_t *made = arena_alloc_bytes(a, before + by.len + behind + 1);
@@ -174,7 +174,7 @@ struct bytes ottl_map_set(struct arena *a, struct bytes map, struct bytes key, s
             break;
         }
     ottl_map_put(&pair, key, any_value);
-    made = exchange(a, map, from, to, buf_bytes(&pair));
+    made = exchange_bytes(a, map, from, to, buf_bytes(&pair));
     buf_free(&pair);
     return made;
 }
@@ -218,7 +218,7 @@ struct bytes ottl_list_set(struct arena *a, struct bytes list, int64_t at, struc
 
     ottl_list_put(&element, any_value);
     if (find_element(&r, at, &f))
-        made = exchange(a, list, f.start, r.p, buf_bytes(&element));
+        made = exchange_bytes(a, list, f.start, r.p, buf_bytes(&element));
     buf_free(&element);
     return made;
 }
@@ -285,7 +285,7 @@ bool ottl_value_text(struct arena *a, const struct ottl_value *v, struct bytes *
 
 /* ---- comparing ---- */
 
-static bool holds(enum ottl_operator op, bool less, bool equal, bool greater)
+static bool order_holds(enum ottl_operator op, bool less, bool equal, bool greater)
 {
     switch (op) {
     case OTTL_EQ:
@@ -321,7 +321,7 @@ static bool compare_numbers(const struct ottl_value *a, enum ottl_operator op, c
     double x = a->type == OTTL_INT ? (double)a->integer : a->number;
     double y = b->type == OTTL_INT ? (double)b->integer : b->number;
 
-    return holds(op, x<y, x == y, x> y);
+    return order_holds(op, x<y, x == y, x> y);
 }
 
 bool ottl_compare(const struct ottl_value *a, enum ottl_operator op, const struct ottl_value *b)
@@ -334,11 +334,11 @@ bool ottl_compare(const struct ottl_value *a, enum ottl_operator op, const struc
     case OTTL_NIL:
         return op == OTTL_EQ || op == OTTL_LE || op == OTTL_GE;
     case OTTL_BOOL:
-        return holds(op, a->boolean<b->boolean, a->boolean == b->boolean, a->boolean> b->boolean);
+        return order_holds(op, a->boolean<b->boolean, a->boolean == b->boolean, a->boolean> b->boolean);
     case OTTL_INT:
     case OTTL_TIME:
     case OTTL_DURATION:
-        return holds(op, a->integer<b->integer, a->integer == b->integer, a->integer> b->integer);
+        return order_holds(op, a->integer<b->integer, a->integer == b->integer, a->integer> b->integer);
     case OTTL_DOUBLE:
         return compare_numbers(a, op, b);
     case OTTL_STRING:
@@ -346,7 +346,7 @@ bool ottl_compare(const struct ottl_value *a, enum ottl_operator op, const struc
         if (op <= OTTL_NE)
             return bytes_equal(a->bytes, b->bytes) == (op == OTTL_EQ);
         order = bytes_compare(a->bytes, b->bytes);
-        return holds(op, order<0, order == 0, order> 0);
+        return order_holds(op, order<0, order == 0, order> 0);
     case OTTL_LIST:
     case OTTL_MAP:
         return op <= OTTL_NE && wire_equal(a, b) == (op == OTTL_EQ);

@@ -37,7 +37,7 @@ static bool is_of_member(const struct gathering *g, const char *reason)
     return false;
 }
 
-static void gather(struct gathering *g, const struct health causes[HEALTH_CAUSES], const char *peer)
+static void gather_errors(struct gathering *g, const struct health causes[HEALTH_CAUSES], const char *peer)
 {
     const struct health_error *errors[HEALTH_CAUSES * HEALTH_ERRORS];
     size_t n = health_errors(causes, errors);
@@ -55,7 +55,7 @@ static void gather(struct gathering *g, const struct health causes[HEALTH_CAUSES
 
 static void gather_member(const struct node_member *m, void *arg)
 {
-    gather(arg, m->health, m->endpoint);
+    gather_errors(arg, m->health, m->endpoint);
 }
 
 static bool was_seen(const struct gathering *g, const struct node *node)
@@ -80,7 +80,7 @@ static void gather_pipeline(const struct view_pipeline *p, void *arg)
         g->node = node;
         if (node->each_member != NULL)
             node->each_member(node, gather_member, g);
-        gather(g, node->health, node->peer);
+        gather_errors(g, node->health, node->peer);
     }
 }
 

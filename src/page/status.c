@@ -35,7 +35,7 @@ struct putting {
     struct view_total total;
 };
 
-static double seconds(uint64_t ns)
+static double to_seconds(uint64_t ns)
 {
     uint64_t ms = ns / NS_PER_MS;
 
@@ -44,7 +44,7 @@ static double seconds(uint64_t ns)
 
 static double seconds_since(uint64_t now, uint64_t then)
 {
-    return seconds(now > then ? now - then : 0);
+    return to_seconds(now > then ? now - then : 0);
 }
 
 void status_total(const struct host *host, struct view_total *total)
@@ -79,7 +79,7 @@ static void put_service(struct putting *x)
     json_write_text(&x->json, "instance", bytes_str(x->host->instance_id));
     json_write_text(&x->json, "phase", bytes_str(status_phases[v->phase]));
     json_write_uint(&x->json, "pid", (uint64_t)getpid());
-    json_write_double(&x->json, "time", seconds(now));
+    json_write_double(&x->json, "time", to_seconds(now));
     json_write_double(&x->json, "up_seconds", seconds_since(now, v->started));
     if (v->ready_since > 0)
         json_write_double(&x->json, "ready_seconds", seconds_since(now, v->ready_since));
@@ -169,7 +169,7 @@ static void put_queue(struct putting *x, const struct sender *sender)
     json_write_uint(&x->json, "requests", fill.requests);
     json_write_uint(&x->json, "items", fill.items);
     json_write_uint(&x->json, "bytes", fill.bytes);
-    json_write_double(&x->json, "oldest_seconds", seconds(fill.age));
+    json_write_double(&x->json, "oldest_seconds", to_seconds(fill.age));
     json_end(&x->json, '}');
 }
 
@@ -204,8 +204,8 @@ static void put_errors(struct putting *x, const struct health causes[HEALTH_CAUS
     json_begin(&x->json, "errors", '[');
     for (size_t i = 0; i < n; i++) {
         json_begin(&x->json, NULL, '{');
-        json_write_double(&x->json, "time", seconds(clock_wall(clock) - (clock_mono(clock) - errors[i]->last)));
-        json_write_double(&x->json, "first", seconds(clock_wall(clock) - (clock_mono(clock) - errors[i]->first)));
+        json_write_double(&x->json, "time", to_seconds(clock_wall(clock) - (clock_mono(clock) - errors[i]->last)));
+        json_write_double(&x->json, "first", to_seconds(clock_wall(clock) - (clock_mono(clock) - errors[i]->first)));
         json_write_uint(&x->json, "times", errors[i]->times);
         json_write_text(&x->json, "state", bytes_str(status_state_name(errors[i]->state)));
         json_write_text(&x->json, "reason", bytes_str(errors[i]->reason));
@@ -319,7 +319,7 @@ static void put_scraped(const struct scrape_seen *seen, void *arg)
     json_end(&x->json, ']');
     json_write_uint(&x->json, "scrapes", seen->scrapes);
     if (seen->scrapes > 0) {
-        json_write_double(&x->json, "last", seconds(seen->last));
+        json_write_double(&x->json, "last", to_seconds(seen->last));
         json_write_text(&x->json, "peer", bytes_str(seen->peer));
         json_write_text(&x->json, "user_agent", bytes_str(seen->user_agent));
     }
@@ -347,7 +347,7 @@ static void put_reload(struct putting *x)
     json_write_uint(&x->json, "failed", r->failed);
     json_write_bool(&x->json, "under_way", r->under_way);
     if (r->at > 0) {
-        json_write_double(&x->json, "time", seconds(r->at));
+        json_write_double(&x->json, "time", to_seconds(r->at));
         json_write_text(&x->json, "result", bytes_str(r->fault[0] == '\0' ? "changed" : "failed"));
     }
     if (r->fault[0] != '\0')
@@ -385,7 +385,7 @@ static void put_log(struct putting *x)
     json_begin(&x->json, "log", '[');
     for (size_t i = 0; recent != NULL && (line = log_recent_line(recent, i)) != NULL; i++) {
         json_begin(&x->json, NULL, '{');
-        json_write_double(&x->json, "time", seconds(line->wall));
+        json_write_double(&x->json, "time", to_seconds(line->wall));
         json_write_text(&x->json, "level", bytes_str(line->level >= LOG_ERROR ? "error" : "warn"));
         json_write_text(&x->json, "text", bytes_of(line->text, line->len));
         json_write_bool(&x->json, "cut", line->cut);

@@ -28,7 +28,7 @@ bool header_name_is_valid(const char *name)
            name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")] == '\0';
 }
 
-static struct bytes trimmed(struct bytes s)
+static struct bytes trim_text(struct bytes s)
 {
     while (s.len > 0 && isspace(s.data[0]))
         s = bytes_skip(s, 1);
@@ -47,7 +47,7 @@ static void forget_secret(char *secret)
 /* Why the content cannot be a value; NULL: it can. */
 static const char *fault_of(struct bytes content)
 {
-    struct bytes value = trimmed(content);
+    struct bytes value = trim_text(content);
 
     if (value.len == 0)
         return "it is empty";
@@ -57,7 +57,7 @@ static const char *fault_of(struct bytes content)
 /* Why the content cannot be the value; NULL: it can, and is. */
 static const char *take_content(struct file_value *v, struct bytes content)
 {
-    struct bytes value = trimmed(content);
+    struct bytes value = trim_text(content);
     const char *why = fault_of(content);
 
     if (why != NULL)

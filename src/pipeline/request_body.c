@@ -36,7 +36,7 @@ static struct host *host_of(const struct request_body *body)
 
 /* --- waiting --- */
 
-static void refuse(struct request_body *body, enum body_refusal why, const char *text)
+static void refuse_body(struct request_body *body, enum body_refusal why, const char *text)
 {
     body->keeper->refuse(body, why, text);
 }
@@ -45,7 +45,7 @@ static const char no_room[] = "no room in the memory budget for this request; se
 
 static void on_impatient(struct clock_timer *t)
 {
-    refuse(container_of(t, struct request_body, patience), BODY_NO_ROOM, no_room);
+    refuse_body(container_of(t, struct request_body, patience), BODY_NO_ROOM, no_room);
 }
 
 static void stop_waiting(struct request_body *body)
@@ -73,17 +73,18 @@ void body_wait(struct request_body *body, uint64_t need)
 
 static void refuse_greedy(struct request_body *body)
 {
-    refuse(body, BODY_NO_ROOM,
-           "this address holds more than its share of the memory budget in unfinished requests; send it again later");
+    refuse_body(
+        body, BODY_NO_ROOM,
+        "this address holds more than its share of the memory budget in unfinished requests; send it again later");
 }
 
 static void refuse_full(struct request_body *body)
 {
-    refuse(body, BODY_NO_ROOM, no_room);
+    refuse_body(body, BODY_NO_ROOM, no_room);
 }
 
 /* Pay beyond the limit, and wait: what has come is here. */
-static bool overdraw(struct request_body *body, uint64_t n)
+static bool charge_beyond(struct request_body *body, uint64_t n)
 {
     struct body_keeper *k = body->keeper;
 
@@ -112,7 +113,7 @@ static bool charge_body(struct request_body *body, size_t cap)
         body->paid += n;
         return true;
     case PEER_FULL:
-        return overdraw(body, n);
+        return charge_beyond(body, n);
     default:
         refuse_greedy(body);
         return false;
@@ -249,7 +250,7 @@ bool body_add(struct request_body *body, struct bytes data)
 }
 
 /* The block is charged by its size from now on, not the body. */
-static void settle(struct request_body *body)
+static void settle_charge(struct request_body *body)
 {
     size_t spare;
 
@@ -267,7 +268,7 @@ void body_end(struct request_body *body)
     body->ended = true;
     list_remove(&body->link);
     body->keeper->usual = body->len;
-    settle(body);
+    settle_charge(body);
     if (!body->over)
         body->keeper->whole(body);
 }
@@ -299,7 +300,7 @@ static void end_late(struct request_body *body, uint64_t now)
     snprintf(text, sizeof(text),
              "the body did not come in time: %zu bytes in %llu s, where at least %u a second are expected", body->len,
              (unsigned long long)((now - body->begun) / NS_PER_S), SLOW_RATE);
-    refuse(body, BODY_TOO_SLOW, text);
+    refuse_body(body, BODY_TOO_SLOW, text);
 }
 
 /* Whoever waits for us is not late. */

@@ -21,7 +21,7 @@ bool statement_is_text(const struct yaml_node *n)
     return n->kind == YAML_SCALAR && yaml_type(n) == YAML_STR;
 }
 
-static bool complain(struct check *ck, const char *path, const char *text)
+static bool report_fault(struct check *ck, const char *path, const char *text)
 {
     if (ck != NULL)
         check_fail(ck, path, "%s", text);
@@ -37,14 +37,14 @@ bool statement_strings_read(struct strings *s, const struct yaml_node *list, con
     if (list == NULL || list->kind == YAML_NULL)
         return true;
     if (list->kind != YAML_LIST)
-        return complain(ck, path, "a list is wanted here");
+        return report_fault(ck, path, "a list is wanted here");
     s->v = mem_zalloc((list->n + 1) * sizeof(*s->v));
     for (size_t i = 0; i < list->n; i++) {
         snprintf(at, sizeof(at), "%s::%zu", path, i);
         if (statement_is_text(list->items[i]))
             s->v[s->n++] = list->items[i]->text;
         else
-            good = complain(ck, at, "a text is wanted here: put it in quotes");
+            good = report_fault(ck, at, "a text is wanted here: put it in quotes");
     }
     return good;
 }
@@ -64,7 +64,7 @@ static bool read_context(struct statement_group *g, const struct yaml_node *n, c
                          struct check *ck)
 {
     if (!statement_is_text(n))
-        return complain(ck, path, "the name of a context is wanted here");
+        return report_fault(ck, path, "the name of a context is wanted here");
     if (n->text[0] == '\0')
         return true;
     g->context = ottl_context_find(bytes_str(n->text));
@@ -83,10 +83,10 @@ static bool read_key(struct statement_group *g, const struct yaml_pair *p, const
     if (strcmp(p->key, "statements") == 0)
         return statement_strings_read(&g->statements, p->value, at, ck);
     if (strcmp(p->key, "error_mode") != 0)
-        return complain(ck, at, "a group has the keys context, error_mode, conditions and statements");
+        return report_fault(ck, at, "a group has the keys context, error_mode, conditions and statements");
     if (p->value->kind == YAML_NULL || (statement_is_text(p->value) && error_mode_find(p->value->text, &g->errors)))
         return true;
-    return complain(ck, at, "must be ignore, silent or propagate");
+    return report_fault(ck, at, "must be ignore, silent or propagate");
 }
 
 bool statement_group_read(struct statement_group *g, const struct yaml_node *node, const char *path, unsigned contexts,

@@ -157,7 +157,7 @@ static struct digest way_of(const struct groupbyattrs *p)
     return digest_set_of(p->of_resource, &taken);
 }
 
-static void complain(struct groupbyattrs *p)
+static void report_crowd(struct groupbyattrs *p)
 {
     if (complaint_due(&p->crowded, &p->node.host->loop->clock))
         log_warn(&p->node.log,
@@ -166,10 +166,10 @@ static void complain(struct groupbyattrs *p)
 }
 
 /* There are too many copies of resources: the item stays with its own. */
-static void stay(struct groupbyattrs *p)
+static void leave_in_place(struct groupbyattrs *p)
 {
     p->taken.n = 0;
-    complain(p);
+    report_crowd(p);
 }
 
 static bool may_copy(const struct groupbyattrs *p, struct bytes resource)
@@ -188,7 +188,7 @@ static struct message *find_resource(struct groupbyattrs *p, const struct visit 
     struct bytes resource;
 
     if (group == NULL && p->taken.n > 0 && !may_copy(p, visit_resource(at))) {
-        stay(p);
+        leave_in_place(p);
         way = way_of(p);
         group = assembly_known(&p->assembly, &way);
     }
@@ -289,7 +289,7 @@ static struct batch *regroup_batch(struct groupbyattrs *p, struct batch *batch)
     batch_unref(made);
     if (p->too_many) {
         assembly_clear(&p->assembly);
-        complain(p);
+        report_crowd(p);
         return batch_ref(batch);
     }
     metric_observe(p->groups, (double)p->assembly.root->n_parts);

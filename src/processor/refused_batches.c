@@ -103,7 +103,7 @@ static uint64_t size_of(const struct batch *b)
     return size;
 }
 
-static void keep(struct refused_batches *r, struct refused *x)
+static void keep_refused(struct refused_batches *r, struct refused *x)
 {
     uint64_t most = budget_limit(host_budget(r->node->host, r->node->signal)) / SHARE;
 
@@ -124,7 +124,7 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
     ack_settle(x->sender, outcome); /* first, for the outcome is the ack's */
     list_remove(&x->link);
     if (outcome->verdict == VERDICT_RETRY && ack->refusable)
-        keep(x->all, x);
+        keep_refused(x->all, x);
     else
         free_refused(x);
 }
@@ -152,7 +152,7 @@ void refused_batches_send(struct refused_batches *r, const struct batch *batch, 
     send_on(x, made, ack);
 }
 
-static struct refused *find(struct refused_batches *r, const struct batch *batch)
+static struct refused *find_refused(struct refused_batches *r, const struct batch *batch)
 {
     struct digest of;
 
@@ -167,7 +167,7 @@ static struct refused *find(struct refused_batches *r, const struct batch *batch
 
 bool refused_batches_again(struct refused_batches *r, struct batch *batch, struct ack *ack, uint64_t *items)
 {
-    struct refused *x = find(r, batch);
+    struct refused *x = find_refused(r, batch);
     struct batch *made;
 
     if (x == NULL)

@@ -196,7 +196,7 @@ static void put_headers(const struct making *m, struct body *b, const struct own
     yaml_put(b->arena, b->map, "headers", b->place->line, b->place->column, list);
 }
 
-static const char *milliseconds(struct body *b, uint64_t ms)
+static const char *milliseconds_text(struct body *b, uint64_t ms)
 {
     return arena_printf(b->arena, "%llums", (unsigned long long)ms);
 }
@@ -223,9 +223,9 @@ static void put_queue(const struct making *m, struct body *b)
     put_plain(b, queue, "num_consumers", "1");
     put_text(b, queue, "sizer", "bytes");
     put_plain(b, queue, "queue_size", QUEUE_BYTES);
-    put_text(b, retry, "initial_interval", milliseconds(b, m->give_up < 1000 ? m->give_up : 1000));
-    put_text(b, retry, "max_interval", milliseconds(b, m->give_up < 10000 ? m->give_up : 10000));
-    put_text(b, retry, "max_elapsed_time", milliseconds(b, m->give_up));
+    put_text(b, retry, "initial_interval", milliseconds_text(b, m->give_up < 1000 ? m->give_up : 1000));
+    put_text(b, retry, "max_interval", milliseconds_text(b, m->give_up < 10000 ? m->give_up : 10000));
+    put_text(b, retry, "max_elapsed_time", milliseconds_text(b, m->give_up));
 }
 
 static struct yaml_node *exporter_body(const struct making *m, struct arena *a, const struct peer *p)
@@ -236,7 +236,7 @@ static struct yaml_node *exporter_body(const struct making *m, struct arena *a, 
 
     put_endpoint(m, &b, p);
     put_text(&b, b.map, "compression", c->compression);
-    put_text(&b, b.map, "timeout", milliseconds(&b, c->timeout));
+    put_text(&b, b.map, "timeout", milliseconds_text(&b, c->timeout));
     if (!p->grpc && (c->encoding == 1 || (strcmp(p->form, "otlp") == 0 && c->protocol == OWN_HTTP_JSON)))
         put_text(&b, b.map, "encoding", "json");
     put_headers(m, &b, c);
@@ -307,7 +307,7 @@ static struct string_map copy_map(struct arena *a, const struct string_map *from
     return to;
 }
 
-static uint64_t mix(uint64_t h, struct bytes b)
+static uint64_t mix_hash(uint64_t h, struct bytes b)
 {
     const uint64_t both[] = { h, bytes_hash(b) };
 
@@ -324,7 +324,7 @@ static uint64_t fingerprint_of(const struct own_source_config *c)
     for (size_t i = 0; i < c->resource.n; i++) {
         const struct string_pair *p = &c->resource.v[i];
 
-        h = mix(mix(h, bytes_str(p->key)), bytes_str(p->value != NULL ? p->value : "\n"));
+        h = mix_hash(mix_hash(h, bytes_str(p->key)), bytes_str(p->value != NULL ? p->value : "\n"));
     }
     return h;
 }

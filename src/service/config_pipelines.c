@@ -202,7 +202,7 @@ static enum signal signal_of(struct loader *l, const char *id, const struct yaml
 }
 
 /* Nothing stands at `key`, nor at what was most likely meant to be it. */
-static bool lacks(const struct yaml_node *body, const char *key, size_t n)
+static bool lacks_part(const struct yaml_node *body, const char *key, size_t n)
 {
     bool misspelt = false;
 
@@ -234,9 +234,9 @@ static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
     load_references(l, COMPONENT_PROCESSOR, yaml_get(body, "processors"), path, &p->processors, &p->n_processors);
     load_references(l, COMPONENT_EXPORTER, yaml_get(body, "exporters"), path, &p->exporters, &p->n_exporters);
     check_order(l, p, yaml_get(body, "processors"), path);
-    if (lacks(body, "receivers", p->n_receivers))
+    if (lacks_part(body, "receivers", p->n_receivers))
         fault_add(faults_of(l), place, path, false, "must have at least one receiver");
-    if (lacks(body, "exporters", p->n_exporters))
+    if (lacks_part(body, "exporters", p->n_exporters))
         fault_add(faults_of(l), place, path, false, "must have at least one exporter");
 }
 

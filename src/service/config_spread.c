@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-static void refuse(struct loader *l, const struct config_component *cc)
+static void refuse_component(struct loader *l, const struct config_component *cc)
 {
     const struct component *c = cc->component;
 
@@ -25,6 +25,6 @@ void config_check_spread(struct loader *l)
             const struct config_component *cc = &l->config->components[kind].v[i];
 
             if (cc->used && cc->component != NULL && cc->component->spread == SPREAD_ALONE)
-                refuse(l, cc);
+                refuse_component(l, cc);
         }
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of the daemon. `now` is what runs: a configuration, its graph, and the telemetry of otelcd itself.
  *
- * service_run() loads the configuration, start() makes `now` of it, and the loop runs until a signal. SIGTERM stops the
- * graph, then own telemetry, whose metrics can be read for as long as there is something to see; on_running_stopped()
- * ends the loop. SIGHUP reloads (reload/reload.c): then `now` is another one, with those nodes of the first that need
- * not be others.
+ * service_run() loads the configuration, start_service() makes `now` of it, and the loop runs until a signal. SIGTERM
+ * stops the graph, then own telemetry, whose metrics can be read for as long as there is something to see;
+ * on_running_stopped() ends the loop. SIGHUP reloads (reload/reload.c): then `now` is another one, with those nodes of
+ * the first that need not be others.
  *
  * What can go wrong: something that does not start, and the process ends after it has stopped what did. A second signal
  * to end hurries what is stopping, the third does not wait. Signals that come while a reload is under way are kept
@@ -428,7 +428,7 @@ static void give_up_rights(struct service *s)
                 s->front != NULL, &s->log);
 }
 
-static void start(struct service *s)
+static void start_service(struct service *s)
 {
     struct error err = { 0 };
 
@@ -488,7 +488,7 @@ int service_run(const struct config_sources *sources, const struct component *co
             front_share(&s, workers, &for_workers);
         if (watch)
             s.watch = config_watch_open(&s.loop, &s.sources, &s.log, on_config_changed, &s);
-        start(&s);
+        start_service(&s);
         loop_run(&s.loop);
         code = service_close(&s);
     }
@@ -511,7 +511,7 @@ int service_work(const struct component *const *registry)
     service_init(&s);
     s.host.worker = worker_number(s.worker);
     worker_join(s.worker, &s);
-    start(&s);
+    start_service(&s);
     loop_run(&s.loop);
     return service_close(&s);
 }

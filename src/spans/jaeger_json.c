@@ -31,14 +31,14 @@ struct jaeger_json {
     struct error *err;
 };
 
-static bool fail(struct jaeger_json *r, const struct json_node *n, const char *what)
+static bool set_fault(struct jaeger_json *r, const struct json_node *n, const char *what)
 {
     error_set(r->err, UV_EINVAL, "%.*s: \"%.*s\" is not %s", (int)(n->key.len < 40 ? n->key.len : 40),
               (const char *)n->key.data, (int)(n->text.len < 80 ? n->text.len : 80), (const char *)n->text.data, what);
     return false;
 }
 
-static bool is(const struct json_node *n, const char *json_name, const char *proto_name)
+static bool has_name(const struct json_node *n, const char *json_name, const char *proto_name)
 {
     return bytes_is(n->key, json_name) || bytes_is(n->key, proto_name);
 }
@@ -55,7 +55,7 @@ static bool read_id(struct jaeger_json *r, const struct json_node *n, uint8_t *t
     else
         good = good && id.len == 0;
     buf_free(&id);
-    return good || fail(r, n, size == 16 ? "a trace id of 16 bytes in base64" : "an id of 8 bytes in base64");
+    return good || set_fault(r, n, size == 16 ? "a trace id of 16 bytes in base64" : "an id of 8 bytes in base64");
 }
 
 static bool read_long(const struct json_node *n, int64_t *v)
@@ -170,11 +170,11 @@ static bool read_binary(struct jaeger_json *r, const struct json_node *n, struct
     return good;
 }
 
-static const struct json_node *find(const struct json_node *n, const char *json_name, const char *proto_name)
+static const struct json_node *find_member(const struct json_node *n, const char *json_name, const char *proto_name)
 {
     const struct json_node *found = NULL;
 
-    json_each(m, n) if (is(m, json_name, proto_name) && m->kind != JSON_NULL) found = m;
+    json_each(m, n) if (has_name(m, json_name, proto_name) && m->kind != JSON_NULL) found = m;
     return found;
 }
 
@@ -186,7 +186,7 @@ static bool read_value(struct jaeger_json *r, const struct json_node *n, size_t 
                                             { "vFloat64", "v_float64" },
                                             { "vBinary", "v_binary" } };
     static const enum value_type kinds[] = { VALUE_STRING, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_BYTES };
-    const struct json_node *m = find(n, names[type][0], names[type][1]);
+    const struct json_node *m = find_member(n, names[type][0], names[type][1]);
     bool good = true;
 
     *v = (struct value){ .type = kinds[type] };
@@ -202,17 +202,17 @@ static bool read_value(struct jaeger_json *r, const struct json_node *n, size_t 
         good = read_double(m, &v->number);
     else
         good = read_binary(r, m, &v->bytes);
-    return good || fail(r, m, "a value of its type");
+    return good || set_fault(r, m, "a value of its type");
 }
 
 static bool read_tag(struct jaeger_json *r, const struct json_node *n, struct tag *tag)
 {
-    const struct json_node *named = find(n, "vType", "v_type");
+    const struct json_node *named = find_member(n, "vType", "v_type");
     size_t type = TYPE_STRING;
 
     tag->key = json_text_at(n, "key");
     if (named != NULL && !read_type(named, &type))
-        return fail(r, named, "STRING, BOOL, INT64, FLOAT64 or BINARY");
+        return set_fault(r, named, "STRING, BOOL, INT64, FLOAT64 or BINARY");
     return read_value(r, n, type, &tag->value);
 }
 
@@ -236,10 +236,10 @@ static bool read_logs(struct jaeger_json *r, const struct json_node *list)
     json_each(n, list)
     {
         struct jaeger_log log = { .first = j->fields.n };
-        const struct json_node *time = find(n, "timestamp", "timestamp");
+        const struct json_node *time = find_member(n, "timestamp", "timestamp");
 
         if (time != NULL && !read_time(time, &log.time))
-            return fail(r, time, "a time like 2026-01-31T12:00:00.5Z");
+            return set_fault(r, time, "a time like 2026-01-31T12:00:00.5Z");
         json_each(f, json_at(n, "fields"))
         {
             struct tag tag = { .taken = false };
@@ -259,8 +259,9 @@ static bool read_references(struct jaeger_json *r, const struct json_node *list)
     json_each(n, list)
     {
         struct jaeger_reference ref = { .follows = false };
-        const struct json_node *trace = find(n, "traceId", "trace_id"), *span = find(n, "spanId", "span_id");
-        const struct json_node *type = find(n, "refType", "ref_type");
+        const struct json_node *trace = find_member(n, "traceId", "trace_id"),
+                               *span = find_member(n, "spanId", "span_id");
+        const struct json_node *type = find_member(n, "refType", "ref_type");
 
         if ((trace != NULL && !read_id(r, trace, ref.trace_id, sizeof(ref.trace_id))) ||
             (span != NULL && !read_id(r, span, ref.span_id, sizeof(ref.span_id))))
@@ -278,28 +279,28 @@ static bool read_member(struct jaeger_json *r, const struct json_node *n)
 
     if (n->kind == JSON_NULL)
         return true;
-    if (is(n, "traceId", "trace_id"))
+    if (has_name(n, "traceId", "trace_id"))
         return read_id(r, n, j->trace_id, sizeof(j->trace_id));
-    if (is(n, "spanId", "span_id"))
+    if (has_name(n, "spanId", "span_id"))
         return read_id(r, n, j->span_id, sizeof(j->span_id));
-    if (is(n, "startTime", "start_time"))
-        return read_time(n, &j->start) || fail(r, n, "a time like 2026-01-31T12:00:00.5Z");
-    if (is(n, "duration", "duration"))
-        return read_duration(n, &j->duration) || fail(r, n, "a duration like 1.5s");
-    if (is(n, "references", "references"))
+    if (has_name(n, "startTime", "start_time"))
+        return read_time(n, &j->start) || set_fault(r, n, "a time like 2026-01-31T12:00:00.5Z");
+    if (has_name(n, "duration", "duration"))
+        return read_duration(n, &j->duration) || set_fault(r, n, "a duration like 1.5s");
+    if (has_name(n, "references", "references"))
         return read_references(r, n);
-    if (is(n, "tags", "tags"))
+    if (has_name(n, "tags", "tags"))
         return read_tags(r, n, &j->tags);
-    if (is(n, "logs", "logs"))
+    if (has_name(n, "logs", "logs"))
         return read_logs(r, n);
-    if (is(n, "operationName", "operation_name")) {
+    if (has_name(n, "operationName", "operation_name")) {
         j->name = n->text;
-    } else if (is(n, "flags", "flags")) {
+    } else if (has_name(n, "flags", "flags")) {
         if (!read_long(n, &flags))
-            return fail(r, n, "a number");
+            return set_fault(r, n, "a number");
         j->flags = (uint32_t)flags;
-    } else if (is(n, "process", "process")) {
-        const struct json_node *service = find(n, "serviceName", "service_name");
+    } else if (has_name(n, "process", "process")) {
+        const struct json_node *service = find_member(n, "serviceName", "service_name");
 
         j->service = service != NULL ? service->text : (struct bytes){ NULL, 0 };
         return read_tags(r, json_at(n, "tags"), &j->process);

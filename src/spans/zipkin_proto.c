@@ -148,7 +148,7 @@ static const char *read_span(struct bytes message, struct zipkin_span *z)
     return memcmp(z->id, none, sizeof(none)) == 0 ? "valid span id required" : NULL;
 }
 
-static int fail(const struct pb_reader *r, struct bytes list, const char *why, struct error *err)
+static int set_fault(const struct pb_reader *r, struct bytes list, const char *why, struct error *err)
 {
     return error_set(err, UV_EINVAL, "the list of spans, up to byte %zu: %s", (size_t)(r->p - list.data), why);
 }
@@ -168,14 +168,14 @@ int zipkin_proto_read(struct bytes list, size_t most, struct span_groups *groups
         zipkin_span_clear(&z);
         why = read_span(f.bytes, &z);
         if (why != NULL)
-            rc = fail(&r, list, why, err);
+            rc = set_fault(&r, list, why, err);
         else
             zipkin_to_otlp(&z, groups, &scratch);
         if (rc == 0 && groups->out->len > most)
             rc = UV_E2BIG;
     }
     if (rc == 0 && r.bad)
-        rc = fail(&r, list, "it is no message of protobuf", err);
+        rc = set_fault(&r, list, "it is no message of protobuf", err);
     zipkin_span_free(&z);
     buf_free(&scratch);
     return rc;

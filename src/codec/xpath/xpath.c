@@ -61,7 +61,7 @@ static bool has_target(const struct xpath_step *s, struct bytes text)
            (text.len == s->name.len || text.data[s->name.len] <= ' ');
 }
 
-static bool passes(const struct xpath_step *s, struct xpath_node n)
+static bool passes_test(const struct xpath_step *s, struct xpath_node n)
 {
     switch (s->test) {
     case TEST_NODE:
@@ -88,13 +88,13 @@ struct gathering {
     struct xpath_nodes *out;
 };
 
-static bool gather(const struct gathering *g, struct xml_node *node, struct xml_attribute *attribute)
+static bool gather_node(const struct gathering *g, struct xml_node *node, struct xml_attribute *attribute)
 {
     struct xpath_node n = { node, attribute };
 
     if (!xpath_spend(g->c, 1))
         return false;
-    if (passes(g->step, n))
+    if (passes_test(g->step, n))
         xpath_nodes_add(g->c->run->arena, g->out, n);
     return true;
 }
@@ -102,7 +102,7 @@ static bool gather(const struct gathering *g, struct xml_node *node, struct xml_
 static bool gather_below(const struct gathering *g, struct xml_node *top)
 {
     for (struct xml_node *n = xml_next(top, top); n != NULL; n = xml_next(n, top))
-        if (!gather(g, n, NULL))
+        if (!gather_node(g, n, NULL))
             return false;
     return true;
 }
@@ -110,7 +110,7 @@ static bool gather_below(const struct gathering *g, struct xml_node *top)
 static bool gather_above(const struct gathering *g, struct xml_node *n)
 {
     for (; n != NULL; n = n->parent)
-        if (!gather(g, n, NULL))
+        if (!gather_node(g, n, NULL))
             return false;
     return true;
 }
@@ -118,7 +118,7 @@ static bool gather_above(const struct gathering *g, struct xml_node *n)
 static bool gather_siblings(const struct gathering *g, struct xml_node *n, bool following)
 {
     for (n = following ? n->next : n->previous; n != NULL; n = following ? n->next : n->previous)
-        if (!gather(g, n, NULL))
+        if (!gather_node(g, n, NULL))
             return false;
     return true;
 }
@@ -129,7 +129,7 @@ static bool gather_following(const struct gathering *g, struct xml_node *n)
     while (n != NULL && n->next == NULL)
         n = n->parent;
     for (n = n != NULL ? n->next : NULL; n != NULL; n = xml_next(n, g->c->document))
-        if (!gather(g, n, NULL))
+        if (!gather_node(g, n, NULL))
             return false;
     return true;
 }
@@ -148,7 +148,7 @@ static bool gather_preceding(const struct gathering *g, struct xml_node *to)
 
     for (struct xml_node *n = xml_next(g->c->document, g->c->document); n != NULL && n != to;
          n = xml_next(n, g->c->document))
-        if (!is_above(n, to) && !gather(g, n, NULL))
+        if (!is_above(n, to) && !gather_node(g, n, NULL))
             return false;
     end = g->out->n;
     for (size_t i = from; i + 1 < end; i++, end--) {
@@ -163,7 +163,7 @@ static bool gather_preceding(const struct gathering *g, struct xml_node *to)
 static bool gather_attributes(const struct gathering *g, struct xml_node *n)
 {
     for (struct xml_attribute *a = n->attributes; a != NULL; a = a->next)
-        if (!gather(g, n, a))
+        if (!gather_node(g, n, a))
             return false;
     return true;
 }
@@ -173,14 +173,14 @@ static bool gather_of_attribute(const struct gathering *g, struct xpath_node n)
 {
     switch (g->step->axis) {
     case AXIS_PARENT:
-        return gather(g, n.node, NULL);
+        return gather_node(g, n.node, NULL);
     case AXIS_ANCESTOR:
         return gather_above(g, n.node);
     case AXIS_ANCESTOR_OR_SELF:
-        return gather(g, n.node, n.attribute) && gather_above(g, n.node);
+        return gather_node(g, n.node, n.attribute) && gather_above(g, n.node);
     case AXIS_SELF:
     case AXIS_DESCENDANT_OR_SELF:
-        return gather(g, n.node, n.attribute);
+        return gather_node(g, n.node, n.attribute);
     default:
         return true;
     }
@@ -194,13 +194,13 @@ static bool gather_axis(const struct gathering *g, struct xpath_node from)
         return gather_of_attribute(g, from);
     switch (g->step->axis) {
     case AXIS_CHILD:
-        return n->first == NULL || (gather(g, n->first, NULL) && gather_siblings(g, n->first, true));
+        return n->first == NULL || (gather_node(g, n->first, NULL) && gather_siblings(g, n->first, true));
     case AXIS_DESCENDANT:
         return gather_below(g, n);
     case AXIS_DESCENDANT_OR_SELF:
-        return gather(g, n, NULL) && gather_below(g, n);
+        return gather_node(g, n, NULL) && gather_below(g, n);
     case AXIS_PARENT:
-        return n->parent == NULL || gather(g, n->parent, NULL);
+        return n->parent == NULL || gather_node(g, n->parent, NULL);
     case AXIS_ANCESTOR:
         return gather_above(g, n->parent);
     case AXIS_ANCESTOR_OR_SELF:
@@ -215,7 +215,7 @@ static bool gather_axis(const struct gathering *g, struct xpath_node from)
     case AXIS_ATTRIBUTE:
         return gather_attributes(g, n);
     default:
-        return gather(g, n, NULL);
+        return gather_node(g, n, NULL);
     }
 }
 
@@ -315,7 +315,7 @@ static bool eval_logic(const struct xpath_context *c, const struct xpath_expr *e
     return true;
 }
 
-static double reckon(enum xpath_operator op, double x, double y)
+static double compute_number(enum xpath_operator op, double x, double y)
 {
     switch (op) {
     case OP_ADD:
@@ -346,7 +346,7 @@ static bool eval_binary(const struct xpath_context *c, const struct xpath_expr *
     }
     if (!xpath_number(c, &x, &a) || !xpath_number(c, &y, &b))
         return false;
-    *v = (struct xpath_value){ .type = XPATH_NUMBER, .number = reckon(e->op, a, b) };
+    *v = (struct xpath_value){ .type = XPATH_NUMBER, .number = compute_number(e->op, a, b) };
     return true;
 }
 

@@ -11,7 +11,7 @@
 
 /* ---- as text, number, boolean ---- */
 
-static struct bytes keep(const struct xpath_context *c, struct buf *out)
+static struct bytes keep_text(const struct xpath_context *c, struct buf *out)
 {
     struct bytes b = buf_bytes(out), kept = bytes_of(arena_strndup(c->run->arena, b.data, b.len), b.len);
 
@@ -56,7 +56,7 @@ bool xpath_text_of_node(const struct xpath_context *c, struct xpath_node node, s
         buf_put(&out, n->text);
     }
     if (parts > 1)
-        *text = keep(c, &out);
+        *text = keep_text(c, &out);
     return true;
 }
 

@@ -65,7 +65,7 @@ struct part {
     const char *path;
 };
 
-static const char *trimmed(struct arena *a, const char *s)
+static const char *trim_text(struct arena *a, const char *s)
 {
     size_t n;
 
@@ -79,7 +79,7 @@ static const char *trimmed(struct arena *a, const char *s)
 
 static struct part part_of(struct migration *m, enum component_kind kind, struct span *section, struct span *s)
 {
-    struct part p = { .kind = kind, .section = section, .span = s, .id = trimmed(&m->arena, s->key) };
+    struct part p = { .kind = kind, .section = section, .span = s, .id = trim_text(&m->arena, s->key) };
     const char *slash = strchr(p.id, '/');
 
     p.type = slash != NULL ? arena_strndup(&m->arena, p.id, (size_t)(slash - p.id)) : p.id;

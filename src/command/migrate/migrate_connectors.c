@@ -47,7 +47,7 @@ static const struct became *find_became(const char *id)
 
 /* ---- where its metrics went, and who feeds it ---- */
 
-static bool names(const struct span *list, const char *id)
+static bool list_names(const struct span *list, const char *id)
 {
     for (size_t i = 0; list != NULL && list->kind == YAML_LIST && i < list->n; i++)
         if (list->kids[i]->kind == YAML_SCALAR && list->kids[i]->to > list->kids[i]->from &&
@@ -84,7 +84,7 @@ static bool can_feed(const struct span *pipelines, const char *id)
     for (size_t i = 0; i < pipelines->n; i++) {
         const struct span *exporters = span_get(pipelines->kids[i], "exporters");
 
-        if (!names(span_get(pipelines->kids[i], "processors"), id))
+        if (!list_names(span_get(pipelines->kids[i], "processors"), id))
             continue;
         if (exporters == NULL || exporters->kind != YAML_LIST || exporters->n == 0)
             return false;
@@ -256,13 +256,13 @@ static void put_first(struct migration *m, const struct span *map_or_list, const
 }
 
 /* Those that used the processor feed the connector, and a pipeline of its own takes its metrics. */
-static void rewire(struct migration *m, const char *processor, const char *id, const char *exporter)
+static void rewire_pipelines(struct migration *m, const char *processor, const char *id, const char *exporter)
 {
     const struct span *pipelines = pipelines_of(m);
     char *name = arena_printf(&m->arena, "metrics/%s", id);
 
     for (size_t i = 0; i < pipelines->n; i++)
-        if (names(span_get(pipelines->kids[i], "processors"), processor))
+        if (list_names(span_get(pipelines->kids[i], "processors"), processor))
             put_first(m, span_get(pipelines->kids[i], "exporters"), id);
     for (char *slash = strrchr(name, '/'); slash != strchr(name, '/'); slash = strrchr(name, '/'))
         *slash = '_';
@@ -286,7 +286,7 @@ static bool move_processor(struct migration *m, struct span *processor, const st
     id = free_id(m, b->to, processor->key);
     put_entry(m, b, processor, id, &entry);
     put_shifted(buf_bytes(&entry), yaml_text_column(&m->text, processor->begin), place->column, text);
-    rewire(m, processor->key, id, exporter);
+    rewire_pipelines(m, processor->key, id, exporter);
     *vec_push(&m->moved) = (struct moved){ COMPONENT_CONNECTOR, "", id }; /* nobody has named it yet */
     migration_note(m, NOTE_REPLACED, processor, arena_printf(&m->arena, "processors::%s", processor->key),
                    "is the connector %s now, which the pipelines that used it feed after their other processors; "

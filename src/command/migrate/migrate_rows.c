@@ -14,7 +14,7 @@ static const struct option *row_of(const struct option *rows, const char *key)
     return NULL;
 }
 
-static const char *join(struct migration *m, const char *path, const char *key)
+static const char *join_path(struct migration *m, const char *path, const char *key)
 {
     return arena_printf(&m->arena, "%s::%s", path, key);
 }
@@ -92,9 +92,9 @@ static void walk_list(struct migration *m, const struct option *o, const struct 
 {
     for (size_t i = 0; i < list->n; i++)
         if (list->kids[i]->kind == YAML_MAP && !list->kids[i]->gone)
-            migrate_rows(m, o->options + (o->keyed ? 1 : 0), list->kids[i],
-                         o->keyed ? join(m, path, list->kids[i]->key) : arena_printf(&m->arena, "%s::%zu", path, i),
-                         NULL);
+            migrate_rows(
+                m, o->options + (o->keyed ? 1 : 0), list->kids[i],
+                o->keyed ? join_path(m, path, list->kids[i]->key) : arena_printf(&m->arena, "%s::%zu", path, i), NULL);
 }
 
 static void walk_key(struct migration *m, const struct option *rows, struct span *kid, const char *path,
@@ -125,6 +125,6 @@ size_t migrate_rows(struct migration *m, const struct option *rows, const struct
     move_tls_keys(m, rows, map, path);
     for (size_t i = 0; i < map->n; i++)
         if (!map->kids[i]->gone && !(span_get(map, "tls") == NULL && is_tls_key(rows, map->kids[i])))
-            walk_key(m, rows, map->kids[i], join(m, path, map->kids[i]->key), foreign);
+            walk_key(m, rows, map->kids[i], join_path(m, path, map->kids[i]->key), foreign);
     return m->notes.n - notes;
 }

@@ -99,7 +99,7 @@ void test_fault(const struct test_place *at, const struct yaml_node *node, const
 /* ---- the configuration ---- */
 
 /* From the folder of the test file. */
-static const char *beside(struct test_file *f, const char *name)
+static const char *path_beside(struct test_file *f, const char *name)
 {
     const char *slash = strrchr(f->path, '/');
 
@@ -115,7 +115,7 @@ static void make_sources(struct test_file *f, const struct test_file_rows *rows,
     const struct test_place at = { f, root, "", NULL };
 
     for (size_t i = 0; i < rows->config.n; i++)
-        uris[i] = beside(f, rows->config.v[i]);
+        uris[i] = path_beside(f, rows->config.v[i]);
     f->sources = (struct config_sources){
         .uris = uris, .n_uris = rows->config.n, .sets = rows->set.v, .n_sets = rows->set.n, .tree = rows->configuration
     };
@@ -150,7 +150,7 @@ static void take_faults(struct test_file *f, const struct faults *from)
 
 /* ---- the tests ---- */
 
-static const struct yaml_node *element(const struct yaml_node *map, const char *key, size_t i)
+static const struct yaml_node *element_at(const struct yaml_node *map, const char *key, size_t i)
 {
     const struct yaml_node *list = yaml_get(map, key);
 
@@ -163,7 +163,7 @@ static void read_case(struct test_file *f, const struct test_rows *rows, const s
 
     *c = (struct test_case){ .name = rows->name, .place = node };
     for (size_t i = 0; i < rows->steps.n; i++) {
-        const struct test_place at = { f, element(node, "steps", i),
+        const struct test_place at = { f, element_at(node, "steps", i),
                                        arena_printf(&f->arena, "tests::%zu::steps::%zu", number, i), c };
         struct step *s = vec_push(&c->steps);
 
@@ -186,7 +186,7 @@ static void read_tree(struct test_file *f, const struct yaml_node *root, const s
     f->config = test_file_config(f, registry);
     take_faults(f, &f->config->faults);
     for (size_t i = 0; f->faults.n_errors == 0 && i < rows.tests.n; i++)
-        read_case(f, &((const struct test_rows *)rows.tests.v)[i], element(root, "tests", i), i);
+        read_case(f, &((const struct test_rows *)rows.tests.v)[i], element_at(root, "tests", i), i);
 }
 
 void test_file_read(struct test_file *f, const char *path, const struct component *const *registry)

@@ -187,7 +187,8 @@ static bool check_request(struct run *r)
     return ok && n == 0;
 }
 
-static bool ask(struct run *r, const struct step_condition *c, struct condition_count *count, struct item_texts *others)
+static bool ask_condition(struct run *r, const struct step_condition *c, struct condition_count *count,
+                          struct item_texts *others)
 {
     struct error err = { 0 };
     bool ok = true;
@@ -209,7 +210,7 @@ static bool check_condition(struct run *r, const struct step_condition *c)
 {
     struct condition_count count = { 0 };
     struct item_texts shown = { 0 };
-    bool told = !ask(r, c, &count, &shown);
+    bool told = !ask_condition(r, c, &count, &shown);
     uint64_t wanted = c->items >= 0 ? (uint64_t)c->items : count.asked;
     bool ok = !told && count.held == wanted && (c->items >= 0 || count.asked > 0);
 

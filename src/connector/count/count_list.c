@@ -33,8 +33,8 @@ static const struct yaml_node *tree_of(const struct count_config *c, enum count_
     return trees[section];
 }
 
-__attribute__((format(printf, 3, 4))) static void fail(const struct list_reader *r, const char *key, const char *fmt,
-                                                       ...)
+__attribute__((format(printf, 3, 4))) static void report_fault(const struct list_reader *r, const char *key,
+                                                               const char *fmt, ...)
 {
     char at[256], text[600];
     va_list args;
@@ -54,7 +54,7 @@ static const char *text_of(const struct list_reader *r, const struct yaml_node *
         return "";
     if (n->kind == YAML_SCALAR && yaml_type(n) == YAML_STR)
         return n->text;
-    fail(r, key, "write a string, not %s", yaml_type_name(n));
+    report_fault(r, key, "write a string, not %s", yaml_type_name(n));
     return "";
 }
 
@@ -63,7 +63,7 @@ static size_t list_length(const struct list_reader *r, const struct yaml_node *n
     if (n == NULL || n->kind == YAML_NULL)
         return 0;
     if (n->kind != YAML_LIST)
-        fail(r, key, "write a list, not %s", yaml_type_name(n));
+        report_fault(r, key, "write a list, not %s", yaml_type_name(n));
     return n->kind == YAML_LIST ? n->n : 0;
 }
 
@@ -82,8 +82,8 @@ static void read_conditions(const struct list_reader *r, struct counted_metric *
         if (m->conditions[m->n_conditions] != NULL)
             m->n_conditions++;
         else
-            fail(r, key, "%s condition: metric \"%s\": column %zu: %s", r->section->key, m->name, fault.at + 1,
-                 fault.text);
+            report_fault(r, key, "%s condition: metric \"%s\": column %zu: %s", r->section->key, m->name, fault.at + 1,
+                         fault.text);
     }
 }
 
@@ -106,7 +106,7 @@ static void read_attributes(const struct list_reader *r, struct counted_metric *
 
     m->attributes = arena_zalloc(r->arena, (n + 1) * sizeof(*m->attributes));
     if (n > 0 && r->section->context == OTTL_METRIC)
-        fail(r, "attributes", "metrics attributes not supported: metric \"%s\"", m->name);
+        report_fault(r, "attributes", "metrics attributes not supported: metric \"%s\"", m->name);
     for (size_t i = 0; i < n; i++) {
         const struct yaml_node *entry = list->items[i];
         char key[64];
@@ -115,7 +115,7 @@ static void read_attributes(const struct list_reader *r, struct counted_metric *
         m->attributes[i].key = text_of(r, yaml_get(entry, "key"), key);
         m->attributes[i].fallback = keep_value(r, yaml_get(entry, "default_value"));
         if (m->attributes[i].key[0] == '\0')
-            fail(r, key, "%s attributes: metric \"%s\": attribute key missing", r->section->key, m->name);
+            report_fault(r, key, "%s attributes: metric \"%s\": attribute key missing", r->section->key, m->name);
     }
     m->n_attributes = n;
 }
@@ -132,11 +132,11 @@ static void check_keys(const struct list_reader *r, const struct yaml_node *n)
         const char *key = n->pairs[i].key;
 
         if (!is_key(r, key))
-            fail(r, key, "unknown key \"%s\": write %sdescription, conditions or attributes", key,
-                 r->sums ? "source_attribute, " : "");
+            report_fault(r, key, "unknown key \"%s\": write %sdescription, conditions or attributes", key,
+                         r->sums ? "source_attribute, " : "");
     }
     if (n->kind == YAML_LIST || n->kind == YAML_SCALAR)
-        fail(r, "", "write a map, not %s", yaml_type_name(n));
+        report_fault(r, "", "write a map, not %s", yaml_type_name(n));
 }
 
 static void read_metric(struct list_reader *r, struct counted_metric *m, const struct yaml_pair *pair)
@@ -144,12 +144,12 @@ static void read_metric(struct list_reader *r, struct counted_metric *m, const s
     snprintf(r->path, sizeof(r->path), "%s::%s", r->section->key, pair->key);
     m->name = pair->key;
     if (m->name[0] == '\0')
-        fail(r, "", "%s: metric name missing", r->section->key);
+        report_fault(r, "", "%s: metric name missing", r->section->key);
     check_keys(r, pair->value);
     if (r->sums)
         m->source = text_of(r, yaml_get(pair->value, "source_attribute"), "source_attribute");
     if (r->sums && m->source[0] == '\0')
-        fail(r, "source_attribute", "%s: metric source_attribute missing", r->section->key);
+        report_fault(r, "source_attribute", "%s: metric source_attribute missing", r->section->key);
     m->description = text_of(r, yaml_get(pair->value, "description"), "description");
     read_conditions(r, m, yaml_get(pair->value, "conditions"));
     read_attributes(r, m, yaml_get(pair->value, "attributes"));
@@ -170,7 +170,7 @@ struct count_list count_list_read(struct arena *a, const struct count_config *c,
         return l;
     }
     if (tree->kind != YAML_MAP)
-        fail(&r, "", "write a map from the names of metrics to what they count, not %s", yaml_type_name(tree));
+        report_fault(&r, "", "write a map from the names of metrics to what they count, not %s", yaml_type_name(tree));
     for (size_t i = 0; i < l.n; i++)
         read_metric(&r, &l.v[i], &tree->pairs[i]);
     return l;

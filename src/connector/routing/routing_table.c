@@ -50,8 +50,8 @@ const struct option routing_options[] = {
     OPT_END,
 };
 
-__attribute__((format(printf, 4, 5))) static bool fail(struct check *ck, const char *path, const char *key,
-                                                       const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static bool report_fault(struct check *ck, const char *path, const char *key,
+                                                               const char *fmt, ...)
 {
     char at[160], text[600];
     va_list args;
@@ -166,9 +166,9 @@ static bool read_context(struct route_question *q, const struct route_config *c,
         q->bare = true;
         q->context = ottl_context_find(bytes_str(c->context));
         if (q->context == OTTL_CONTEXTS || (CONTEXTS >> q->context & 1) == 0)
-            return fail(ck, path, "context",
-                        "invalid context: %s: write resource, span, metric, datapoint, log, otelcol or request",
-                        c->context);
+            return report_fault(ck, path, "context",
+                                "invalid context: %s: write resource, span, metric, datapoint, log, otelcol or request",
+                                c->context);
         return true;
     }
     q->context = ottl_infer(&text, 1, CONTEXTS, &fault);
@@ -185,13 +185,15 @@ static bool read_question(struct route_question *q, struct arena *a, const struc
     q->text = text_of(c);
     q->edits = c->statement[0] != '\0' && is_editor(q);
     if (c->statement[0] != '\0' && !q->edits && !find_condition(q))
-        return fail(ck, path, "statement",
-                    "write `route() where`, or delete_key() or delete_matching_keys(), and a condition: other "
-                    "statements are not run here, change items in a transform processor of the pipeline before or "
-                    "behind");
+        return report_fault(
+            ck, path, "statement",
+            "write `route() where`, or delete_key() or delete_matching_keys(), and a condition: other "
+            "statements are not run here, change items in a transform processor of the pipeline before or "
+            "behind");
     if (strcmp(c->context, "request") == 0)
         return read_request(q, a) ||
-               fail(ck, path, key_of(c), "write request[\"name of a header\"] == \"its value\", or != for any other");
+               report_fault(ck, path, key_of(c),
+                            "write request[\"name of a header\"] == \"its value\", or != for any other");
     return read_context(q, c, path, ck);
 }
 
@@ -218,11 +220,11 @@ bool route_read(struct route_question *q, struct arena *a, const struct route_co
 {
     *q = (struct route_question){ 0 };
     if (c->condition[0] == '\0' && c->statement[0] == '\0')
-        return fail(ck, path, "", "invalid route: no condition or statement provided");
+        return report_fault(ck, path, "", "invalid route: no condition or statement provided");
     if (c->condition[0] != '\0' && c->statement[0] != '\0')
-        return fail(ck, path, "", "invalid route: both condition and statement provided");
+        return report_fault(ck, path, "", "invalid route: both condition and statement provided");
     if (c->pipelines.n == 0)
-        return fail(ck, path, "pipelines", "invalid route: no pipelines defined");
+        return report_fault(ck, path, "pipelines", "invalid route: no pipelines defined");
     if (!read_question(q, a, c, path, ck))
         return false;
     return ck == NULL || q->text == NULL || check_condition(q, path, key_of(c), ck);

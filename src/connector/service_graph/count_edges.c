@@ -105,7 +105,7 @@ static struct bytes make_key(struct service_graph *p, const struct request *r)
     return buf_bytes(&p->key);
 }
 
-static struct graph_series *overflow(struct service_graph *p)
+static struct graph_series *overflow_series(struct service_graph *p)
 {
     metric_add(p->overflowed, 1);
     if (complaint_due(&p->overflow, &p->node.host->loop->clock))
@@ -124,7 +124,7 @@ static void count_request(struct service_graph *p, const struct request *r)
     if (s == NULL)
         s = graph_store_add(&p->series, key, hash, make_attributes(p, r));
     if (s == NULL)
-        s = overflow(p);
+        s = overflow_series(p);
     s->requests++;
     s->failed |= r->failed;
     s->last_seen = clock_mono(&p->node.host->loop->clock);

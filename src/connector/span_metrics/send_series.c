@@ -76,7 +76,7 @@ static bool is_leaving(const struct span_metrics *p, const struct resource_serie
 }
 
 /* This is the last time for the series. */
-static bool goes(const struct span_metrics *p, const struct family_series *s)
+static bool is_last_time(const struct span_metrics *p, const struct family_series *s)
 {
     return p->sender.last || p->at.going || has_expired(p, s->last_seen, p->config->series_expiration);
 }
@@ -84,7 +84,7 @@ static bool goes(const struct span_metrics *p, const struct family_series *s)
 /* A cumulative sum begins with 0, so that whoever computes rates sees the first spans; not if there is no next time. */
 static void put_sum(struct span_metrics *p, struct family_series *s)
 {
-    bool hidden = !p->store.delta && !s->sent && !goes(p, s);
+    bool hidden = !p->store.delta && !s->sent && !is_last_time(p, s);
     size_t at = pb_begin(&p->sender.out, OTLP_DATA_POINTS);
 
     put_times(p, s);

@@ -128,7 +128,8 @@ struct dimension_check {
     const struct option_list *list;
 };
 
-__attribute__((format(printf, 3, 4))) static void fail(const struct dimension_check *d, size_t i, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void report_fault(const struct dimension_check *d, size_t i,
+                                                               const char *fmt, ...)
 {
     char at[64], text[400];
     va_list args;
@@ -159,9 +160,9 @@ static void check_name(const struct dimension_check *d, size_t i)
 
     if (c->fallback != NULL && c->fallback->kind != YAML_NULL &&
         (c->fallback->kind != YAML_SCALAR || yaml_type(c->fallback) != YAML_STR))
-        fail(d, i, "default is a string: put it in quotes");
+        report_fault(d, i, "default is a string: put it in quotes");
     if (is_reserved(c->name) || came_before(d->list, i))
-        fail(d, i, "duplicate dimension name \"%s\"", c->name);
+        report_fault(d, i, "duplicate dimension name \"%s\"", c->name);
 }
 
 /* A pattern that matches what a name of the list, or one that is always there, is. */
@@ -174,19 +175,19 @@ static void check_glob(const struct dimension_check *d, size_t i)
     struct regex *glob = dimension_glob(c->glob, &err);
 
     if (c->fallback != NULL && c->fallback->kind != YAML_NULL)
-        fail(d, i, "`default` is not supported on `glob` dimension \"%s\"", c->glob);
+        report_fault(d, i, "`default` is not supported on `glob` dimension \"%s\"", c->glob);
     if (glob == NULL) {
-        fail(d, i, "invalid dimension glob \"%s\": %s", c->glob, err.text);
+        report_fault(d, i, "invalid dimension glob \"%s\": %s", c->glob, err.text);
         return;
     }
     for (size_t k = 0; k < ARRAY_LEN(always); k++)
         if (dimension_glob_matches(glob, bytes_str(always[k])))
-            fail(d, i, "duplicate dimension name \"%s\" conflicting with glob \"%s\"", always[k], c->glob);
+            report_fault(d, i, "duplicate dimension name \"%s\" conflicting with glob \"%s\"", always[k], c->glob);
     for (size_t k = 0; k < d->list->n; k++) {
         const char *name = dimension_at(d->list, k)->name;
 
         if (name[0] != '\0' && dimension_glob_matches(glob, bytes_str(name)))
-            fail(d, i, "duplicate dimension name \"%s\" conflicting with glob \"%s\"", name, c->glob);
+            report_fault(d, i, "duplicate dimension name \"%s\" conflicting with glob \"%s\"", name, c->glob);
     }
     regex_free(glob);
 }
@@ -199,10 +200,11 @@ static void check_dimensions(const struct option_list *list, const char *path, c
         const struct dimension_config *c = dimension_at(list, i);
 
         if (c->name[0] != '\0' && c->glob[0] != '\0')
-            fail(&d, i, "dimension entry must set only one of `name` or `glob`, got both: name=\"%s\" glob=\"%s\"",
-                 c->name, c->glob);
+            report_fault(&d, i,
+                         "dimension entry must set only one of `name` or `glob`, got both: name=\"%s\" glob=\"%s\"",
+                         c->name, c->glob);
         else if (c->name[0] == '\0' && c->glob[0] == '\0')
-            fail(&d, i, "dimension entry must set one of `name` or `glob`");
+            report_fault(&d, i, "dimension entry must set one of `name` or `glob`");
         else if (c->name[0] != '\0')
             check_name(&d, i);
         else

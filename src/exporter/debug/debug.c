@@ -131,7 +131,7 @@ static void print_counts(struct debug *d, const struct batch *b)
         log_write(&d->loggers[i], LOG_INFO, titles[b->signal], fields, n);
 }
 
-static void finish(struct debug *d, struct print *p)
+static void finish_print(struct debug *d, struct print *p)
 {
     batch_unref(p->batch);
     ack_safe(p->ack);
@@ -176,7 +176,7 @@ static void on_text(struct job *job)
     print_counts(d, j->print->batch);
     for (size_t i = 0; i < d->n; i++)
         log_write_text(&d->loggers[i], LOG_INFO, buf_bytes(&j->text), NULL, 0);
-    finish(d, j->print);
+    finish_print(d, j->print);
     pump_prints(d);
     free_job(j);
 }
@@ -222,7 +222,7 @@ static void leave_out(struct debug *d)
     if (complaint_due(&d->stalled, &d->node.host->loop->clock))
         log_warn(&d->node.log, "The console is not being read: leaving out what would be printed",
                  F_UINT("batches", complaint_taken(&d->stalled)));
-    finish(d, p);
+    finish_print(d, p);
 }
 
 static void on_look(struct clock_timer *t)
@@ -292,7 +292,7 @@ static void on_attempt(struct consumer *self, struct batch *batch, struct ack *a
 
 /* --- life --- */
 
-static void derive(void *config, struct check *ck)
+static void finish_queue(void *config, struct check *ck)
 {
     sending_queue_finish(&((struct debug_config *)config)->sending_queue, ck);
 }
@@ -502,7 +502,7 @@ const struct component debug_exporter = {
     .options = options,
     .metrics = metric_rows,
     .node_size = sizeof(struct debug),
-    .finish = derive,
+    .finish = finish_queue,
     .check = check,
     .keeps = keeps,
     .claim = claim,

@@ -22,7 +22,7 @@ static struct block *block_of(struct kafka_exporter *n, struct bytes text)
     return b;
 }
 
-static struct block *gather(struct kafka_exporter *n, const struct batch *b)
+static struct block *gather_batch(struct kafka_exporter *n, const struct batch *b)
 {
     struct block *whole = block_force(host_budget(n->node.host, n->node.signal), b->bytes);
     uint8_t *at = whole->data;
@@ -86,7 +86,7 @@ static bool encode_item(struct kafka_exporter *n, const struct kafka_piece *p, s
 static struct kafka_payload whole_of(struct kafka_exporter *n, const struct batch *b)
 {
     bool whole = b->n_segments == 1;
-    struct block *block = whole ? block_ref(b->segments[0].block) : gather(n, b);
+    struct block *block = whole ? block_ref(b->segments[0].block) : gather_batch(n, b);
 
     return (struct kafka_payload){ block, bytes_of(whole ? b->segments[0].data : block->data, b->bytes), 0, NULL };
 }

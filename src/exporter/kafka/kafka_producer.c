@@ -339,7 +339,7 @@ static void on_failed(struct kafka_client *c, rd_kafka_resp_err_t code, const ch
 
 static const struct kafka_client_owner owner = { on_event, on_failed };
 
-static int64_t milliseconds(duration d)
+static int64_t duration_ms(duration d)
 {
     int64_t ms = d.ns / (int64_t)NS_PER_MS;
 
@@ -352,7 +352,7 @@ static int set_delivery(const struct kafka_exporter *n, rd_kafka_conf_t *conf, b
     const struct kafka_exporter_config *c = n->config;
     const struct kafka_producer_config *p = &c->producer;
     const char *acks = kafka_acks(p->required_acks);
-    int64_t timeout = milliseconds(c->timeout), request = timeout > 0 && timeout < 30000 ? timeout : 30000;
+    int64_t timeout = duration_ms(c->timeout), request = timeout > 0 && timeout < 30000 ? timeout : 30000;
 
     if (kafka_conf_set(lib, conf, "acks", acks, err) != 0 ||
         kafka_conf_set(lib, conf, "enable.idempotence", strcmp(acks, "all") == 0 ? "true" : "false", err) != 0 ||
@@ -363,7 +363,7 @@ static int set_delivery(const struct kafka_exporter *n, rd_kafka_conf_t *conf, b
         kafka_conf_set_int(lib, conf, "message.max.bytes", (int64_t)p->max_message_bytes, err) != 0 ||
         kafka_conf_set_int(lib, conf, "queue.buffering.max.messages", (int64_t)p->flush_max_messages, err) != 0 ||
         kafka_conf_set_int(lib, conf, "queue.buffering.max.kbytes", INT32_MAX, err) != 0 ||
-        kafka_conf_set_int(lib, conf, "linger.ms", milliseconds(p->linger), err) != 0 ||
+        kafka_conf_set_int(lib, conf, "linger.ms", duration_ms(p->linger), err) != 0 ||
         kafka_conf_set(lib, conf, "partitioner",
                        c->record_partitioner.sticky_key.hasher == 0 ? "fnv1a_random" : "murmur2_random", err) != 0 ||
         kafka_conf_set(lib, conf, "allow.auto.create.topics", p->allow_auto_topic_creation ? "true" : "false", err) !=

@@ -251,7 +251,8 @@ static int compare_order(const void *a, const void *b)
 }
 
 /* The first half of the traces, and the others: each has no more bytes than the batch. */
-static void halve(const struct batch *b, split_items *items, size_t traces, struct budget *budget, kafka_pieces *out)
+static void halve_traces(const struct batch *b, split_items *items, size_t traces, struct budget *budget,
+                         kafka_pieces *out)
 {
     size_t at = 0;
 
@@ -299,7 +300,7 @@ static void split_traces(const struct kafka_split_rules *rules, const struct bat
         put_traces(rules, b, &items, &runs, block, out);
         block_unref(block);
     } else {
-        halve(b, &items, traces, budget, out);
+        halve_traces(b, &items, traces, budget, out);
     }
     buf_free(&text);
     vec_free(&runs);
@@ -307,7 +308,7 @@ static void split_traces(const struct kafka_split_rules *rules, const struct bat
 }
 
 /* Those of one resource have its topic, and may have its key: it is looked into once, and so is a scope. */
-static void enter(const struct kafka_split_rules *rules, struct kafka_walk *w, const struct split_item *x)
+static void enter_group(const struct kafka_split_rules *rules, struct kafka_walk *w, const struct split_item *x)
 {
     struct kafka_piece *common = &w->common;
 
@@ -332,7 +333,7 @@ bool kafka_split_items(const struct kafka_split_rules *rules, struct batch *b, s
     for (; most > 0 && next_item(b, w, &x); most--) {
         struct kafka_piece *p = vec_push(out);
 
-        enter(rules, w, &x);
+        enter_group(rules, w, &x);
         *p = w->common;
         p->batch = batch_ref(b);
         p->at = x.order;

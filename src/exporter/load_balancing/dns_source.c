@@ -31,7 +31,7 @@ static struct clock *clock_of(const struct dns_source *s)
     return &s->base.node->host->loop->clock;
 }
 
-static void fail(struct dns_source *s, const char *why)
+static void report_failure(struct dns_source *s, const char *why)
 {
     char text[400];
 
@@ -59,7 +59,7 @@ static void take_answer(struct dns_source *s, int status, const struct addrinfo 
 
     clock_stop(clock_of(s), &s->late);
     if (status != 0) {
-        fail(s, status == UV_EAI_NONAME || status == UV_EAI_NODATA ? "no such host" : uv_strerror(status));
+        report_failure(s, status == UV_EAI_NONAME || status == UV_EAI_NODATA ? "no such host" : uv_strerror(status));
         return;
     }
     for (const struct addrinfo *a = all; a != NULL; a = a->ai_next)
@@ -67,10 +67,10 @@ static void take_answer(struct dns_source *s, int status, const struct addrinfo 
     if (found.n > 0)
         s->base.found(s->base.node, &found);
     else
-        fail(s, "it has no addresses");
+        report_failure(s, "it has no addresses");
 }
 
-static void ask(struct clock_timer *timer);
+static void ask_resolver(struct clock_timer *timer);
 
 static void on_answer(uv_getaddrinfo_t *request, int status, struct addrinfo *all)
 {
@@ -79,7 +79,7 @@ static void on_answer(uv_getaddrinfo_t *request, int status, struct addrinfo *al
 
     if (s != NULL) {
         s->question = NULL;
-        clock_start(clock_of(s), &s->again, (uint64_t)s->config->interval.ns, ask);
+        clock_start(clock_of(s), &s->again, (uint64_t)s->config->interval.ns, ask_resolver);
         take_answer(s, status, all);
     }
     uv_freeaddrinfo(all);
@@ -90,10 +90,10 @@ static void on_answer(uv_getaddrinfo_t *request, int status, struct addrinfo *al
 
 static void on_late(struct clock_timer *timer)
 {
-    fail(container_of(timer, struct dns_source, late), "no answer in time");
+    report_failure(container_of(timer, struct dns_source, late), "no answer in time");
 }
 
-static void ask(struct clock_timer *timer)
+static void ask_resolver(struct clock_timer *timer)
 {
     struct dns_source *s = container_of(timer, struct dns_source, again);
     const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
@@ -104,8 +104,8 @@ static void ask(struct clock_timer *timer)
     rc = uv_getaddrinfo(&s->base.node->host->loop->uv, &q->request, on_answer, s->config->hostname, NULL, &hints);
     if (rc != 0) {
         free(q);
-        fail(s, uv_strerror(rc));
-        clock_start(clock_of(s), &s->again, (uint64_t)s->config->interval.ns, ask);
+        report_failure(s, uv_strerror(rc));
+        clock_start(clock_of(s), &s->again, (uint64_t)s->config->interval.ns, ask_resolver);
         return;
     }
     s->question = q;
@@ -114,7 +114,7 @@ static void ask(struct clock_timer *timer)
 
 static void start(struct member_source *base)
 {
-    ask(&container_of(base, struct dns_source, base)->again);
+    ask_resolver(&container_of(base, struct dns_source, base)->again);
 }
 
 static void free_source(struct member_source *base)

@@ -92,7 +92,7 @@ static void add_endpoint(const struct k8s_source *s, const struct json_node *end
         add_host(s, address->text, false, found);
 }
 
-static void gather(struct clock_timer *timer)
+static void gather_endpoints(struct clock_timer *timer)
 {
     struct k8s_source *s = container_of(timer, struct k8s_source, soon);
     endpoint_list found = { 0 };
@@ -110,7 +110,7 @@ static void on_changed(void *owner)
     struct k8s_source *s = owner;
 
     if (!clock_armed(&s->soon))
-        clock_start(clock_of(s), &s->soon, SOON, gather);
+        clock_start(clock_of(s), &s->soon, SOON, gather_endpoints);
 }
 
 static void on_failed(void *owner, const char *path, const char *why)
@@ -174,7 +174,7 @@ static int open_pod(struct k8s_source *s, struct error *err)
     return rc;
 }
 
-static void watch(struct k8s_source *s)
+static void watch_slices(struct k8s_source *s)
 {
     char *path = mem_printf("/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices", s->ns);
     char *labels = mem_printf("kubernetes.io/service-name=%s", s->service);
@@ -204,7 +204,7 @@ static void try_to_start(struct clock_timer *timer)
     if (url && s->ns == NULL)
         s->ns = mem_strdup("default");
     if ((url ? open_url(s, &err) : open_pod(s, &err)) == 0) {
-        watch(s);
+        watch_slices(s);
         return;
     }
     s->base.failed(s->base.node, err.text);

@@ -83,7 +83,7 @@ static bool is_known(const struct balancer *b, const char *name)
     return false;
 }
 
-static void adopt(struct balancer *b, const char *name)
+static void adopt_queue(struct balancer *b, const char *name)
 {
     char *endpoint = endpoint_of(name);
     struct member *m = member_new(b, endpoint, name);
@@ -117,7 +117,7 @@ void member_files_adopt(struct balancer *b)
                      F_UINT("served", LEAVING_MOST));
             break;
         }
-        adopt(b, entry->d_name);
+        adopt_queue(b, entry->d_name);
     }
     if (d != NULL)
         closedir(d);

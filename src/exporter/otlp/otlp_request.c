@@ -66,7 +66,7 @@ static int write_json(struct otlp_encoding *e)
     return rc;
 }
 
-static void encode(struct job *job)
+static void encode_body(struct job *job)
 {
     struct otlp_encoding *e = container_of(job, struct otlp_encoding, job);
     struct bytes one, *parts = &one;
@@ -89,7 +89,7 @@ static void encode(struct job *job)
 }
 
 /* The books follow what is there. */
-static void recharge(struct otlp_encoding *e, uint64_t now)
+static void charge_encoding(struct otlp_encoding *e, uint64_t now)
 {
     budget_give(e->budget, e->charged);
     e->charged = now;
@@ -125,7 +125,7 @@ static struct otlp_encoding *new_encoding(struct otlp_request *r)
     const struct otlp_settings *s = &r->node->settings;
     struct otlp_encoding *e = mem_zalloc(sizeof(*e));
 
-    e->job = (struct job){ .work = encode, .done = on_encoded, .drop = on_dropped };
+    e->job = (struct job){ .work = encode_body, .done = on_encoded, .drop = on_dropped };
     e->request = r;
     e->budget = r->node->node.host->budget;
     e->batch = batch_ref((struct batch *)(uintptr_t)r->batch);
@@ -320,7 +320,7 @@ static void take_encoded(struct otlp_request *r)
     r->size = size;
     if (e->coding != CODING_IDENTITY)
         buf_free(&e->content);
-    recharge(e, e->content.cap + e->body.cap);
+    charge_encoding(e, e->content.cap + e->body.cap);
     send_request(r);
 }
 
@@ -328,13 +328,13 @@ static void start_encoding(struct otlp_request *r)
 {
     struct otlp_encoding *e = r->encoding = new_encoding(r);
 
-    recharge(e, (e->json ? JSON_SIZE : 1) * r->batch->bytes);
+    charge_encoding(e, (e->json ? JSON_SIZE : 1) * r->batch->bytes);
     enter_state(r, REQUEST_ENCODING);
     if (r->batch->bytes >= (e->json ? LARGE_JSON : LARGE_CODED)) {
         job_start(r->node->node.host->loop, JOB_CPU, &e->job);
         return;
     }
-    encode(&e->job);
+    encode_body(&e->job);
     take_encoded(r);
 }
 

@@ -153,7 +153,7 @@ static void collect(struct metric_hook *hook)
     metric_set(m->connections, n->client != NULL ? (double)http_client_stats(n->client)->connections : 0);
 }
 
-static struct metric *get(struct remote_write_node *n, const struct metric_row *row)
+static struct metric *get_metric(struct remote_write_node *n, const struct metric_row *row)
 {
     const struct metric_label ours = { "exporter", n->node.id };
     struct url url;
@@ -171,9 +171,9 @@ static struct metric *get(struct remote_write_node *n, const struct metric_row *
     return x;
 }
 
-static struct metric *counter(struct remote_write_node *n, const struct metric_row *row)
+static struct metric *make_counter(struct remote_write_node *n, const struct metric_row *row)
 {
-    struct metric *x = get(n, row);
+    struct metric *x = get_metric(n, row);
 
     metric_add(x, 0);
     return x;
@@ -184,37 +184,37 @@ void remote_write_metrics_init(struct remote_write_node *n)
     struct remote_write_metrics *m = &n->m;
 
     n->highest = n->highest_sent = INT64_MIN;
-    m->samples = counter(n, &row_samples);
-    m->histograms = counter(n, &row_histograms);
-    m->exemplars = counter(n, &row_exemplars);
-    m->metadata = counter(n, &row_metadata);
-    m->samples_failed = counter(n, &row_samples_failed);
-    m->histograms_failed = counter(n, &row_histograms_failed);
-    m->exemplars_failed = counter(n, &row_exemplars_failed);
-    m->samples_retried = counter(n, &row_samples_retried);
-    m->histograms_retried = counter(n, &row_histograms_retried);
-    m->exemplars_retried = counter(n, &row_exemplars_retried);
-    m->bytes = counter(n, &row_bytes);
-    m->seconds = get(n, &row_seconds);
-    m->highest = get(n, &row_highest);
-    m->highest_sent = get(n, &row_highest_sent);
-    m->pending = get(n, &row_pending);
-    m->shards = get(n, &row_shards);
-    m->shards_max = get(n, &row_shards_max);
-    m->shards_min = get(n, &row_shards_min);
-    m->capacity = get(n, &row_capacity);
-    m->sent_batches = counter(n, &row_sent);
-    m->translated = counter(n, &row_translated);
-    m->failed_translations = counter(n, &row_failed);
-    m->written_samples = get(n, &row_written_samples);
-    m->written_histograms = get(n, &row_written_histograms);
-    m->written_exemplars = get(n, &row_written_exemplars);
-    m->consumers = get(n, &row_consumers);
-    m->series = get(n, &row_series);
-    m->series_bytes = get(n, &row_series_bytes);
-    m->connections = get(n, &row_connections);
-    m->peer_clock = get(n, &peer_clock_row);
-    m->duplicates = counter(n, &row_duplicates);
+    m->samples = make_counter(n, &row_samples);
+    m->histograms = make_counter(n, &row_histograms);
+    m->exemplars = make_counter(n, &row_exemplars);
+    m->metadata = make_counter(n, &row_metadata);
+    m->samples_failed = make_counter(n, &row_samples_failed);
+    m->histograms_failed = make_counter(n, &row_histograms_failed);
+    m->exemplars_failed = make_counter(n, &row_exemplars_failed);
+    m->samples_retried = make_counter(n, &row_samples_retried);
+    m->histograms_retried = make_counter(n, &row_histograms_retried);
+    m->exemplars_retried = make_counter(n, &row_exemplars_retried);
+    m->bytes = make_counter(n, &row_bytes);
+    m->seconds = get_metric(n, &row_seconds);
+    m->highest = get_metric(n, &row_highest);
+    m->highest_sent = get_metric(n, &row_highest_sent);
+    m->pending = get_metric(n, &row_pending);
+    m->shards = get_metric(n, &row_shards);
+    m->shards_max = get_metric(n, &row_shards_max);
+    m->shards_min = get_metric(n, &row_shards_min);
+    m->capacity = get_metric(n, &row_capacity);
+    m->sent_batches = make_counter(n, &row_sent);
+    m->translated = make_counter(n, &row_translated);
+    m->failed_translations = make_counter(n, &row_failed);
+    m->written_samples = get_metric(n, &row_written_samples);
+    m->written_histograms = get_metric(n, &row_written_histograms);
+    m->written_exemplars = get_metric(n, &row_written_exemplars);
+    m->consumers = get_metric(n, &row_consumers);
+    m->series = get_metric(n, &row_series);
+    m->series_bytes = get_metric(n, &row_series_bytes);
+    m->connections = get_metric(n, &row_connections);
+    m->peer_clock = get_metric(n, &peer_clock_row);
+    m->duplicates = make_counter(n, &row_duplicates);
     metric_set(m->shards, n->in_use);
     metric_set(m->shards_max, n->n_shards);
     metric_set(m->shards_min, 1);

@@ -101,7 +101,7 @@ static struct location *slot_of(const struct writer *w, uintptr_t address)
     return &w->locations[i];
 }
 
-static void grow(struct writer *w)
+static void grow_slots(struct writer *w)
 {
     struct location *old = w->locations;
     size_t n = w->cap;
@@ -119,7 +119,7 @@ static uint64_t location_of(struct writer *w, uintptr_t address)
     struct location *l;
 
     if (2 * w->n_locations >= w->cap)
-        grow(w);
+        grow_slots(w);
     l = slot_of(w, address);
     if (l->address == 0) {
         *l = (struct location){ address, ++w->n_locations };

@@ -41,7 +41,7 @@ static bool map_file(struct mapping *m, const char *path)
 }
 
 /* `n` things of `size` bytes at `offset` of the file; NULL: they are not all in it, or not aligned. */
-static const void *at(const struct mapping *m, uint64_t offset, uint64_t n, size_t size)
+static const void *things_at(const struct mapping *m, uint64_t offset, uint64_t n, size_t size)
 {
     if (offset > m->file_size || n > (m->file_size - offset) / size || offset % _Alignof(uint64_t) != 0)
         return NULL;
@@ -61,7 +61,7 @@ static const Elf64_Ehdr *header_of(const struct mapping *m)
 /* Addresses in memory are the file's plus a constant, which the loaded segment of this mapping tells. */
 static void find_base(struct mapping *m, const Elf64_Ehdr *h)
 {
-    const Elf64_Phdr *p = at(m, h->e_phoff, h->e_phnum, sizeof(*p));
+    const Elf64_Phdr *p = things_at(m, h->e_phoff, h->e_phnum, sizeof(*p));
 
     m->base = m->start - m->offset;
     for (size_t i = 0; p != NULL && i < h->e_phnum; i++)
@@ -71,7 +71,7 @@ static void find_base(struct mapping *m, const Elf64_Ehdr *h)
 
 static void add_symbols(struct mapping *m, const Elf64_Shdr *sections, size_t n, const Elf64_Shdr *table)
 {
-    const Elf64_Sym *sym = at(m, table->sh_offset, table->sh_size / sizeof(*sym), sizeof(*sym));
+    const Elf64_Sym *sym = things_at(m, table->sh_offset, table->sh_size / sizeof(*sym), sizeof(*sym));
     const Elf64_Shdr *strings = table->sh_link < n ? &sections[table->sh_link] : NULL;
     size_t most = m->file_size / sizeof(*sym);
 
@@ -86,7 +86,7 @@ static void add_symbols(struct mapping *m, const Elf64_Shdr *sections, size_t n,
                                                       (const char *)m->file + strings->sh_offset + sym[i].st_name };
 }
 
-static int compare(const void *a, const void *b)
+static int by_address(const void *a, const void *b)
 {
     const struct symbol *x = a, *y = b;
 
@@ -96,7 +96,7 @@ static int compare(const void *a, const void *b)
 static void read_symbols(struct mapping *m)
 {
     const Elf64_Ehdr *h = header_of(m);
-    const Elf64_Shdr *s = h != NULL ? at(m, h->e_shoff, h->e_shnum, sizeof(*s)) : NULL;
+    const Elf64_Shdr *s = h != NULL ? things_at(m, h->e_shoff, h->e_shnum, sizeof(*s)) : NULL;
     static const uint32_t types[] = { SHT_SYMTAB, SHT_DYNSYM };
 
     if (h == NULL)
@@ -107,7 +107,7 @@ static void read_symbols(struct mapping *m)
             if (s[i].sh_type == types[t])
                 add_symbols(m, s, h->e_shnum, &s[i]);
     if (m->symbols.n > 0)
-        qsort(m->symbols.v, m->symbols.n, sizeof(m->symbols.v[0]), compare);
+        qsort(m->symbols.v, m->symbols.n, sizeof(m->symbols.v[0]), by_address);
 }
 
 /* ---- the process ---- */

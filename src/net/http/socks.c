@@ -75,7 +75,7 @@ void socks_begin(struct socks *s, struct buf *out)
         buf_putc(out, BY_PASSWORD);
 }
 
-static enum socks_step fail(const char **why, const char *what)
+static enum socks_step fail_step(const char **why, const char *what)
 {
     *why = what;
     return SOCKS_FAILED;
@@ -90,10 +90,10 @@ static enum socks_step take_greeting(struct socks *s, struct bytes in, struct bu
         s->waits_for = SOCKS_CONNECTING;
         put_connect(s, out);
     } else if (in.data[1] == NO_METHOD && s->user.len == 0) {
-        return fail(why, "it wants to know who we are: write a name and password into its URL, "
-                         "socks5://name:password@proxy:1080");
+        return fail_step(why, "it wants to know who we are: write a name and password into its URL, "
+                              "socks5://name:password@proxy:1080");
     } else {
-        return fail(why, "it takes neither names with passwords nor nothing");
+        return fail_step(why, "it takes neither names with passwords nor nothing");
     }
     return SOCKS_MORE;
 }
@@ -101,7 +101,7 @@ static enum socks_step take_greeting(struct socks *s, struct bytes in, struct bu
 static enum socks_step take_login(struct socks *s, struct bytes in, struct buf *out, const char **why)
 {
     if (in.data[1] != 0)
-        return fail(why, "it does not take the name and password of its URL");
+        return fail_step(why, "it does not take the name and password of its URL");
     s->waits_for = SOCKS_CONNECTING;
     put_connect(s, out);
     return SOCKS_MORE;
@@ -146,10 +146,10 @@ static enum socks_step take_reply(struct bytes in, size_t *used, const char **wh
     size_t len;
 
     if (in.data[1] != 0) /* some end without an address then */
-        return fail(why, reply_text(in.data[1]));
+        return fail_step(why, reply_text(in.data[1]));
     len = reply_len(in);
     if (len == SIZE_MAX)
-        return fail(why, "what it answers is not SOCKS 5");
+        return fail_step(why, "what it answers is not SOCKS 5");
     if (len == 0 || in.len < len)
         return SOCKS_MORE;
     *used = len;
@@ -160,7 +160,7 @@ enum socks_step socks_take(struct socks *s, struct bytes in, size_t *used, struc
 {
     *used = 0;
     if (in.len > 0 && in.data[0] != (s->waits_for == SOCKS_LOGIN ? LOGIN_VERSION : VERSION))
-        return fail(why, "what it answers is not SOCKS 5");
+        return fail_step(why, "what it answers is not SOCKS 5");
     if (in.len < 2)
         return SOCKS_MORE;
     if (s->waits_for == SOCKS_CONNECTING)

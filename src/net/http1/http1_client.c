@@ -85,7 +85,7 @@ static bool is_foreign(struct http1_client *h, struct bytes data)
 
 /* ---- the answer ---- */
 
-static void answered(struct http1_client *h)
+static void end_call(struct http1_client *h)
 {
     struct http_call *call = h->call;
     struct http_response a = {
@@ -137,7 +137,7 @@ static void input(struct client_io *io, struct bytes data)
     if (progress != RESPONSE_BROKEN && !charge_buffer(h))
         fail_call(h, HTTP_BROKEN_RESPONSE, "there is no room in the memory budget for the answer");
     else if (progress == RESPONSE_DONE)
-        answered(h);
+        end_call(h);
     else if (progress == RESPONSE_BROKEN)
         fail_call(h, HTTP_BROKEN_RESPONSE, why);
 }
@@ -147,7 +147,7 @@ static void end(struct client_io *io, const char *why, int error)
     struct http1_client *h = io->state;
 
     if (h->call != NULL && error == 0 && response_reader_end(&h->reader) == RESPONSE_DONE)
-        answered(h);
+        end_call(h);
     else
         fail_call(h, HTTP_CLOSED, why);
     h->ended = true;

@@ -310,7 +310,7 @@ static bool output(struct client_io *io)
 
 /* ---- is the peer there? ---- */
 
-static void watch(struct http2_client *h);
+static void watch_progress(struct http2_client *h);
 
 static void on_watch(struct clock_timer *t)
 {
@@ -322,7 +322,7 @@ static void on_watch(struct clock_timer *t)
     if (h->doubt > 0 && h->session.ping_out && h->session.last_read > h->session.pinged_at) {
         h->doubt = 0;
         h->session.ping_out = false;
-        watch(h);
+        watch_progress(h);
         return;
     }
     if (h->n_calls == 0 && !shared->keepalive_permit_without_stream && !h->session.ping_out && h->doubt == 0)
@@ -337,7 +337,7 @@ static void on_watch(struct clock_timer *t)
     }
 }
 
-static void watch(struct http2_client *h)
+static void watch_progress(struct http2_client *h)
 {
     struct client_shared *shared = h->io->shared;
     uint64_t quiet = clock_mono(&shared->loop->clock) - h->session.last_read, time = shared->keepalive_time;
@@ -392,7 +392,7 @@ static void start(struct client_io *io, struct http_call *call)
         return;
     }
     h->leaving |= nghttp2_session_check_request_allowed(h->session.ng) == 0; /* that was the last number */
-    watch(h);
+    watch_progress(h);
     io->kick(io);
 }
 
@@ -505,6 +505,6 @@ void http2_client_open(struct client_io *io)
     nghttp2_submit_settings(h->session.ng, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
     http2_session_open(&h->session);
     if (shared->keepalive_permit_without_stream)
-        watch(h);
+        watch_progress(h);
     io->kick(io);
 }

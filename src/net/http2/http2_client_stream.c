@@ -204,7 +204,7 @@ void http2_stream_headers_end(struct http2_stream *s, bool end_stream)
 }
 
 /* The peer may send as much again. */
-static void consume(struct http2_stream *s, size_t n)
+static void open_window(struct http2_stream *s, size_t n)
 {
     nghttp2_session_consume_stream(s->h->session.ng, s->id, n);
     s->h->io->kick(s->h->io);
@@ -251,7 +251,7 @@ void http2_stream_data(struct http2_stream *s, struct bytes data)
     if (s->paused)
         s->unconsumed += data.len;
     else
-        consume(s, data.len);
+        open_window(s, data.len);
 }
 
 void http2_stream_pause(struct http2_stream *s, bool on)
@@ -259,7 +259,7 @@ void http2_stream_pause(struct http2_stream *s, bool on)
     s->paused = on;
     if (on || s->unconsumed == 0)
         return;
-    consume(s, s->unconsumed);
+    open_window(s, s->unconsumed);
     s->unconsumed = 0;
 }
 

@@ -46,7 +46,7 @@ static void maybe_free(struct dial *d)
     free(d);
 }
 
-static void finish(struct dial *d, bool resolved)
+static void finish_dial(struct dial *d, bool resolved)
 {
     dial_done *done = d->done;
     int fd = d->fd;
@@ -85,7 +85,7 @@ static void on_poll_closed(uv_handle_t *handle)
     if (d->why[0] == '\0') {
         getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &error, &len);
         if (error == 0) {
-            finish(d, true);
+            finish_dial(d, true);
             return;
         }
         fail_address(d, strerror(error));
@@ -150,7 +150,7 @@ static void try_next(struct dial *d)
             close(d->fd);
         d->fd = -1;
     }
-    finish(d, true);
+    finish_dial(d, true);
 }
 
 static void on_looked_up(void *arg, const struct address *found, size_t n, const char *why)
@@ -160,7 +160,7 @@ static void on_looked_up(void *arg, const struct address *found, size_t n, const
     d->lookup = NULL;
     if (n == 0) {
         snprintf(d->why, sizeof(d->why), "%s", why);
-        finish(d, false);
+        finish_dial(d, false);
         return;
     }
     memcpy(d->to, found, n * sizeof(*found));

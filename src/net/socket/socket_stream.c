@@ -90,7 +90,7 @@ int stream_write(struct socket *s, uv_buf_t *bufs, unsigned n_bufs, size_t total
 }
 
 /* A few bytes of our own that leave when there is room: who waits for it is told by that. */
-static ssize_t ring(struct socket *s, struct bytes next)
+static ssize_t ring_peer(struct socket *s, struct bytes next)
 {
     struct buf *out = socket_out(s);
     uv_buf_t bell;
@@ -116,7 +116,7 @@ ssize_t stream_offer(struct socket *s, uv_buf_t *bufs, unsigned n_bufs, size_t t
     if ((size_t)n == total)
         return n;
     skip_bytes(&bufs, n_bufs, (size_t)n);
-    rung = ring(s, bytes_of(bufs->base, bufs->len));
+    rung = ring_peer(s, bytes_of(bufs->base, bufs->len));
     if (rung > 0)
         s->shared->bytes_out += (uint64_t)rung;
     return rung < 0 ? rung : n + rung;

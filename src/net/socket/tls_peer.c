@@ -14,7 +14,7 @@ const struct metric_row tls_peer_expiry_row = METRIC_ROW_AS(
     "When the certificate that a server has shown expires, or one that it is signed by, in Unix seconds; of "
     "several servers the first.");
 
-static int64_t earliest(STACK_OF(X509) * chain)
+static int64_t earliest_end(STACK_OF(X509) * chain)
 {
     int64_t until = INT64_MAX;
 
@@ -26,7 +26,7 @@ static int64_t earliest(STACK_OF(X509) * chain)
     return until;
 }
 
-static void tell(struct tls *t)
+static void tell_expiry(struct tls *t)
 {
     struct metric_label labels[] = { { "component", t->component } };
     int64_t now = (int64_t)(clock_wall(&t->loop->clock) / NS_PER_S);
@@ -44,7 +44,7 @@ static void tell(struct tls *t)
 void tls_peer_note(struct tls *t, const SSL *ssl, const char *server)
 {
     STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
-    int64_t until = earliest(verified != NULL ? verified : SSL_get_peer_cert_chain(ssl));
+    int64_t until = earliest_end(verified != NULL ? verified : SSL_get_peer_cert_chain(ssl));
     uint64_t now = clock_mono(&t->loop->clock);
     bool same = strcmp(server, t->peer.server) == 0;
 
@@ -55,5 +55,5 @@ void tls_peer_note(struct tls *t, const SSL *ssl, const char *server)
     t->peer.until = until;
     t->peer.seen = now;
     snprintf(t->peer.server, sizeof(t->peer.server), "%s", server);
-    tell(t);
+    tell_expiry(t);
 }

@@ -23,7 +23,7 @@ static const struct {
 
 /* ---- the readable form ---- */
 
-static struct yaml_node *simplify(struct arena *a, struct yaml_node *n);
+static struct yaml_node *simplify_node(struct arena *a, struct yaml_node *n);
 
 static int by_key(const void *pa, const void *pb)
 {
@@ -37,17 +37,17 @@ static struct yaml_node *simplify_value(struct arena *a, struct yaml_node *n, co
 {
     if (n == NULL || (n->kind == YAML_MAP && n->n == 0))
         return yaml_new(a, YAML_NULL, at);
-    return simplify(a, n);
+    return simplify_node(a, n);
 }
 
 static struct yaml_node *simplify_list(struct arena *a, struct yaml_node *list)
 {
     for (size_t i = 0; list != NULL && list->kind == YAML_LIST && i < list->n; i++)
-        list->items[i] = simplify(a, list->items[i]);
+        list->items[i] = simplify_node(a, list->items[i]);
     return list;
 }
 
-static struct yaml_node *plain(struct arena *a, const char *text, const struct yaml_node *at)
+static struct yaml_node *plain_node(struct arena *a, const char *text, const struct yaml_node *at)
 {
     return yaml_scalar(a, text, true, at);
 }
@@ -58,10 +58,10 @@ static struct yaml_node *simplify_double(struct arena *a, struct yaml_node *n)
     bool whole = n->text[strspn(n->text, "-0123456789")] == '\0';
 
     if (strcmp(n->text, "NaN") == 0)
-        return plain(a, ".nan", n);
+        return plain_node(a, ".nan", n);
     if (strcmp(n->text, "Infinity") == 0 || strcmp(n->text, "-Infinity") == 0)
-        return plain(a, n->text[0] == '-' ? "-.inf" : ".inf", n);
-    return plain(a, whole ? arena_printf(a, "%s.0", n->text) : n->text, n);
+        return plain_node(a, n->text[0] == '-' ? "-.inf" : ".inf", n);
+    return plain_node(a, whole ? arena_printf(a, "%s.0", n->text) : n->text, n);
 }
 
 static struct yaml_node *simplify_bytes(struct yaml_node *n)
@@ -85,7 +85,7 @@ static struct yaml_node *simplify_any(struct arena *a, const char *which, struct
     struct yaml_node *values = yaml_get(v, "values");
 
     if (strcmp(which, "intValue") == 0)
-        return plain(a, v->text, v);
+        return plain_node(a, v->text, v);
     if (strcmp(which, "doubleValue") == 0)
         return simplify_double(a, v);
     if (strcmp(which, "bytesValue") == 0)
@@ -137,14 +137,14 @@ static struct yaml_node *simplify_map(struct arena *a, struct yaml_node *map)
 
         if (strcmp(pair.key, "body") == 0 && pair.value->kind == YAML_MAP && pair.value->n == 0)
             continue;
-        pair.value = simplify(a, pair.value);
+        pair.value = simplify_node(a, pair.value);
         map->pairs[n++] = pair;
     }
     map->n = n;
     return map;
 }
 
-static struct yaml_node *simplify(struct arena *a, struct yaml_node *n)
+static struct yaml_node *simplify_node(struct arena *a, struct yaml_node *n)
 {
     if (is_any(n))
         return simplify_any(a, n->pairs[0].key, n->pairs[0].value);
@@ -173,7 +173,7 @@ static struct yaml_node *first_of(struct yaml_node *map, const char *key)
 }
 
 /* {resource, scope, span} of a request of one item. */
-static struct yaml_node *flatten(struct arena *a, enum signal signal, struct yaml_node *request)
+static struct yaml_node *flatten_request(struct arena *a, enum signal signal, struct yaml_node *request)
 {
     struct yaml_node *resource = first_of(request, keys[signal].resources);
     struct yaml_node *scope = first_of(resource, keys[signal].scopes);
@@ -250,7 +250,7 @@ static bool add_one(struct item_texts *t, const struct batch *one, struct error 
     ok = tree != NULL && faults.n_errors == 0;
     if (ok) {
         json.len = 0;
-        tree = simplify(&arena, flatten(&arena, one->signal, tree));
+        tree = simplify_node(&arena, flatten_request(&arena, one->signal, tree));
         yaml_write(tree, &json, false);
         *vec_push(&t->v) = arena_strndup(&t->arena, json.data, json.len);
     } else {

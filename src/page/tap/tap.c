@@ -34,7 +34,7 @@ static uint64_t mono_of(const struct tap_set *s)
 
 /* ---- bounds ---- */
 
-static uint64_t least(uint64_t a, uint64_t b)
+static uint64_t smaller_of(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
@@ -47,9 +47,9 @@ static void refill_time(struct tap_set *s)
     if (passed < REFILL_EVERY)
         return;
     cpu = tap_cpu_now();
-    gained = least(cpu - s->cpu, NS_PER_S) / TIME_SHARE;
-    if (gained < least(passed, NS_PER_S) / IDLE_SHARE)
-        gained = least(passed, NS_PER_S) / IDLE_SHARE;
+    gained = smaller_of(cpu - s->cpu, NS_PER_S) / TIME_SHARE;
+    if (gained < smaller_of(passed, NS_PER_S) / IDLE_SHARE)
+        gained = smaller_of(passed, NS_PER_S) / IDLE_SHARE;
     s->cpu = cpu;
     s->refilled = now;
     s->time_left += (int64_t)gained;
@@ -76,7 +76,7 @@ uint64_t tap_allowance(struct tap *t)
 
 uint64_t tap_until(const struct tap *t, uint64_t began)
 {
-    return began + least((uint64_t)t->set->time_left, LOOK_MOST);
+    return began + smaller_of((uint64_t)t->set->time_left, LOOK_MOST);
 }
 
 void tap_spend(struct tap *t, uint64_t began)

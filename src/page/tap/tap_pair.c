@@ -99,7 +99,7 @@ bool tap_keys_add(struct tap_picker *p, struct batch *b, uint64_t until, struct 
 
 /* ---- pairs ---- */
 
-static int compare(uint64_t a, uint64_t b)
+static int compare_numbers(uint64_t a, uint64_t b)
 {
     return a < b ? -1 : a > b;
 }
@@ -107,10 +107,10 @@ static int compare(uint64_t a, uint64_t b)
 /* Those without a pair first; then by that key, then by place. */
 static int by_key(const struct tap_key *a, const struct tap_key *b, int key)
 {
-    int order = compare(a->other > 0, b->other > 0);
+    int order = compare_numbers(a->other > 0, b->other > 0);
 
-    order = order != 0 ? order : compare(a->by[key], b->by[key]);
-    return order != 0 ? order : compare(a->place, b->place);
+    order = order != 0 ? order : compare_numbers(a->by[key], b->by[key]);
+    return order != 0 ? order : compare_numbers(a->place, b->place);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -130,10 +130,10 @@ static int by_times(const void *a, const void *b)
 
 static int by_place(const void *a, const void *b)
 {
-    return compare(((const struct tap_key *)a)->place, ((const struct tap_key *)b)->place);
+    return compare_numbers(((const struct tap_key *)a)->place, ((const struct tap_key *)b)->place);
 }
 
-static void sort(tap_keys *keys, int (*order)(const void *, const void *))
+static void sort_keys(tap_keys *keys, int (*order)(const void *, const void *))
 {
     if (keys->n > 1)
         qsort(keys->v, keys->n, sizeof(*keys->v), order);
@@ -144,10 +144,10 @@ static void pair_by(tap_keys *a, tap_keys *b, int key)
     static int (*const orders[TAP_KEYS])(const void *, const void *) = { by_bytes, by_name, by_times };
     size_t i = 0, k = 0;
 
-    sort(a, orders[key]);
-    sort(b, orders[key]);
+    sort_keys(a, orders[key]);
+    sort_keys(b, orders[key]);
     while (i < a->n && k < b->n && a->v[i].other == 0 && b->v[k].other == 0) {
-        int order = compare(a->v[i].by[key], b->v[k].by[key]);
+        int order = compare_numbers(a->v[i].by[key], b->v[k].by[key]);
 
         if (order == 0) {
             a->v[i].other = b->v[k].place + 1;
@@ -162,8 +162,8 @@ void tap_keys_pair(tap_keys *before, tap_keys *after, bool strangers)
 {
     for (int key = 0; key < (strangers ? TIMES : TAP_KEYS); key++)
         pair_by(before, after, key);
-    sort(before, by_place);
-    sort(after, by_place);
+    sort_keys(before, by_place);
+    sort_keys(after, by_place);
     for (size_t i = 0; !strangers && before->n == after->n && i < before->n; i++)
         if (before->v[i].other == 0 && after->v[i].other == 0) {
             before->v[i].other = (uint32_t)i + 1;

@@ -49,7 +49,7 @@ static bool is_held(struct picking *x, const struct visit *at)
 }
 
 /* There is room for it. */
-static bool fits(struct picking *x, size_t size)
+static bool has_room(struct picking *x, size_t size)
 {
     if (size > TAP_ITEM_MAX) {
         x->found->large++;
@@ -74,7 +74,7 @@ static enum rewrite_verdict ask_item(void *arg, const struct visit *at, struct p
     if (!is_held(x, at))
         return REWRITE_DROP;
     x->found->matched++;
-    if (!fits(x, size_of(at)))
+    if (!has_room(x, size_of(at)))
         return REWRITE_DROP;
     *vec_push(&x->found->places) = place;
     x->enough = x->found->places.n >= x->q->most;
@@ -99,7 +99,7 @@ static struct batch *pick_profiles(struct picking *x, struct batch *b)
     struct batch *same = rewrite_batch(&x->p->rewriter, b, &visitor, x->q->budget, &dropped);
 
     batch_unref(same);
-    if (x->found->matched == 0 || !fits(x, b->bytes))
+    if (x->found->matched == 0 || !has_room(x, b->bytes))
         return NULL;
     *vec_push(&x->found->places) = 0;
     return batch_ref(b);

@@ -27,9 +27,10 @@ struct reading {
     struct buf known;  /* pipelines, or nodes of the one */
 };
 
-static bool fail(struct reading *x, const char *parameter, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static bool set_fault(struct reading *x, const char *parameter, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-static bool fail(struct reading *x, const char *parameter, const char *fmt, ...)
+static bool set_fault(struct reading *x, const char *parameter, const char *fmt, ...)
 {
     va_list ap;
 
@@ -107,8 +108,8 @@ static bool name_node(struct reading *x, const char *rest)
         if (id == NULL)
             continue;
         if (x->r->node != NULL)
-            return fail(x, parameters[role],
-                        "a point is a processor, a receiver or an exporter: leave out all but one");
+            return set_fault(x, parameters[role],
+                             "a point is a processor, a receiver or an exporter: leave out all but one");
         x->r->role = (enum view_role)role;
         x->r->node = mem_strdup(id);
     }
@@ -125,8 +126,9 @@ static bool read_point(struct reading *x)
     x->view->each_pipeline(x->view, find_pipeline, x);
     if (x->longest == 0) {
         free(point);
-        return x->known.len > 0 ? fail(x, "point", "there is no such pipeline: take one of %s", buf_cstr(&x->known))
-                                : fail(x, "point", "no pipeline runs yet, or any more");
+        return x->known.len > 0
+                   ? set_fault(x, "point", "there is no such pipeline: take one of %s", buf_cstr(&x->known))
+                   : set_fault(x, "point", "no pipeline runs yet, or any more");
     }
     x->r->pipeline = mem_printf("%.*s", (int)x->longest, point);
     ok = name_node(x, point + x->longest);
@@ -138,9 +140,9 @@ static bool read_point(struct reading *x)
     x->view->each_pipeline(x->view, find_node, x);
     if (x->r->node == NULL || x->longest == 1)
         return true;
-    return fail(x, x->r->role == VIEW_PROCESSOR ? "point" : role_names[x->r->role], "%s has no such %s: %s%s",
-                x->r->pipeline, role_names[x->r->role], x->known.len > 0 ? "it has " : "it has none",
-                x->known.len > 0 ? buf_cstr(&x->known) : "");
+    return set_fault(x, x->r->role == VIEW_PROCESSOR ? "point" : role_names[x->r->role], "%s has no such %s: %s%s",
+                     x->r->pipeline, role_names[x->r->role], x->known.len > 0 ? "it has " : "it has none",
+                     x->known.len > 0 ? buf_cstr(&x->known) : "");
 }
 
 /* ---- how ---- */
@@ -159,7 +161,7 @@ static bool read_word(struct reading *x, const char *name, const char *const *wo
         }
         add_known(x, words[i]);
     }
-    return fail(x, name, "write one of %s", buf_cstr(&x->known));
+    return set_fault(x, name, "write one of %s", buf_cstr(&x->known));
 }
 
 static bool read_number(struct reading *x, const char *name, uint64_t most, uint64_t *n)
@@ -171,7 +173,7 @@ static bool read_number(struct reading *x, const char *name, uint64_t most, uint
         return true;
     *n = strtoull(text, &end, 10);
     return (text[0] >= '0' && text[0] <= '9' && *end == '\0' && strlen(text) == x->value.len && *n <= most) ||
-           fail(x, name, "write a whole number up to %" PRIu64, most);
+           set_fault(x, name, "write a whole number up to %" PRIu64, most);
 }
 
 static bool read_side(struct reading *x)
@@ -187,9 +189,9 @@ static bool read_side(struct reading *x)
     if (side < 0)
         side = processor && !x->r->json ? TAP_BOTH : processor ? TAP_AFTER : TAP_BEFORE;
     else if (x->r->role != VIEW_PROCESSOR)
-        return fail(x, "side", "of a receiver or an exporter there is one side only: leave it out");
+        return set_fault(x, "side", "of a receiver or an exporter there is one side only: leave it out");
     if (side == TAP_BOTH && x->r->json)
-        return fail(x, "side", "JSON has no marks for what was changed: write before or after, or format text");
+        return set_fault(x, "side", "JSON has no marks for what was changed: write before or after, or format text");
     x->r->side = (enum tap_side)side;
     return true;
 }
@@ -213,7 +215,7 @@ static bool fail_condition(struct reading *x, const char *text, const struct ott
     for (size_t i = 0; i < begin; i++)
         x->fault->line += text[i] == '\n';
     x->fault->column = at - begin + 1;
-    return fail(x, "condition", "%s", f->text);
+    return set_fault(x, "condition", "%s", f->text);
 }
 
 static bool read_condition(struct reading *x)
@@ -226,7 +228,7 @@ static bool read_condition(struct reading *x)
     if (text == NULL)
         return true;
     if (strlen(text) != x->value.len)
-        return fail(x, "condition", "there is a NUL in it");
+        return set_fault(x, "condition", "there is a NUL in it");
     how.context = ottl_infer(&text, 1, statement_contexts[x->r->signal] & ~below, &fault);
     if (how.context == OTTL_CONTEXTS) /* it names none, or is wrong: which of both, the parser says */
         how.context = item_contexts[x->r->signal];

@@ -110,7 +110,7 @@ static struct statement *test_conditions(struct filter *f, enum ottl_context con
     return s;
 }
 
-static struct statement *ask(struct filter *f, enum ottl_context context, const struct ottl_item *item)
+static struct statement *find_true(struct filter *f, enum ottl_context context, const struct ottl_item *item)
 {
     if (!is_to_ask(f, context))
         return NULL;
@@ -159,7 +159,7 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
 {
     struct filter *f = arg;
     struct ottl_item item = visited_resource(at);
-    struct statement *s = ask(f, OTTL_RESOURCE, &item);
+    struct statement *s = find_true(f, OTTL_RESOURCE, &item);
 
     (void)edit;
     if (s == NULL && is_selected(f, LEVEL_RESOURCE, at->message))
@@ -171,7 +171,7 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
 {
     struct filter *f = arg;
     struct ottl_item item = visited_scope(at);
-    struct statement *s = ask(f, OTTL_SCOPE, &item);
+    struct statement *s = find_true(f, OTTL_SCOPE, &item);
 
     (void)edit;
     if (s == NULL && is_selected(f, LEVEL_SCOPE, at->message))
@@ -183,7 +183,7 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
 {
     struct filter *f = arg;
     struct ottl_item item = visited_metric(at);
-    struct statement *s = ask(f, OTTL_METRIC, &item);
+    struct statement *s = find_true(f, OTTL_METRIC, &item);
 
     (void)edit;
     if (s == NULL && is_selected(f, LEVEL_METRIC, at->message))
@@ -214,7 +214,7 @@ static enum rewrite_verdict on_event(void *arg, const struct visit *at, struct p
     struct ottl_item item = visited_below(at);
 
     (void)edit;
-    return ask(f, OTTL_SPANEVENT, &item) != NULL ? REWRITE_DROP : REWRITE_KEEP;
+    return find_true(f, OTTL_SPANEVENT, &item) != NULL ? REWRITE_DROP : REWRITE_KEEP;
 }
 
 /* ---- the component ---- */

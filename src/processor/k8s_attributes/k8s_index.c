@@ -46,7 +46,7 @@ static void free_pod(struct k8s_index *x, struct k8s_pod *p)
     free(p);
 }
 
-static void unchain(struct k8s_entry *e)
+static void unchain_entry(struct k8s_entry *e)
 {
     struct k8s_entry **at = &e->pod->entries;
 
@@ -114,7 +114,7 @@ bool k8s_pod_is_older(const struct k8s_pod *p, const struct k8s_pod *than)
     return p->started.len > 0 && than->started.len > 0 && bytes_compare(p->started, than->started) < 0;
 }
 
-static void chain(struct k8s_entry *e, struct k8s_pod *pod)
+static void chain_entry(struct k8s_entry *e, struct k8s_pod *pod)
 {
     e->pod = pod;
     e->next = pod->entries;
@@ -129,8 +129,8 @@ bool k8s_index_put(struct k8s_index *x, struct bytes key, struct k8s_pod *pod, c
     if (had == pod || (had != NULL && k8s_pod_is_older(pod, had)))
         return true;
     if (had != NULL) {
-        unchain(e);
-        chain(e, pod);
+        unchain_entry(e);
+        chain_entry(e, pod);
         if (had->entries == NULL && had != before) /* who was before goes with k8s_index_settle() */
             free_pod(x, had);
         return true;
@@ -145,7 +145,7 @@ bool k8s_index_put(struct k8s_index *x, struct bytes key, struct k8s_pod *pod, c
         free(e);
         return false;
     }
-    chain(e, pod);
+    chain_entry(e, pod);
     return true;
 }
 

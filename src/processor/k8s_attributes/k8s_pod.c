@@ -128,7 +128,7 @@ struct bytes k8s_pod_service(const struct k8s_pod *p, struct bytes deployment, s
 
 /* ---- attributes ---- */
 
-static void want(struct k8s_reader *r, enum k8s_field f, struct bytes text)
+static void want_field(struct k8s_reader *r, enum k8s_field f, struct bytes text)
 {
     if (k8s_rules_want(r->rules, f))
         k8s_tags_set(&r->tags, bytes_str(k8s_field_names[f]), text);
@@ -137,28 +137,28 @@ static void want(struct k8s_reader *r, enum k8s_field f, struct bytes text)
 static void want_some(struct k8s_reader *r, enum k8s_field f, struct bytes text)
 {
     if (text.len > 0)
-        want(r, f, text);
+        want_field(r, f, text);
 }
 
 static void want_owner(struct k8s_reader *r, enum k8s_owner o, enum k8s_field name, enum k8s_field uid)
 {
     if (r->pod.owner[o].name.len == 0)
         return;
-    want(r, name, r->pod.owner[o].name);
-    want(r, uid, r->pod.owner[o].uid);
+    want_field(r, name, r->pod.owner[o].name);
+    want_field(r, uid, r->pod.owner[o].uid);
 }
 
 static void put_pod(struct k8s_reader *r, const struct json_node *root)
 {
     const struct k8s_pod *p = &r->pod;
 
-    want(r, FIELD_POD_NAME, p->name);
-    want(r, FIELD_POD_HOSTNAME, json_text_at(root, "spec.hostname"));
-    want(r, FIELD_POD_IP, p->ip);
-    want(r, FIELD_NAMESPACE_NAME, p->ns);
-    want(r, FIELD_SERVICE_NAMESPACE, p->ns);
+    want_field(r, FIELD_POD_NAME, p->name);
+    want_field(r, FIELD_POD_HOSTNAME, json_text_at(root, "spec.hostname"));
+    want_field(r, FIELD_POD_IP, p->ip);
+    want_field(r, FIELD_NAMESPACE_NAME, p->ns);
+    want_field(r, FIELD_SERVICE_NAMESPACE, p->ns);
     want_some(r, FIELD_POD_START_TIME, json_text_at(root, "metadata.creationTimestamp"));
-    want(r, FIELD_POD_UID, p->uid);
+    want_field(r, FIELD_POD_UID, p->uid);
     want_owner(r, OWNER_REPLICASET, FIELD_REPLICASET_NAME, FIELD_REPLICASET_UID);
     want_owner(r, OWNER_DAEMONSET, FIELD_DAEMONSET_NAME, FIELD_DAEMONSET_UID);
     want_owner(r, OWNER_STATEFULSET, FIELD_STATEFULSET_NAME, FIELD_STATEFULSET_UID);
@@ -166,9 +166,9 @@ static void put_pod(struct k8s_reader *r, const struct json_node *root)
     if (!r->rules->late) {
         want_some(r, FIELD_DEPLOYMENT_NAME, p->deployment);
         want_some(r, FIELD_CRONJOB_NAME, p->cronjob);
-        want(r, FIELD_SERVICE_NAME, k8s_pod_service(p, p->deployment, p->cronjob));
+        want_field(r, FIELD_SERVICE_NAME, k8s_pod_service(p, p->deployment, p->cronjob));
     }
-    want(r, FIELD_NODE_NAME, p->node);
+    want_field(r, FIELD_NODE_NAME, p->node);
     k8s_rules_labels(r->rules, K8S_POD, root, &r->tags);
     want_some(r, FIELD_SERVICE_NAME, label_of(root, "app.kubernetes.io/name"));
     want_some(r, FIELD_SERVICE_NAME, label_of(root, "app.kubernetes.io/instance"));
@@ -191,7 +191,7 @@ static struct k8s_container *find_container(struct k8s_reader *r, struct bytes n
     return &r->containers.v[r->containers.n - 1];
 }
 
-static void add(struct k8s_reader *r, enum k8s_field f, struct bytes text, bool list)
+static void add_field(struct k8s_reader *r, enum k8s_field f, struct bytes text, bool list)
 {
     if (k8s_rules_want(r->rules, f) && text.len > 0)
         k8s_tags_add(&r->tags, bytes_str(k8s_field_names[f]), text, list);
@@ -211,20 +211,20 @@ static void put_image(struct k8s_reader *r, struct bytes text)
                                          (int)i.digest.len, (const char *)i.digest.data));
     else if (i.digest.len > 0)
         version = i.digest;
-    add(r, FIELD_IMAGE_NAME, i.name, false);
-    add(r, FIELD_IMAGE_TAG, tag, false);
-    add(r, FIELD_IMAGE_TAGS, tag, true);
-    add(r, FIELD_SERVICE_VERSION, version, false);
+    add_field(r, FIELD_IMAGE_NAME, i.name, false);
+    add_field(r, FIELD_IMAGE_TAG, tag, false);
+    add_field(r, FIELD_IMAGE_TAGS, tag, true);
+    add_field(r, FIELD_SERVICE_VERSION, version, false);
 }
 
 static void put_run(struct k8s_reader *r, const struct k8s_container *c, struct bytes image_id)
 {
-    add(r, FIELD_CONTAINER_ID, c->id, false);
+    add_field(r, FIELD_CONTAINER_ID, c->id, false);
     r->tags.name.len = 0;
     if (k8s_rules_want(r->rules, FIELD_IMAGE_DIGESTS) && image_id.len > 0 &&
         k8s_image_put_canonical(r->image, image_id, &r->tags.name))
-        add(r, FIELD_IMAGE_DIGESTS, bytes_str(arena_strndup(&r->tags.scratch, r->tags.name.data, r->tags.name.len)),
-            true);
+        add_field(r, FIELD_IMAGE_DIGESTS,
+                  bytes_str(arena_strndup(&r->tags.scratch, r->tags.name.data, r->tags.name.len)), true);
 }
 
 /* The item of that name in one of two lists. */
@@ -262,22 +262,22 @@ static void put_container(struct k8s_reader *r, const struct k8s_pod *p, const s
 
     if (status != NULL) {
         read_status(c, status);
-        add(r, FIELD_CONTAINER_NAME, c->name, false);
+        add_field(r, FIELD_CONTAINER_NAME, c->name, false);
     }
     put_image(r, json_text_at(spec, "image"));
     if (status != NULL)
-        add(r, FIELD_SERVICE_INSTANCE,
-            bytes_str(arena_printf(&r->tags.scratch, "%.*s.%.*s.%.*s", (int)p->ns.len, (const char *)p->ns.data,
-                                   (int)p->name.len, (const char *)p->name.data, (int)c->name.len,
-                                   (const char *)c->name.data)),
-            false);
+        add_field(r, FIELD_SERVICE_INSTANCE,
+                  bytes_str(arena_printf(&r->tags.scratch, "%.*s.%.*s.%.*s", (int)p->ns.len, (const char *)p->ns.data,
+                                         (int)p->name.len, (const char *)p->name.data, (int)c->name.len,
+                                         (const char *)c->name.data)),
+                  false);
     *vec_push(&r->ends) = r->tags.v.n;
     if (status != NULL)
         put_run(r, c, json_text_at(status, "imageID"));
     *vec_push(&r->ends) = r->tags.v.n;
 }
 
-static void gather(struct k8s_reader *r, const struct json_node *root, const char *path)
+static void gather_containers(struct k8s_reader *r, const struct json_node *root, const char *path)
 {
     const struct json_node *list = json_at(root, path);
 
@@ -287,10 +287,10 @@ static void gather(struct k8s_reader *r, const struct json_node *root, const cha
 
 static void put_containers(struct k8s_reader *r, const struct json_node *root)
 {
-    gather(r, root, "spec.containers");
-    gather(r, root, "spec.initContainers");
-    gather(r, root, "status.containerStatuses");
-    gather(r, root, "status.initContainerStatuses");
+    gather_containers(r, root, "spec.containers");
+    gather_containers(r, root, "spec.initContainers");
+    gather_containers(r, root, "status.containerStatuses");
+    gather_containers(r, root, "status.initContainerStatuses");
     for (size_t i = 0; i < r->containers.n; i++)
         put_container(r, &r->pod, root, &r->containers.v[i]);
 }
@@ -356,7 +356,7 @@ static void share_slots(struct k8s_pod *p, const struct k8s_reader *r, const str
     }
 }
 
-static struct k8s_pod *keep(const struct k8s_reader *r)
+static struct k8s_pod *keep_pod(const struct k8s_reader *r)
 {
     size_t lists = r->containers.n * sizeof(struct k8s_container), tags = k8s_tags_size(&r->tags);
     size_t size = sizeof(struct k8s_pod) + lists + tags + texts_size(r);
@@ -399,5 +399,5 @@ struct k8s_pod *k8s_pod_read(struct k8s_reader *r, const struct json_node *root)
         put_pod(r, root);
         put_containers(r, root);
     }
-    return keep(r);
+    return keep_pod(r);
 }

@@ -8,7 +8,7 @@
 
 /* ---- what is compiled ---- */
 
-static struct regex *compile(const char *pattern)
+static struct regex *compile_pattern(const char *pattern)
 {
     struct regex *r = regex_new(pattern, NULL);
 
@@ -24,7 +24,7 @@ static void add_rule(struct k8s_rules *r, struct k8s_rule *to, const struct k8s_
     to->tag_name = arena_strdup(&r->memory, c->tag_name);
     to->key = bytes_str(key);
     to->from = (enum k8s_from)c->from;
-    to->pattern = whole != NULL ? compile(whole) : NULL;
+    to->pattern = whole != NULL ? compile_pattern(whole) : NULL;
     free(whole);
 }
 
@@ -79,7 +79,7 @@ static void make_excluded(struct k8s_rules *r, const struct k8s_exclude_config *
     r->n_excluded = c->pods.n > 0 ? c->pods.n : ARRAY_LEN(usual);
     r->excluded = arena_alloc(&r->memory, r->n_excluded * sizeof(struct regex *));
     for (size_t i = 0; i < r->n_excluded; i++)
-        r->excluded[i] = compile(v[i].name);
+        r->excluded[i] = compile_pattern(v[i].name);
 }
 
 /* ---- selectors ---- */
@@ -237,8 +237,8 @@ static void take_by_key(const struct k8s_rule *rule, const struct json_node *map
     }
 }
 
-static void take(const struct k8s_rule_list *list, enum k8s_from from, const struct json_node *map,
-                 const struct place *p)
+static void take_tags(const struct k8s_rule_list *list, enum k8s_from from, const struct json_node *map,
+                      const struct place *p)
 {
     if (map == NULL || map->kind != JSON_OBJECT)
         return;
@@ -260,7 +260,7 @@ void k8s_rules_labels(const struct k8s_rules *r, enum k8s_from from, const struc
         "k8s.statefulset.label.", "k8s.daemonset.label.",  "k8s.job.label.",
     };
 
-    take(&r->labels, from, json_at(root, "metadata.labels"), &(struct place){ tags, names[from] });
+    take_tags(&r->labels, from, json_at(root, "metadata.labels"), &(struct place){ tags, names[from] });
 }
 
 void k8s_rules_annotations(const struct k8s_rules *r, enum k8s_from from, const struct json_node *root,
@@ -272,5 +272,5 @@ void k8s_rules_annotations(const struct k8s_rules *r, enum k8s_from from, const 
         "k8s.job.annotation.",
     };
 
-    take(&r->annotations, from, json_at(root, "metadata.annotations"), &(struct place){ tags, names[from] });
+    take_tags(&r->annotations, from, json_at(root, "metadata.annotations"), &(struct place){ tags, names[from] });
 }

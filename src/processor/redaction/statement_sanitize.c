@@ -104,7 +104,7 @@ static struct bytes skip_blanks(struct bytes s)
     return s;
 }
 
-static struct bytes take(struct bytes *rest, size_t n)
+static struct bytes take_bytes(struct bytes *rest, size_t n)
 {
     struct bytes taken = bytes_of(rest->data, n);
 
@@ -140,11 +140,11 @@ static void read_command(struct bytes *rest, struct command *c)
 {
     c->args.n = 0;
     *rest = rest->data[0] == ' ' ? skip_blanks(*rest) : *rest;
-    c->name = take(rest, name_len(*rest));
+    c->name = take_bytes(rest, name_len(*rest));
     while (rest->len > 0 && rest->data[0] != '\n') {
         *rest = skip_blanks(*rest); /* behind a blank */
         if (rest->len > 0 && rest->data[0] != '\n')
-            *vec_push(&c->args) = take(rest, argument_len(*rest));
+            *vec_push(&c->args) = take_bytes(rest, argument_len(*rest));
     }
     if (rest->len > 0)
         *rest = bytes_skip(*rest, 1);

@@ -46,7 +46,7 @@ static void drop_stream(struct stream_table *t, struct stream_entry *s)
     t->n--;
 }
 
-static struct stream_entry *oldest(const struct stream_table *t)
+static struct stream_entry *oldest_entry(const struct stream_table *t)
 {
     return list_empty(&t->by_age) ? NULL : container_of(t->by_age.next, struct stream_entry, link);
 }
@@ -70,7 +70,7 @@ static void on_sweep(struct clock_timer *timer)
     struct stream_entry *s;
 
     table_settle(&t->table, SWEEP_MOST);
-    for (unsigned i = 0; (s = oldest(t)) != NULL && s->last_seen + t->stale + t->grain < now; i++) {
+    for (unsigned i = 0; (s = oldest_entry(t)) != NULL && s->last_seen + t->stale + t->grain < now; i++) {
         if (i == SWEEP_MOST) {
             arm_sweep(t, NS_PER_MS);
             return;
@@ -84,7 +84,7 @@ static void on_sweep(struct clock_timer *timer)
 void stream_table_free(struct stream_table *t)
 {
     clock_stop(t->clock, &t->sweep);
-    for (struct stream_entry *s; (s = oldest(t)) != NULL;)
+    for (struct stream_entry *s; (s = oldest_entry(t)) != NULL;)
         drop_stream(t, s);
     table_free(&t->table);
 }

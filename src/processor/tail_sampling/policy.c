@@ -33,12 +33,12 @@ static enum decision ask_leaf(struct policies *all, struct policy *p, const stru
     return DECISION_ERROR;
 }
 
-static enum decision ask(struct policies *all, struct policy *p, const struct decision_trace *t);
+static enum decision ask_policy(struct policies *all, struct policy *p, const struct decision_trace *t);
 
 static enum decision ask_all(struct policies *all, struct policy *p, const struct decision_trace *t, enum decision yes)
 {
     for (size_t i = 0; i < p->n_subs; i++) {
-        enum decision d = ask(all, p->subs[i], t);
+        enum decision d = ask_policy(all, p->subs[i], t);
 
         if (d != DECISION_SAMPLED)
             return d;
@@ -48,7 +48,7 @@ static enum decision ask_all(struct policies *all, struct policy *p, const struc
 
 static enum decision ask_not(struct policies *all, struct policy *p, const struct decision_trace *t)
 {
-    enum decision d = ask(all, p->subs[0], t);
+    enum decision d = ask_policy(all, p->subs[0], t);
 
     if (d == DECISION_ERROR)
         return d;
@@ -69,7 +69,7 @@ static enum decision ask_composite(struct policies *all, struct policy *p, const
     begin_second(p, clock_wall(all->clock) / NS_PER_S);
     for (size_t i = 0; i < p->n_subs; i++) {
         struct policy *sub = p->subs[i];
-        enum decision d = ask(all, sub, t);
+        enum decision d = ask_policy(all, sub, t);
         uint64_t sampled = sub->sampled + t->spans;
 
         if (d == DECISION_ERROR)
@@ -84,7 +84,7 @@ static enum decision ask_composite(struct policies *all, struct policy *p, const
     return DECISION_NOT_SAMPLED;
 }
 
-static enum decision ask(struct policies *all, struct policy *p, const struct decision_trace *t)
+static enum decision ask_policy(struct policies *all, struct policy *p, const struct decision_trace *t)
 {
     switch (p->type) {
     case POLICY_AND:
@@ -105,7 +105,7 @@ static enum decision ask(struct policies *all, struct policy *p, const struct de
 /* `at`: when it is asked, and when it has answered. */
 static enum decision ask_counted(struct policies *all, struct policy *p, const struct decision_trace *t, uint64_t *at)
 {
-    enum decision d = ask(all, p, t);
+    enum decision d = ask_policy(all, p, t);
     uint64_t now = uv_hrtime();
 
     p->spent += now - *at;

@@ -50,7 +50,7 @@ static void take_texts(const struct reading *r, const struct strings *texts, con
 }
 
 /* The context of a group that does not say it. */
-static enum ottl_context infer(const struct reading *r, const struct statement_group *g, const char *path)
+static enum ottl_context infer_context(const struct reading *r, const struct statement_group *g, const char *path)
 {
     size_t n = g->conditions.n + g->statements.n;
     const char **texts = mem_zalloc((n + 1) * sizeof(*texts));
@@ -69,7 +69,7 @@ static enum ottl_context infer(const struct reading *r, const struct statement_g
 static void take_group(const struct reading *r, const struct statement_group *g, const char *path, bool whole)
 {
     bool said = g->context != OTTL_CONTEXTS;
-    enum ottl_context context = said ? g->context : infer(r, g, path);
+    enum ottl_context context = said ? g->context : infer_context(r, g, path);
     struct statement_text like = { .how = { context, said }, .errors = g->errors >= 0 ? g->errors : r->errors };
     char at[160];
 

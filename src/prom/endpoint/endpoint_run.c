@@ -67,7 +67,7 @@ static void release_run(struct endpoint_run *run)
     recharge_run(run, 0);
 }
 
-static void destroy(struct endpoint_run *run)
+static void destroy_run(struct endpoint_run *run)
 {
     release_run(run);
     free(run);
@@ -123,7 +123,7 @@ static void write_slice(struct endpoint_run *run)
         http_respond_end(run->req, NULL, 0);
     }
     if (run->state == RUN_GONE)
-        destroy(run);
+        destroy_run(run);
     else if (!more)
         wait_for_end(run);
     else if (writable)
@@ -221,7 +221,7 @@ void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *co
     clock_start(&pace->loop->clock, &run->limit, time_limit(req), on_limit);
     begin_answer(run, accept);
     if (run->state == RUN_GONE)
-        destroy(run);
+        destroy_run(run);
     else
         endpoint_run_resume(run);
 }
@@ -281,5 +281,5 @@ void endpoint_run_close(struct endpoint_run *run, bool aborted)
     list_remove(&run->link);
     enter_state(run, RUN_GONE);
     if (!inside)
-        destroy(run);
+        destroy_run(run);
 }

@@ -103,7 +103,7 @@ static bool take_names(struct exposition *x, struct bytes name, enum family_type
     return true;
 }
 
-static bool claim(void *arg, struct bytes name, enum family_type type)
+static bool claim_family(void *arg, struct bytes name, enum family_type type)
 {
     struct exposition *x = arg;
 
@@ -156,7 +156,7 @@ bool exposition_write(struct exposition *x, struct buf *out, size_t want)
     while (x->past_targets && x->at < x->n && out->len < x->stop) {
         struct source_cursor *r = &x->cursors[x->at];
 
-        if (!r->source->write(r->source, r->cursor, &x->encoder, x->stop - out->len, claim, x))
+        if (!r->source->write(r->source, r->cursor, &x->encoder, x->stop - out->len, claim_family, x))
             x->at++;
     }
     if (x->past_targets && x->at == x->n && !x->ended) {

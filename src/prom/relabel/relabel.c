@@ -90,7 +90,7 @@ static struct bytes join_sources(struct relabel *r, const struct relabel_config 
     return buf_bytes(&r->value);
 }
 
-static bool matches(struct relabel *r, const struct rule *rule, struct bytes value)
+static bool rule_matches(struct relabel *r, const struct rule *rule, struct bytes value)
 {
     return rule->all || regex_meter_search(&r->meter, rule->regex, value);
 }
@@ -165,7 +165,7 @@ static bool name_matches(void *arg, const struct label_pair *l)
 {
     const struct filtering *f = arg;
 
-    return matches(f->of, f->rule, l->name);
+    return rule_matches(f->of, f->rule, l->name);
 }
 
 static bool name_differs(void *arg, const struct label_pair *l)
@@ -191,9 +191,9 @@ static bool apply_rule(struct relabel *r, struct rule *rule, struct label_set *l
 
     switch ((enum relabel_action)c->action) {
     case RELABEL_KEEP:
-        return matches(r, rule, value);
+        return rule_matches(r, rule, value);
     case RELABEL_DROP:
-        return !matches(r, rule, value);
+        return !rule_matches(r, rule, value);
     case RELABEL_KEEPEQUAL:
         return bytes_equal(value, label_set_get(labels, bytes_str(c->target_label)));
     case RELABEL_DROPEQUAL:

@@ -100,7 +100,7 @@ void kafka_group_committed(struct kafka_receiver *r, rd_kafka_event_t *event)
 
 /* ---- joining ---- */
 
-static int64_t milliseconds(duration d)
+static int64_t duration_ms(duration d)
 {
     return d.ns / (int64_t)NS_PER_MS;
 }
@@ -113,7 +113,7 @@ static int64_t queued_kbytes(const struct kafka_receiver *r)
     return (int64_t)(part < QUEUED_LEAST ? QUEUED_LEAST : part > QUEUED_MOST ? QUEUED_MOST : part);
 }
 
-static int64_t larger(int64_t a, int64_t b)
+static int64_t larger_of(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
@@ -145,11 +145,11 @@ static int set_group(const struct kafka_receiver *r, rd_kafka_conf_t *conf, stru
         kafka_conf_set(lib, conf, "enable.auto.offset.store", "false", err) != 0 ||
         kafka_conf_set(lib, conf, "enable.auto.commit", "true", err) != 0 ||
         kafka_conf_set_int(lib, conf, "auto.commit.interval.ms",
-                           c->autocommit.enable ? milliseconds(c->autocommit.interval) : 100, err) != 0 ||
-        kafka_conf_set_int(lib, conf, "session.timeout.ms", milliseconds(c->session_timeout), err) != 0 ||
-        kafka_conf_set_int(lib, conf, "max.poll.interval.ms", larger(300000, milliseconds(c->session_timeout)), err) !=
-            0 ||
-        kafka_conf_set_int(lib, conf, "heartbeat.interval.ms", milliseconds(c->heartbeat_interval), err) != 0 ||
+                           c->autocommit.enable ? duration_ms(c->autocommit.interval) : 100, err) != 0 ||
+        kafka_conf_set_int(lib, conf, "session.timeout.ms", duration_ms(c->session_timeout), err) != 0 ||
+        kafka_conf_set_int(lib, conf, "max.poll.interval.ms", larger_of(300000, duration_ms(c->session_timeout)),
+                           err) != 0 ||
+        kafka_conf_set_int(lib, conf, "heartbeat.interval.ms", duration_ms(c->heartbeat_interval), err) != 0 ||
         kafka_conf_set(lib, conf, "partition.assignment.strategy",
                        kafka_receiver_strategies(c, strategies, sizeof(strategies)), err) != 0)
         return UV_EINVAL;
@@ -171,12 +171,12 @@ static int set_fetching(const struct kafka_receiver *r, rd_kafka_conf_t *conf, s
     buf_free(&list);
     if (rc != 0 || kafka_conf_set_int(lib, conf, "fetch.min.bytes", (int64_t)c->min_fetch_size, err) != 0 ||
         kafka_conf_set_int(lib, conf, "fetch.max.bytes", (int64_t)c->max_fetch_size, err) != 0 ||
-        kafka_conf_set_int(lib, conf, "receive.message.max.bytes", larger(100000000, (int64_t)c->max_fetch_size + 512),
-                           err) != 0 ||
+        kafka_conf_set_int(lib, conf, "receive.message.max.bytes",
+                           larger_of(100000000, (int64_t)c->max_fetch_size + 512), err) != 0 ||
         kafka_conf_set_int(lib, conf, "message.max.bytes",
                            (int64_t)(c->max_fetch_size < 1000000000 ? c->max_fetch_size : 1000000000), err) != 0 ||
         kafka_conf_set_int(lib, conf, "fetch.message.max.bytes", (int64_t)c->max_partition_fetch_size, err) != 0 ||
-        kafka_conf_set_int(lib, conf, "fetch.wait.max.ms", milliseconds(c->max_fetch_wait), err) != 0 ||
+        kafka_conf_set_int(lib, conf, "fetch.wait.max.ms", duration_ms(c->max_fetch_wait), err) != 0 ||
         kafka_conf_set_int(lib, conf, "queued.max.messages.kbytes", queued_kbytes(r), err) != 0)
         return UV_EINVAL;
     return 0;

@@ -42,7 +42,7 @@ static void on_deadline(struct clock_timer *t)
 }
 
 /* What is wrong with the request before any of its body is read; true when all is well. */
-static bool acceptable(struct otlp_port *port, struct http_request *req, uint64_t *timeout)
+static bool is_acceptable(struct otlp_port *port, struct http_request *req, uint64_t *timeout)
 {
     struct otlp *r = port->receiver;
     const struct bytes *header = http_request_header(req, "grpc-timeout");
@@ -89,7 +89,7 @@ void grpc_on_request(struct otlp_port *port, struct http_request *req)
     struct otlp_call *call;
     uint64_t timeout;
 
-    if (!acceptable(port, req, &timeout))
+    if (!is_acceptable(port, req, &timeout))
         return;
     if (health == GRPC_HEALTH_NONE && (s == SIGNAL_COUNT || r->node.out[s] == NULL)) {
         fail_unknown(r, req, s);

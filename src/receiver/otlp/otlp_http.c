@@ -32,7 +32,8 @@ static struct bytes media_type(bool json)
 }
 
 /* `wire` in the request's encoding; the JSON form is made in `text`. */
-static struct bytes encoded(const ProtobufCMessageDescriptor *type, struct bytes wire, bool json, struct buf *text)
+static struct bytes encode_message(const ProtobufCMessageDescriptor *type, struct bytes wire, bool json,
+                                   struct buf *text)
 {
     if (!json)
         return wire;
@@ -49,7 +50,7 @@ void http_answer_ok(struct otlp_call *call, struct bytes message)
     r->headers.n = 0;
     header_add(r, "content-type", media_type(call->json));
     http_respond(call->req, 200, r->headers.v, r->headers.n,
-                 encoded(signal_table[call->signal].response, message, call->json, &text));
+                 encode_message(signal_table[call->signal].response, message, call->json, &text));
     buf_free(&text);
 }
 
@@ -67,7 +68,7 @@ static void answer_status(struct otlp *r, struct http_request *req, bool json, i
         header_add(r, "retry-after", bytes_str(seconds));
     }
     http_respond(req, status, r->headers.v, r->headers.n,
-                 encoded(&rpc__status__descriptor, buf_bytes(&packed), json, &text));
+                 encode_message(&rpc__status__descriptor, buf_bytes(&packed), json, &text));
     buf_free(&packed);
     buf_free(&text);
 }

@@ -106,7 +106,7 @@ static void put_common(struct buf *out, const struct consul_discovery *d, const 
         put_parameter(out, "stale", "true");
 }
 
-static void ask(struct clock_timer *timer)
+static void ask_consul(struct clock_timer *timer)
 {
     struct query *q = container_of(timer, struct query, timer);
 
@@ -121,7 +121,7 @@ static void ask(struct clock_timer *timer)
 
 static void ask_later(struct query *q, uint64_t delay)
 {
-    clock_start(clock_of(q->of), &q->timer, delay, ask);
+    clock_start(clock_of(q->of), &q->timer, delay, ask_consul);
 }
 
 /* After a failure. */
@@ -153,7 +153,7 @@ static void open_query(struct query *q, struct consul_discovery *d, char *path, 
         .kept_name = "x-consul-index",
         .on_done = on_answer,
     };
-    ask(&q->timer);
+    ask_consul(&q->timer);
 }
 
 static void close_query(struct query *q)
@@ -387,7 +387,7 @@ static void on_services(struct answer *base)
     forget_answer(q->answer);
 }
 
-static void watch(struct consul_discovery *d)
+static void watch_index(struct consul_discovery *d)
 {
     const struct consul_sd_config *c = d->config;
     struct buf path = { 0 };
@@ -416,7 +416,7 @@ static void on_agent(struct answer *base)
     if (was_read(q) && name.len > 0 && memchr(name.data, '\0', name.len) == NULL) {
         free(d->datacenter);
         d->datacenter = bytes_dup(name);
-        watch(d);
+        watch_index(d);
     } else if (base->err.code == 0) {
         tell_fault(d, &q->fetch, "the agent does not say what its datacenter is: write datacenter");
         ask_again(q);
@@ -429,7 +429,7 @@ static void start(struct discovery *base)
     struct consul_discovery *d = discovery_of(base);
 
     if (d->datacenter[0] != '\0')
-        watch(d);
+        watch_index(d);
     else
         open_query(&d->agent, d, mem_strdup("/v1/agent/self"), new_answer(JSON_OBJECT, on_agent));
 }

@@ -62,7 +62,7 @@ bool consul_service_is_wanted(const struct consul_sd_config *c, const struct jso
 
 /* ---- an instance ---- */
 
-static bool begins(struct bytes s, const char *prefix)
+static bool begins_with(struct bytes s, const char *prefix)
 {
     size_t n = strlen(prefix);
 
@@ -80,7 +80,7 @@ static const char *health_of(const struct json_node *checks)
         struct bytes id = json_text_at(c, "CheckID"), status = json_text_at(c, "Status");
         size_t i = 0;
 
-        if (bytes_is(id, "_node_maintenance") || begins(id, "_service_maintenance:")) {
+        if (bytes_is(id, "_node_maintenance") || begins_with(id, "_service_maintenance:")) {
             worst = 3;
             continue;
         }

@@ -58,7 +58,7 @@ static void free_asking(struct asking *a)
 
 /* ---- what was found ---- */
 
-static struct bytes keep(struct target_list *l, const char *text)
+static struct bytes keep_text(struct target_list *l, const char *text)
 {
     return bytes_str(arena_strdup(&l->memory, text));
 }
@@ -76,16 +76,16 @@ static void add_record(const struct dns_discovery *d, const char *name, const st
     struct label_set s = { 0 };
     char text[DNS_NAME + 16];
 
-    label_set_put(&s, bytes_str("__meta_dns_name"), keep(found, name));
+    label_set_put(&s, bytes_str("__meta_dns_name"), keep_text(found, name));
     if (label != NULL)
-        label_set_put(&s, bytes_str(label), keep(found, r->host));
+        label_set_put(&s, bytes_str(label), keep_text(found, r->host));
     if (srv) {
         snprintf(text, sizeof(text), "%u", port);
-        label_set_put(&s, bytes_str("__meta_dns_srv_record_port"), keep(found, text));
+        label_set_put(&s, bytes_str("__meta_dns_srv_record_port"), keep_text(found, text));
     }
     len -= label != NULL && len > 0 && r->host[len - 1] == '.';
     snprintf(text, sizeof(text), "%s%.*s%s:%u", v6 ? "[" : "", (int)len, r->host, v6 ? "]" : "", port);
-    label_set_put(&s, bytes_str("__address__"), keep(found, text));
+    label_set_put(&s, bytes_str("__address__"), keep_text(found, text));
     target_list_add(found, &s);
     label_set_free(&s);
 }
@@ -103,7 +103,7 @@ static void take_answer(struct dns_discovery *d, const struct answer *a)
     discovery_set(&d->base, a->name, &found);
 }
 
-static void ask(struct clock_timer *timer);
+static void ask_resolver(struct clock_timer *timer);
 
 static void on_answered(uv_work_t *work, int status)
 {
@@ -114,12 +114,12 @@ static void on_answered(uv_work_t *work, int status)
         d->asking = NULL;
         for (size_t i = 0; status == 0 && i < a->answers.n; i++)
             take_answer(d, &a->answers.v[i]);
-        clock_start(&d->base.node->host->loop->clock, &d->timer, d->config->refresh, ask);
+        clock_start(&d->base.node->host->loop->clock, &d->timer, d->config->refresh, ask_resolver);
     }
     free_asking(a);
 }
 
-static void ask(struct clock_timer *timer)
+static void ask_resolver(struct clock_timer *timer)
 {
     struct dns_discovery *d = container_of(timer, struct dns_discovery, timer);
     struct asking *a = d->asking = mem_zalloc(sizeof(*a));
@@ -133,7 +133,7 @@ static void ask(struct clock_timer *timer)
 
 static void start(struct discovery *d)
 {
-    ask(&container_of(d, struct dns_discovery, base)->timer);
+    ask_resolver(&container_of(d, struct dns_discovery, base)->timer);
 }
 
 static void free_discovery(struct discovery *base)

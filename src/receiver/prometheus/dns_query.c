@@ -17,7 +17,7 @@ struct message {
     size_t len, at;
 };
 
-static bool has(const struct message *m, size_t n)
+static bool has_bytes(const struct message *m, size_t n)
 {
     return m->len - m->at >= n;
 }
@@ -29,7 +29,7 @@ static unsigned u16_at(const struct message *m, size_t at)
 
 static bool read_u16(struct message *m, unsigned *v)
 {
-    if (!has(m, 2))
+    if (!has_bytes(m, 2))
         return false;
     *v = u16_at(m, m->at);
     m->at += 2;
@@ -126,10 +126,10 @@ static bool read_record(struct message *m, enum dns_type type, struct dns_record
     struct dns_record r = { 0 };
     unsigned kind, class, length;
 
-    if (!skip_name(m) || !read_u16(m, &kind) || !read_u16(m, &class) || !has(m, 6))
+    if (!skip_name(m) || !read_u16(m, &kind) || !read_u16(m, &class) || !has_bytes(m, 6))
         return false;
     m->at += 4;
-    if (!read_u16(m, &length) || !has(m, length))
+    if (!read_u16(m, &length) || !has_bytes(m, length))
         return false;
     if (kind == types[type] && class == 1) {
         if (!read_data(m, type, length, &r))
@@ -152,7 +152,7 @@ bool dns_answer_read(struct bytes message, enum dns_type type, struct dns_record
     questions = u16_at(&m, 4);
     answers = u16_at(&m, 6);
     for (unsigned i = 0; good && i < questions; i++) {
-        good = skip_name(&m) && has(&m, 4);
+        good = skip_name(&m) && has_bytes(&m, 4);
         m.at += good ? 4 : 0;
     }
     for (unsigned i = 0; good && i < answers; i++)
@@ -166,7 +166,7 @@ bool dns_answer_read(struct bytes message, enum dns_type type, struct dns_record
 
 #define ANSWER_MAX 65536
 
-static int tell(int code, const char *name, struct error *err)
+static int set_fault(int code, const char *name, struct error *err)
 {
     if (code == HOST_NOT_FOUND || code == NO_DATA)
         return 0;
@@ -191,7 +191,7 @@ int dns_query(const char *name, enum dns_type type, const struct sockaddr_in *se
     answer = mem_alloc(ANSWER_MAX);
     n = res_nsearch(&state, name, 1, (int)types[type], answer, ANSWER_MAX);
     if (n < 0)
-        rc = tell(state.res_h_errno, name, err);
+        rc = set_fault(state.res_h_errno, name, err);
     else if (!dns_answer_read(bytes_of(answer, n < ANSWER_MAX ? (size_t)n : ANSWER_MAX), type, out))
         rc = error_set(err, -EBADMSG, "look up %s: the answer is broken", name);
     free(answer);

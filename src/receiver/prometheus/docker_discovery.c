@@ -35,7 +35,7 @@ static struct docker_discovery *discovery_of(struct discovery *d)
     return container_of(d, struct docker_discovery, base);
 }
 
-static void ask(struct clock_timer *timer)
+static void ask_docker(struct clock_timer *timer)
 {
     struct docker_discovery *d = container_of(timer, struct docker_discovery, timer);
 
@@ -66,7 +66,7 @@ static void end_round(struct docker_discovery *d, const struct error *err)
     a->whole = false;
     budget_give(budget_of(d), d->charged);
     d->charged = 0;
-    clock_start(&d->base.node->host->loop->clock, &d->timer, d->config->refresh, ask);
+    clock_start(&d->base.node->host->loop->clock, &d->timer, d->config->refresh, ask_docker);
 }
 
 static void read_answer(struct answer *base)
@@ -143,7 +143,7 @@ static void on_answer(struct fetch *f)
 
 static void start(struct discovery *d)
 {
-    ask(&discovery_of(d)->timer);
+    ask_docker(&discovery_of(d)->timer);
 }
 
 static void free_discovery(struct discovery *base)

@@ -216,7 +216,7 @@ static bool begin_inflating(struct fetch *f, uint64_t max)
 }
 
 /* False: a thread does it. */
-static bool inflate(struct fetch *f)
+static bool inflate_body(struct fetch *f)
 {
     uint64_t likely = f->len * USUAL_RATIO;
     struct block *block = NULL;
@@ -257,7 +257,7 @@ static bool take_answer(struct fetch *f, const struct http_response *a)
     if (coding != CODING_IDENTITY && coding != CODING_GZIP)
         set_fault(f, FETCH_CODING, "the body is in a coding that was not asked for");
     else if (coding == CODING_GZIP && f->block != NULL)
-        return inflate(f);
+        return inflate_body(f);
     return true;
 }
 
@@ -331,7 +331,7 @@ static bool is_redirect(int status)
 }
 
 /* False: it is not followed. */
-static bool follow(struct fetch *f, const struct http_response *a)
+static bool follow_redirect(struct fetch *f, const struct http_response *a)
 {
     const struct bytes *location = http_response_header(a, "location");
     struct buf to = { 0 };
@@ -360,7 +360,7 @@ static void on_done(struct http_call *call, const struct http_response *a)
 {
     struct fetch *f = container_of(call, struct fetch, call);
 
-    if (a->failure == HTTP_ANSWERED && follow(f, a))
+    if (a->failure == HTTP_ANSWERED && follow_redirect(f, a))
         return;
     if (a->failure == HTTP_ANSWERED && a->status == 401 && f->trusted && f->caller->auth != NULL)
         (void)authenticator_refused(f->caller->auth, &f->authorized.auth); /* the next one has another */

@@ -51,11 +51,11 @@ struct file_discovery {
     VEC(struct watch *) watches;
 };
 
-static void look(struct clock_timer *timer);
+static void look_at_files(struct clock_timer *timer);
 
 static void look_after(struct file_discovery *f, uint64_t delay)
 {
-    clock_start(&f->base.node->host->loop->clock, &f->timer, delay, look);
+    clock_start(&f->base.node->host->loop->clock, &f->timer, delay, look_at_files);
 }
 
 /* ---- on the thread ---- */
@@ -174,7 +174,7 @@ static void on_read(struct job *job)
     f->again = false;
 }
 
-static void look(struct clock_timer *timer)
+static void look_at_files(struct clock_timer *timer)
 {
     struct file_discovery *f = container_of(timer, struct file_discovery, timer);
     struct reading *r;
@@ -244,7 +244,7 @@ static void start(struct discovery *d)
 
     for (size_t i = 0; i < f->config->files.n; i++)
         watch_directory_of(f, f->config->files.v[i]);
-    look(&f->timer);
+    look_at_files(&f->timer);
 }
 
 static void free_discovery(struct discovery *d)

@@ -25,7 +25,7 @@ struct http_discovery {
     char *seconds;
 };
 
-static void ask(struct clock_timer *timer)
+static void ask_server(struct clock_timer *timer)
 {
     fetch_start(&container_of(timer, struct http_discovery, timer)->fetch);
 }
@@ -55,7 +55,7 @@ static void end_round(struct http_discovery *h, const struct error *err)
         discovery_fail(&h->base, "http", f->client != NULL ? http_client_name(f->client) : "its server", err->text);
     else
         discovery_set(&h->base, "http", &h->answer->found);
-    clock_start(&h->base.node->host->loop->clock, &h->timer, h->config->refresh, ask);
+    clock_start(&h->base.node->host->loop->clock, &h->timer, h->config->refresh, ask_server);
 }
 
 static void read_list(struct answer *a)

@@ -124,7 +124,7 @@ static void end_making(struct kubernetes_discovery *k)
 }
 
 /* Of the objects that become targets. */
-static struct kube_store *walked(const struct kubernetes_discovery *k)
+static struct kube_store *target_store(const struct kubernetes_discovery *k)
 {
     bool node = role_of(k) == KUBERNETES_NODE;
 
@@ -140,7 +140,7 @@ static bool begin_spot(struct kubernetes_discovery *k)
         m->spot++;
     if (m->spot == k->spots.n)
         return false;
-    kube_store_walk(walked(k));
+    kube_store_walk(target_store(k));
     m->any = m->begun = true;
     return true;
 }
@@ -159,7 +159,7 @@ static bool make_some(void *arg)
         return false;
     }
     v = view_of(k, &k->spots.v[m->spot]);
-    o = kube_store_next(walked(k));
+    o = kube_store_next(target_store(k));
     if (o != NULL) {
         kubernetes_targets_add(&v, o->root, &m->group);
     } else {

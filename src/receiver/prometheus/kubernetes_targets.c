@@ -135,7 +135,7 @@ void kubernetes_put_node(const struct kubernetes_view *v, struct bytes name, str
 }
 
 /* In lower case; in scratch that the next call overwrites. */
-static struct bytes lower(struct bytes s, char out[64])
+static struct bytes lower_text(struct bytes s, char out[64])
 {
     size_t n = s.len < 63 ? s.len : 63;
 
@@ -220,9 +220,9 @@ void kubernetes_add_node(const struct json_node *node, struct target_group *g)
     target_group_common(g, bytes_str(META "node_provider_id"), json_text_at(node, "spec.providerID"));
     json_each(c, json_at(node, "status.conditions"))
     {
-        struct bytes name = target_group_name(g, META "node_condition_", lower(json_text_at(c, "type"), scratch));
+        struct bytes name = target_group_name(g, META "node_condition_", lower_text(json_text_at(c, "type"), scratch));
 
-        target_group_common(g, name, lower(json_text_at(c, "status"), scratch));
+        target_group_common(g, name, lower_text(json_text_at(c, "status"), scratch));
     }
     kubernetes_put_metadata(node, "node", true, g, target_group_common);
     if (address.len == 0)

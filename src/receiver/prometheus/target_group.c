@@ -44,7 +44,7 @@ static void grow_texts(struct target_group *g)
     g->most_texts = most;
 }
 
-static struct bytes keep(struct target_group *g, struct bytes text)
+static struct bytes keep_text(struct target_group *g, struct bytes text)
 {
     struct bytes *place;
 
@@ -68,12 +68,12 @@ static struct bytes keep(struct target_group *g, struct bytes text)
 
 void target_group_common(struct target_group *g, struct bytes name, struct bytes value)
 {
-    label_set_put(&g->common, name, keep(g, value));
+    label_set_put(&g->common, name, keep_text(g, value));
 }
 
 void target_group_label(struct target_group *g, struct bytes name, struct bytes value)
 {
-    label_set_put(&g->own, name, keep(g, value));
+    label_set_put(&g->own, name, keep_text(g, value));
 }
 
 static bool is_plain(uint8_t c)
@@ -90,7 +90,7 @@ struct bytes target_group_name(struct target_group *g, const char *prefix, struc
     for (size_t i = 0; i < key.len; i++)
         if ((key.data[i] & 0xc0) != 0x80) /* one for a character of several bytes */
             buf_putc(&g->scratch, is_plain(key.data[i]) ? (char)key.data[i] : '_');
-    name = keep(g, buf_bytes(&g->scratch));
+    name = keep_text(g, buf_bytes(&g->scratch));
     return name.len > 0 ? name : bytes_str("__meta_");
 }
 
@@ -105,7 +105,7 @@ struct bytes target_group_address(struct target_group *g, struct bytes host, str
     if (port.len > 0)
         buf_putc(&g->scratch, ':');
     buf_put(&g->scratch, port);
-    return keep(g, buf_bytes(&g->scratch));
+    return keep_text(g, buf_bytes(&g->scratch));
 }
 
 bool target_group_add(struct target_group *g, struct bytes address)

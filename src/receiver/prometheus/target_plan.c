@@ -13,7 +13,7 @@
 #define META "__meta_"
 #define PARAM "__param_"
 
-static bool begins(struct bytes s, const char *with)
+static bool begins_with(struct bytes s, const char *with)
 {
     size_t n = strlen(with);
 
@@ -96,7 +96,7 @@ static void put_parameters(struct buf *out, const struct scrape_job *job, const 
         struct bytes name = s->list.v[i].name;
         const struct yaml_node *more = NULL;
 
-        if (!begins(name, PARAM))
+        if (!begins_with(name, PARAM))
             continue;
         name = bytes_skip(name, strlen(PARAM));
         put_parameter(out, &first, name, s->list.v[i].value);
@@ -150,7 +150,7 @@ static bool read_flag(const struct target_plan *p, const char *name)
 static bool is_meta(void *arg, const struct label_pair *l)
 {
     (void)arg;
-    return begins(l->name, META);
+    return begins_with(l->name, META);
 }
 
 static uint64_t hash_plan(const struct target_plan *p)
@@ -190,7 +190,7 @@ static bool check_labels(struct target_plan *p, struct error *err)
 static bool has_public_label(const struct target_plan *p)
 {
     for (size_t i = 0; i < p->labels.list.n; i++)
-        if (!begins(p->labels.list.v[i].name, "__"))
+        if (!begins_with(p->labels.list.v[i].name, "__"))
             return true;
     return false;
 }

@@ -7,7 +7,7 @@
 
 #define PATH "/api/v1/write"
 
-static void put(struct http_header *h, const char *name, const char *value)
+static void put_header(struct http_header *h, const char *name, const char *value)
 {
     *h = (struct http_header){ bytes_str(name), bytes_str(value) };
 }
@@ -23,22 +23,22 @@ void write_request_answer(struct http_request *req, int status, const struct wri
     size_t n = 0;
 
     if (text[0] != '\0') {
-        put(&headers[n++], "content-type", "text/plain; charset=utf-8");
-        put(&headers[n++], "x-content-type-options", "nosniff");
+        put_header(&headers[n++], "content-type", "text/plain; charset=utf-8");
+        put_header(&headers[n++], "x-content-type-options", "nosniff");
     }
     if (status == 405)
-        put(&headers[n++], "allow", "POST");
+        put_header(&headers[n++], "allow", "POST");
     if (written != NULL) {
         const uint64_t values[] = { written->samples, written->histograms, written->exemplars };
 
         for (size_t i = 0; i < 3; i++) {
             snprintf(numbers[i], sizeof(numbers[i]), "%llu", (unsigned long long)values[i]);
-            put(&headers[n++], counts[i], numbers[i]);
+            put_header(&headers[n++], counts[i], numbers[i]);
         }
     }
     if (retry_after > 0) {
         snprintf(numbers[3], sizeof(numbers[3]), "%u", retry_after);
-        put(&headers[n++], "retry-after", numbers[3]);
+        put_header(&headers[n++], "retry-after", numbers[3]);
     }
     http_respond(req, status, headers, n, bytes_str(text));
 }
@@ -52,7 +52,8 @@ void write_request_refuse(struct write_receiver *r, struct http_request *req, co
     http_respond(req, refusal->busy ? 503 : 401, &header, 1, bytes_str(refusal->why));
 }
 
-static bool refuse(struct write_receiver *r, struct http_request *req, enum rejection why, int status, const char *text)
+static bool refuse_request(struct write_receiver *r, struct http_request *req, enum rejection why, int status,
+                           const char *text)
 {
     receiver_requests_reject(&r->requests, why, req, text);
     write_request_answer(req, status, NULL, 0, text);
@@ -125,22 +126,22 @@ bool write_request_check(struct write_receiver *r, struct http_request *req, enu
     if (!bytes_is(req->path, PATH)) {
         snprintf(text, sizeof(text), "404 page not found: %.*s; remote write is taken at POST " PATH,
                  (int)(req->path.len < 100 ? req->path.len : 100), (const char *)req->path.data);
-        return refuse(r, req, REJECTED_UNKNOWN, 404, text);
+        return refuse_request(r, req, REJECTED_UNKNOWN, 404, text);
     }
     if (!bytes_is(req->method, "POST"))
-        return refuse(r, req, REJECTED_PROTOCOL, 405, "405 method not allowed, supported: [POST]");
+        return refuse_request(r, req, REJECTED_PROTOCOL, 405, "405 method not allowed, supported: [POST]");
     if (!read_version(req, version))
-        return refuse(r, req, REJECTED_PROTOCOL, 415,
-                      "415 unsupported media type, supported: application/x-protobuf with "
-                      "proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request");
+        return refuse_request(r, req, REJECTED_PROTOCOL, 415,
+                              "415 unsupported media type, supported: application/x-protobuf with "
+                              "proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request");
     if (!read_coding(r, req, coding))
-        return refuse(r, req, REJECTED_ENCODING, 415,
-                      "415 unsupported Content-Encoding, remote write has snappy (the block format)");
+        return refuse_request(r, req, REJECTED_ENCODING, 415,
+                              "415 unsupported Content-Encoding, remote write has snappy (the block format)");
     if (req->content_length > 0 && (uint64_t)req->content_length > r->max_body) {
         snprintf(text, sizeof(text),
                  "the body of %lld bytes is larger than %zu; send smaller requests or raise max_request_body_size",
                  (long long)req->content_length, r->max_body);
-        return refuse(r, req, REJECTED_TOO_LARGE, 413, text);
+        return refuse_request(r, req, REJECTED_TOO_LARGE, 413, text);
     }
     return true;
 }

@@ -25,7 +25,7 @@
 /* ---- sockets ---- */
 
 /* 0: somebody listens there; else why not. */
-static int knock(const char *path)
+static int try_connect(const char *path)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     int fd, rc;
@@ -74,7 +74,7 @@ static void each_socket(const char *directory, void (*call)(void *arg, const cha
 static void remove_left(void *arg, const char *path, pid_t pid)
 {
     (void)arg;
-    if (pid != getpid() && kill(pid, 0) != 0 && errno == ESRCH && knock(path) == ECONNREFUSED)
+    if (pid != getpid() && kill(pid, 0) != 0 && errno == ESRCH && try_connect(path) == ECONNREFUSED)
         unlink(path);
 }
 
@@ -131,7 +131,7 @@ struct looking {
 static void look_at(void *arg, const char *path, pid_t pid)
 {
     struct looking *l = arg;
-    int rc = knock(path);
+    int rc = try_connect(path);
 
     (void)pid;
     l->locked |= rc == EACCES || rc == EPERM;
@@ -178,7 +178,7 @@ bool control_find(const char *named, struct buf *out, struct error *err)
     out->len = 0;
     if (named == NULL || named[0] == '\0')
         return find_any(out, err);
-    rc = knock(named);
+    rc = try_connect(named);
     buf_puts(out, named);
     if (rc == EACCES || rc == EPERM)
         error_set(err, -rc, "%s: ask as root, or as the user that otelcd runs as", named);

@@ -137,7 +137,7 @@ static uint64_t put_family(struct buf *out, const struct metric_family *f, uint6
     return n;
 }
 
-static bool shows(const struct metric_family *f, enum metric_level level)
+static bool shows_family(const struct metric_family *f, enum metric_level level)
 {
     if (f->row->level == LEVEL_NONE || f->row->level > level)
         return false;
@@ -163,7 +163,7 @@ uint64_t own_metrics_write(struct own_node *n, struct buf *out)
     own_scope_begin(out, host->version);
     pb_end(out, head);
     for (size_t i = 0; i < all->families.n; i++)
-        if (shows(all->families.v[i], host->level))
+        if (shows_family(all->families.v[i], host->level))
             points += put_family(out, all->families.v[i], start, now);
     pb_end(out, scope);
     pb_end(out, resource);

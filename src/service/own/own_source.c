@@ -168,7 +168,7 @@ static void on_interval(struct clock_timer *t)
 
 /* --- items that wait --- */
 
-static void charge(struct own_node *n)
+static void charge_node(struct own_node *n)
 {
     uint64_t size = n->items > 0 ? assembly_size(&n->assembly) : 0;
 
@@ -193,7 +193,7 @@ static void send_waiting(struct own_node *n)
     assembly_clear(&n->assembly);
     n->group = NULL;
     n->items = 0;
-    charge(n);
+    charge_node(n);
     send_batch(n, batch);
 }
 
@@ -254,7 +254,7 @@ void own_take(struct own_node *n, struct message *scope, struct bytes item)
     }
     if (n->items == c->batch_items || (n->items > c->batch_items && n->items == c->queue_items / 2))
         start_timer(n, 0);
-    charge(n);
+    charge_node(n);
 }
 
 /* --- life --- */

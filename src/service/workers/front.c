@@ -82,7 +82,7 @@ static bool wait_answers(struct front *f, uint64_t until)
     return true;
 }
 
-static void refresh(struct front *f)
+static void refresh_totals(struct front *f)
 {
     uint64_t until = uv_hrtime() + ANSWER_MS * NS_PER_MS;
 
@@ -104,7 +104,7 @@ static void on_stale(struct turn_task *task)
 
 static void on_collect(struct metric_hook *hook)
 {
-    refresh(container_of(hook, struct front, hook));
+    refresh_totals(container_of(hook, struct front, hook));
 }
 
 static void on_ask_due(struct clock_timer *t)
@@ -142,7 +142,7 @@ static void sum_view(const struct service_view *v, struct view_total *total)
     struct view_total own = { 0 };
     const struct told_process *p = &f->totals.process;
 
-    refresh(f);
+    refresh_totals(f);
     f->service->view.shown.sum = NULL; /* of this process alone */
     status_total(&f->service->host, &own);
     f->service->view.shown.sum = sum_view;
@@ -326,7 +326,7 @@ int front_exit_code(const struct front *f)
     return code;
 }
 
-static int dial(struct front *f, struct front_worker *w, const char *door)
+static int dial_worker(struct front *f, struct front_worker *w, const char *door)
 {
     int pair[2];
 
@@ -343,7 +343,7 @@ size_t front_dial(struct front *f, int *out, size_t most)
     size_t n = 0;
 
     for (unsigned i = 0; i < f->n && n < most; i++) {
-        int fd = dial(f, &f->workers[i], DOOR_INSIDE);
+        int fd = dial_worker(f, &f->workers[i], DOOR_INSIDE);
 
         if (fd >= 0)
             out[n++] = fd;
@@ -353,5 +353,5 @@ size_t front_dial(struct front *f, int *out, size_t most)
 
 int front_dial_one(struct front *f, unsigned number, const char *door)
 {
-    return number > 0 && number <= f->n ? dial(f, &f->workers[number - 1], door) : -1;
+    return number > 0 && number <= f->n ? dial_worker(f, &f->workers[number - 1], door) : -1;
 }

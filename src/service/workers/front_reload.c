@@ -29,7 +29,7 @@ static void note_fault(struct front_worker *w, const char *fault)
         snprintf(f->fault, sizeof(f->fault), "worker %u: %s", w->number, fault);
 }
 
-static void give(struct front_worker *w, const struct buf *config)
+static void give_config(struct front_worker *w, const struct buf *config)
 {
     int rc = front_worker_give(w, CHANNEL_RELOAD, config);
 
@@ -43,7 +43,7 @@ static void give(struct front_worker *w, const struct buf *config)
 static void give_next(struct front_worker *w)
 {
     if (w->state == WORKER_RUNNING) {
-        give(w, &w->front->next);
+        give_config(w, &w->front->next);
     } else if (w->state == WORKER_NONE) {
         w->due = false;
         w->tries = true;
@@ -54,7 +54,7 @@ static void give_next(struct front_worker *w)
 static void give_before(struct front_worker *w)
 {
     if (w->state == WORKER_RUNNING)
-        give(w, &w->front->config);
+        give_config(w, &w->front->config);
     else
         w->due = false; /* it has died, and is started again with that */
 }

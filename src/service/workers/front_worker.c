@@ -345,7 +345,7 @@ static void on_process_end(uv_process_t *process, int64_t code, int number)
     front_worker_enter(w, WORKER_ENDED);
 }
 
-static int spawn(struct front_worker *w, int channel, int doors)
+static int spawn_worker(struct front_worker *w, int channel, int doors)
 {
     char *args[] = { (char *)(uintptr_t) "otelcd", (char *)(uintptr_t) "worker", NULL };
     uv_stdio_container_t stdio[] = {
@@ -427,7 +427,7 @@ static int start_process(struct front_worker *w)
     int theirs[2] = { -1, -1 }, rc = open_channels(w, theirs);
 
     if (rc == 0)
-        rc = spawn(w, theirs[0], theirs[1]);
+        rc = spawn_worker(w, theirs[0], theirs[1]);
     for (int i = 0; i < 2; i++)
         if (theirs[i] >= 0)
             close(theirs[i]);

@@ -96,7 +96,7 @@ static void on_dismiss(struct page *page)
 
 static const struct page_work relaying = { NULL, on_gone, on_dismiss };
 
-static bool ask(int fd, const char *target)
+static bool ask_worker(int fd, const char *target)
 {
     char *request = mem_printf("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target);
     size_t n = strlen(request);
@@ -112,7 +112,7 @@ void page_relay_begin(struct front *f, struct loop *loop, const struct view_insi
     uv_poll_t *poll = mem_zalloc(sizeof(*poll));
     int fd = front_dial_one(f, inside->worker, inside->door);
 
-    if (fd < 0 || !ask(fd, inside->target) || uv_poll_init(&loop->uv, poll, fd) != 0) {
+    if (fd < 0 || !ask_worker(fd, inside->target) || uv_poll_init(&loop->uv, poll, fd) != 0) {
         free(poll);
         if (fd >= 0)
             close(fd);

@@ -115,7 +115,7 @@ static void read_counts(struct relay_end *e, struct bytes json)
     write_counts(e->relay);
 }
 
-static bool begins(struct bytes s, const char *text)
+static bool begins_with(struct bytes s, const char *text)
 {
     size_t n = strlen(text);
 
@@ -156,13 +156,13 @@ static void take_event(struct relay_end *e)
 
     if (r->over)
         return;
-    if (begins(event, count)) {
+    if (begins_with(event, count)) {
         read_counts(e, bytes_of(event.data + strlen(count), event.len - strlen(count) - 2));
-    } else if (begins(event, "event: item\n")) {
+    } else if (begins_with(event, "event: item\n")) {
         write_on(r, event);
         if (++r->shown == r->most)
             end_relay(r, "that many were asked for");
-    } else if (!begins(event, "event: end\n")) {
+    } else if (!begins_with(event, "event: end\n")) {
         take_note(e, event);
     } else if (r->open == 1) { /* the last of them says why */
         r->over = true;
@@ -188,7 +188,7 @@ static void on_body(void *arg, struct bytes data)
 
 /* ---- sockets ---- */
 
-static void watch(struct tap_relay *r);
+static void watch_ends(struct tap_relay *r);
 
 /* Is there more to come of it? */
 static bool read_end(struct relay_end *e)
@@ -224,10 +224,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         return;
     }
     if (r->full)
-        watch(r);
+        watch_ends(r);
 }
 
-static void watch(struct tap_relay *r)
+static void watch_ends(struct tap_relay *r)
 {
     for (size_t i = 0; i < r->n; i++)
         if (r->ends[i].fd >= 0 && r->full)
@@ -241,7 +241,7 @@ static void on_writable(struct page *page)
     struct tap_relay *r = page->context;
 
     r->full = false;
-    watch(r);
+    watch_ends(r);
 }
 
 static void on_gone(struct page *page)
@@ -262,7 +262,7 @@ static const struct page_work relaying = { on_writable, on_gone, on_dismiss };
 
 /* ---- the beginning ---- */
 
-static bool ask(const struct relay_end *e, const struct page *page, const struct tap_request *t, size_t n)
+static bool ask_worker(const struct relay_end *e, const struct page *page, const struct tap_request *t, size_t n)
 {
     struct buf request = { 0 };
     struct bytes query = page->req->query;
@@ -308,7 +308,7 @@ void tap_relay_begin(struct front *f, struct loop *loop, struct page *page, cons
     for (size_t i = 0; i < n; i++)
         open_end(r, loop, fds[i]);
     for (size_t i = 0; i < r->n; i++)
-        if (!ask(&r->ends[i], page, t, r->n))
+        if (!ask_worker(&r->ends[i], page, t, r->n))
             close_end(&r->ends[i]);
     if (r->open == 0) {
         free_relay(r);
@@ -319,5 +319,5 @@ void tap_relay_begin(struct front *f, struct loop *loop, struct page *page, cons
     page->work = &relaying;
     page_last(page);
     page_begin(page, "text/event-stream");
-    watch(r);
+    watch_ends(r);
 }

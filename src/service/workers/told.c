@@ -11,7 +11,7 @@
 
 /* ---- writing ---- */
 
-static void put(struct buf *out, uint64_t n)
+static void put_number(struct buf *out, uint64_t n)
 {
     buf_append(out, &n, sizeof(n));
 }
@@ -25,7 +25,7 @@ static void put_raw(struct buf *out, const void *data, size_t len)
 {
     static const char padding[8];
 
-    put(out, len);
+    put_number(out, len);
     buf_append(out, data, len);
     buf_append(out, padding, 8 - len % 8);
 }
@@ -38,7 +38,7 @@ static void put_text(struct buf *out, const char *text)
 /* A place for the length of the list that follows. */
 static size_t begin_list(struct buf *out)
 {
-    put(out, 0);
+    put_number(out, 0);
     return out->len - 8;
 }
 
@@ -52,10 +52,10 @@ static void put_row(struct buf *out, const struct metric_row *row)
     put_text(out, row->name);
     put_text(out, row->unit);
     put_text(out, row->help);
-    put(out, row->type);
-    put(out, row->level);
-    put(out, row->sum);
-    put(out, row->n_bounds);
+    put_number(out, row->type);
+    put_number(out, row->level);
+    put_number(out, row->sum);
+    put_number(out, row->n_bounds);
     for (size_t i = 0; i < row->n_bounds; i++)
         put_double(out, row->bounds[i]);
 }
@@ -65,15 +65,15 @@ static void put_metric(struct buf *out, const struct metric *m)
     size_t n = m->n_labels < TOLD_LABELS ? m->n_labels : TOLD_LABELS;
 
     put_row(out, m->row);
-    put(out, n);
+    put_number(out, n);
     for (size_t i = 0; i < n; i++) {
         put_text(out, m->labels[i].name);
         put_text(out, m->labels[i].value);
     }
     put_double(out, m->value);
-    put(out, m->count);
+    put_number(out, m->count);
     for (size_t i = 0; m->row->type == METRIC_HISTOGRAM && i <= m->row->n_bounds; i++)
-        put(out, m->buckets[i]);
+        put_number(out, m->buckets[i]);
 }
 
 static void put_metrics(struct buf *out, const struct metrics *all)
@@ -92,9 +92,9 @@ static void put_metrics(struct buf *out, const struct metrics *all)
 static void put_reasons(struct buf *out, bool refused, const struct ledger_reasons *reasons)
 {
     for (size_t i = 0; i < reasons->n; i++) {
-        put(out, refused);
+        put_number(out, refused);
         put_text(out, reasons->v[i].reason);
-        put(out, reasons->v[i].items);
+        put_number(out, reasons->v[i].items);
     }
 }
 
@@ -109,12 +109,12 @@ static void put_ledger(const struct ledger *l, void *arg)
 
     put_text(c->out, l->kind);
     put_text(c->out, l->id);
-    put(c->out, l->signal);
-    put(c->out, l->received);
-    put(c->out, l->delivered);
-    put(c->out, l->held);
-    put(c->out, l->durable);
-    put(c->out, l->refused.n + l->dropped.n);
+    put_number(c->out, l->signal);
+    put_number(c->out, l->received);
+    put_number(c->out, l->delivered);
+    put_number(c->out, l->held);
+    put_number(c->out, l->durable);
+    put_number(c->out, l->refused.n + l->dropped.n);
     put_reasons(c->out, true, &l->refused);
     put_reasons(c->out, false, &l->dropped);
     c->n++;
@@ -159,9 +159,9 @@ static void put_node(struct buf *out, const struct graph_node *gn)
     const struct node *n = (const struct node *)(const void *)gn->memory;
     struct sender_fill fill = { 0 };
 
-    put(out, n->component->kind);
-    put(out, gn->from);
-    put(out, gn->to);
+    put_number(out, n->component->kind);
+    put_number(out, gn->from);
+    put_number(out, gn->to);
     put_text(out, n->id);
     put_text(out, n->pipeline != NULL ? n->pipeline : "");
     put_raw(out, n->health, sizeof(n->health));
@@ -169,9 +169,9 @@ static void put_node(struct buf *out, const struct graph_node *gn)
         fill = sender_fill(n->sender);
     put_raw(out, &fill, n->sender != NULL ? sizeof(fill) : 0);
     put_text(out, n->peer != NULL ? n->peer : "");
-    put(out, n->clients != NULL ? n->clients->forgotten : 0);
+    put_number(out, n->clients != NULL ? n->clients->forgotten : 0);
     put_members(out, n);
-    put(out, n->clients != NULL ? n->clients->n : 0);
+    put_number(out, n->clients != NULL ? n->clients->n : 0);
     for (size_t i = 0; n->clients != NULL && i < n->clients->n; i++)
         put_client(out, &n->clients->v[i]);
 }
@@ -228,7 +228,7 @@ static const void *take_bytes(struct taking *t, size_t len)
     return at;
 }
 
-static uint64_t take(struct taking *t)
+static uint64_t take_number(struct taking *t)
 {
     const void *at = take_bytes(t, 8);
     uint64_t n = 0;
@@ -240,7 +240,7 @@ static uint64_t take(struct taking *t)
 
 static double take_double(struct taking *t)
 {
-    uint64_t bits = take(t);
+    uint64_t bits = take_number(t);
     double d;
 
     memcpy(&d, &bits, sizeof(d));
@@ -249,7 +249,7 @@ static double take_double(struct taking *t)
 
 static const void *take_raw(struct taking *t, size_t *len)
 {
-    uint64_t n = take(t);
+    uint64_t n = take_number(t);
     const void *at = n <= t->in.len ? take_bytes(t, n + 8 - n % 8) : NULL;
 
     t->broken |= at == NULL;
@@ -277,19 +277,19 @@ static void take_metric(struct taking *t, const struct told_reader *r)
     m.row.name = take_text(t);
     m.row.unit = take_text(t);
     m.row.help = take_text(t);
-    m.row.type = (enum metric_type)take(t);
-    m.row.level = (enum metric_level)take(t);
-    m.row.sum = (enum metric_sum)take(t);
-    m.row.n_bounds = take(t);
+    m.row.type = (enum metric_type)take_number(t);
+    m.row.level = (enum metric_level)take_number(t);
+    m.row.sum = (enum metric_sum)take_number(t);
+    m.row.n_bounds = take_number(t);
     m.row.bounds = take_array(t, m.row.n_bounds);
-    m.n_labels = take(t);
+    m.n_labels = take_number(t);
     t->broken |= m.n_labels > TOLD_LABELS;
     for (size_t i = 0; !t->broken && i < m.n_labels; i++) {
         m.labels[i].name = take_text(t);
         m.labels[i].value = take_text(t);
     }
     m.value = take_double(t);
-    m.count = take(t);
+    m.count = take_number(t);
     if (m.row.type == METRIC_HISTOGRAM)
         m.buckets = take_array(t, m.row.n_bounds + 1);
     if (!t->broken && r->metric != NULL)
@@ -301,20 +301,20 @@ static void take_ledger(struct taking *t, const struct told_reader *r)
     struct told_ledger l = { .kind = take_text(t) };
 
     l.id = take_text(t);
-    l.signal = take(t);
-    l.received = take(t);
-    l.delivered = take(t);
-    l.held = take(t);
-    l.durable = take(t);
-    l.n_reasons = take(t);
+    l.signal = take_number(t);
+    l.received = take_number(t);
+    l.delivered = take_number(t);
+    l.held = take_number(t);
+    l.durable = take_number(t);
+    l.n_reasons = take_number(t);
     t->broken |= l.signal >= SIGNAL_COUNT;
     if (!t->broken && r->ledger != NULL)
         r->ledger(r->arg, &l);
     for (size_t i = 0; !t->broken && i < l.n_reasons; i++) {
-        struct told_reason reason = { .refused = take(t) != 0 };
+        struct told_reason reason = { .refused = take_number(t) != 0 };
 
         reason.reason = take_text(t);
-        reason.items = take(t);
+        reason.items = take_number(t);
         if (!t->broken && r->reason != NULL)
             r->reason(r->arg, &l, &reason);
     }
@@ -358,15 +358,15 @@ static void take_node_head(struct taking *t, struct told_node *n)
 {
     size_t health, fill;
 
-    n->kind = take(t);
-    n->from = take(t);
-    n->to = take(t);
+    n->kind = take_number(t);
+    n->from = take_number(t);
+    n->to = take_number(t);
     n->id = take_text(t);
     n->pipeline = take_text(t);
     n->health = take_raw(t, &health);
     n->fill = take_raw(t, &fill);
     n->peer = take_text(t);
-    n->forgotten = take(t);
+    n->forgotten = take_number(t);
     if (fill < sizeof(*n->fill))
         n->fill = NULL;
     t->broken |= health != HEALTH_CAUSES * sizeof(*n->health);
@@ -380,10 +380,10 @@ static void take_node(struct taking *t, const struct told_reader *r)
     take_node_head(t, &n);
     if (!t->broken && r->node != NULL)
         r->node(r->arg, &n);
-    members = take(t);
+    members = take_number(t);
     for (uint64_t i = 0; !t->broken && i < members; i++)
         take_member(t, &n, r);
-    clients = take(t);
+    clients = take_number(t);
     for (uint64_t i = 0; !t->broken && i < clients; i++)
         take_client(t, &n, r);
 }
@@ -391,7 +391,7 @@ static void take_node(struct taking *t, const struct told_reader *r)
 static void take_list(struct taking *t, const struct told_reader *r,
                       void (*each)(struct taking *t, const struct told_reader *r))
 {
-    uint64_t n = take(t);
+    uint64_t n = take_number(t);
 
     for (uint64_t i = 0; !t->broken && i < n; i++)
         each(t, r);

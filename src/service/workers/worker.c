@@ -130,7 +130,7 @@ static void say_later(struct worker *w)
     uv_poll_start(&w->poll, UV_READABLE | UV_WRITABLE, on_channel);
 }
 
-static void answer(struct worker *w, enum channel_kind kind, bool good, const char *text)
+static void answer_front(struct worker *w, enum channel_kind kind, bool good, const char *text)
 {
     w->answer = (struct channel_message){ .kind = kind, .number = good };
     snprintf(w->answer.text, sizeof(w->answer.text), "%s", text);
@@ -160,7 +160,7 @@ static void on_left(struct crowd *c)
     turn_defer(&the_worker->service->loop.turn, &the_worker->count);
 }
 
-static struct told_process measure(const struct service *s)
+static struct told_process measure_process(const struct service *s)
 {
     struct told_process p = {
         .pid = (uint64_t)getpid(),
@@ -201,7 +201,7 @@ static void send_numbers(struct worker *w, int file)
 
 void worker_tell(struct worker *w, const struct graph *g, bool last)
 {
-    struct told_process p = measure(w->service);
+    struct told_process p = measure_process(w->service);
     struct buf text = { 0 };
     int file;
 
@@ -217,13 +217,13 @@ void worker_tell(struct worker *w, const struct graph *g, bool last)
 
 /* ---- orders ---- */
 
-static void reload(struct worker *w, int file)
+static void reload_config(struct worker *w, int file)
 {
     struct buf text = { 0 };
     struct worker_config next;
 
     if (!channel_unpack(file, &text) || !worker_config_read(&next, &text)) {
-        answer(w, CHANNEL_RELOADED, false, "the new configuration did not arrive whole");
+        answer_front(w, CHANNEL_RELOADED, false, "the new configuration did not arrive whole");
         buf_free(&text);
         return;
     }
@@ -239,7 +239,7 @@ static void on_message(struct worker *w, const struct channel_message *m, int fi
 {
     switch ((enum channel_kind)m->kind) {
     case CHANNEL_RELOAD:
-        reload(w, file);
+        reload_config(w, file);
         return;
     case CHANNEL_STOP:
         w->service->end_by = clock_mono(&w->service->loop.clock) + (uint64_t)m->number;
@@ -292,9 +292,9 @@ void worker_say_running(struct worker *w)
     const char *fault = w->service->view.shown.reload.fault;
 
     if (w->reloading)
-        answer(w, CHANNEL_RELOADED, fault[0] == '\0', fault);
+        answer_front(w, CHANNEL_RELOADED, fault[0] == '\0', fault);
     else if (!w->told_ready)
-        answer(w, CHANNEL_READY, true, "");
+        answer_front(w, CHANNEL_READY, true, "");
     w->told_ready = true;
     w->reloading = false;
 }

@@ -45,7 +45,7 @@ struct taking {
     bool broken;
 };
 
-static struct bytes take(struct taking *t, uint64_t n)
+static struct bytes take_bytes(struct taking *t, uint64_t n)
 {
     struct bytes got = bytes_of(t->in.data, (size_t)n);
 
@@ -59,7 +59,7 @@ static struct bytes take(struct taking *t, uint64_t n)
 
 static uint64_t take_number(struct taking *t)
 {
-    struct bytes got = take(t, sizeof(uint64_t));
+    struct bytes got = take_bytes(t, sizeof(uint64_t));
     uint64_t n = 0;
 
     if (got.len == sizeof(n))
@@ -72,7 +72,7 @@ static const char *take_text(struct taking *t)
     const uint8_t *end = t->in.len > 0 ? memchr(t->in.data, '\0', t->in.len) : NULL;
 
     t->broken |= end == NULL;
-    return end != NULL ? (const char *)take(t, (uint64_t)(end - t->in.data) + 1).data : "";
+    return end != NULL ? (const char *)take_bytes(t, (uint64_t)(end - t->in.data) + 1).data : "";
 }
 
 static void take_file(struct taking *t, struct source_record *record)
@@ -81,7 +81,7 @@ static void take_file(struct taking *t, struct source_record *record)
     const char *why = take_text(t);
 
     f.why = why[0] != '\0' ? mem_strdup(why) : NULL;
-    buf_put(&f.text, take(t, take_number(t)));
+    buf_put(&f.text, take_bytes(t, take_number(t)));
     *vec_push(&record->files) = f;
 }
 
