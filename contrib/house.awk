@@ -2,7 +2,8 @@
 # What the code keeps to, beside its layers:
 #     awk -f contrib/house.awk src/*/*.[ch] src/*.[ch]
 # A .c file opens with a comment behind its licence. No function is longer than 60 lines; none of a header has more than
-# eight parameters. No folder has more than 45 files.
+# eight parameters. No folder has more than 45 files. No two headers define the same name: a file may include both. The
+# name of a static is more than a word, but for what stands in a table; that of a public function begins with a noun.
 BEGIN {
     MOST_LINES = 60
     MOST_PARAMETERS = 8
@@ -10,6 +11,7 @@ BEGIN {
 }
 
 FNR == 1 {
+    check_words()
     folder = FILENAME
     sub(/\/[^\/]*$/, "", folder)
     if (++files[folder] == MOST_FILES + 1)
@@ -17,6 +19,7 @@ FNR == 1 {
     is_header = FILENAME ~ /\.h$/
     begun = 0
     declaration = ""
+    in_enum = 0
 }
 
 FNR == 2 && FILENAME ~ /\.cc?$/ && $0 !~ /^(\/\*|\/\/)/ {
@@ -48,10 +51,77 @@ is_header && (declaration != "" || /^[a-z].*\(/) {
     declaration = ""
 }
 
+# What headers define: tags, constants, macros.
+is_header && /^(struct|union|enum) [a-z0-9_]+ \{/ { note("a " $1, $2) }
+
+is_header && /^#define [A-Za-z_]/ {
+    macro = $2
+    sub(/\(.*/, "", macro)
+    note("a macro", macro)
+}
+
+is_header && /^enum .*\{/ { in_enum = 1 }
+
+in_enum {
+    line = $0
+    gsub(/\/\*([^*]|\*[^\/])*(\*\/|$)/, "", line)
+    if (line ~ /^ *\*/)
+        next
+    last = line ~ /\}/
+    gsub(/=[^,}]*/, "", line)
+    while (match(line, /[A-Z][A-Z0-9_]*/)) {
+        note("a constant", substr(line, RSTART, RLENGTH))
+        line = substr(line, RSTART + RLENGTH)
+    }
+    in_enum = !last
+}
+
+# Tags have names of their own, so a function may have the same.
+function note(kind, name)
+{
+    key = kind ~ /constant|macro/ ? name : "tag " name
+    if (key in defined && defined[key] != FILENAME)
+        complain(kind " " name " is in " defined[key] " too")
+    defined[key] = FILENAME
+}
+
+is_header && /^[a-z].*\(/ && !/^(static|typedef|extern|enum \{)/ {
+    name = $0
+    sub(/\(.*/, "", name)
+    sub(/.*[ *]/, "", name)
+    if (name ~ /^(add|drop|end|find|free|get|give|has|is|keep|leave|make|put|read|send|set|show|tell)_/)
+        complain(name " begins with a verb: a public function is noun_verb")
+}
+
+# `put` and `take` name nothing. A table of operations is told by the word standing between commas or braces.
+/^static [^=;]*\(/ && FILENAME ~ /\.c$/ {
+    name = $0
+    sub(/\(.*/, "", name)
+    sub(/.*[ *]/, "", name)
+    if (name ~ /^[a-z]+$/)
+        words[name] = FILENAME ":" FNR
+}
+
+{ text = text "\n" $0 }
+
+function check_words(    name)
+{
+    for (name in words)
+        if (text !~ "[{,=] *" name " *[,}]" && text !~ "[.>]" name " = " name ";") {
+            print words[name] ": " name " is one word: say what it does to what"
+            bad = 1
+        }
+    split("", words)
+    text = ""
+}
+
 function complain(text)
 {
     printf "%s:%d: %s\n", FILENAME, FNR, text
     bad = 1
 }
 
-END { exit bad }
+END {
+    check_words()
+    exit bad
+}
