@@ -7,11 +7,10 @@
 #include "ottl/function/make.h"
 #include "ottl/function/spell.h"
 #include "ottl/function/tables.h"
-#include "ottl/function/time_text.h"
+#include "ottl/function/time_inside.h"
 
 #include <strings.h>
 
-#define NS 1000000000
 #define ZONE_STEPS 1000 /* for a zone by its name in the text, which may be looked for among the system's files */
 
 __extension__ typedef __int128 int128;
@@ -115,7 +114,7 @@ static bool call_truncate(struct ottl_call *c, struct ottl_value *result)
     *result = c->args[0];
     if (unit <= 0)
         return true;
-    left = (int64_t)(((int128)c->args[0].integer + (int128)62135596800 * NS) % unit);
+    left = (int64_t)(((int128)c->args[0].integer + (int128)62135596800 * TIME_NS) % unit);
     if (__builtin_sub_overflow(c->args[0].integer, left, &result->integer))
         return ottl_fail(c, "the time is outside of the years 1678 to 2262");
     return true;
@@ -125,7 +124,7 @@ static bool call_unix(struct ottl_call *c, struct ottl_value *result)
 {
     int64_t ns;
 
-    if (__builtin_mul_overflow(c->args[0].integer, (int64_t)NS, &ns) ||
+    if (__builtin_mul_overflow(c->args[0].integer, (int64_t)TIME_NS, &ns) ||
         __builtin_add_overflow(ns, ottl_given(c, 1) ? c->args[1].integer : 0, &ns))
         return ottl_fail(c, "the time is outside of the years 1678 to 2262");
     *result = time_value(ns, 0);
@@ -133,11 +132,6 @@ static bool call_unix(struct ottl_call *c, struct ottl_value *result)
 }
 
 /* ---- a number of units since 1970 ---- */
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
 
 static bool call_unix_nano(struct ottl_call *c, struct ottl_value *result)
 {
@@ -147,19 +141,19 @@ static bool call_unix_nano(struct ottl_call *c, struct ottl_value *result)
 
 static bool call_unix_micro(struct ottl_call *c, struct ottl_value *result)
 {
-    *result = ottl_int(floor_div(c->args[0].integer, 1000));
+    *result = ottl_int(time_floor_div(c->args[0].integer, 1000));
     return true;
 }
 
 static bool call_unix_milli(struct ottl_call *c, struct ottl_value *result)
 {
-    *result = ottl_int(floor_div(c->args[0].integer, 1000000));
+    *result = ottl_int(time_floor_div(c->args[0].integer, 1000000));
     return true;
 }
 
 static bool call_unix_seconds(struct ottl_call *c, struct ottl_value *result)
 {
-    *result = ottl_int(floor_div(c->args[0].integer, NS));
+    *result = ottl_int(time_floor_div(c->args[0].integer, TIME_NS));
     return true;
 }
 
@@ -216,9 +210,9 @@ static bool call_duration(struct ottl_call *c, struct ottl_value *result)
         return true;                                                                                                   \
     }
 
-UNIT(call_hours, (int64_t)3600 * NS)
-UNIT(call_minutes, (int64_t)60 * NS)
-UNIT(call_seconds, NS)
+UNIT(call_hours, (int64_t)3600 * TIME_NS)
+UNIT(call_minutes, (int64_t)60 * TIME_NS)
+UNIT(call_seconds, TIME_NS)
 WHOLE(call_milliseconds, 1000000)
 WHOLE(call_microseconds, 1000)
 WHOLE(call_nanoseconds, 1)

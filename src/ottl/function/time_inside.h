@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Formats of times as those who write and those who read them see them. Nobody else needs it. */
+/* What the files about times share. Nobody else needs it. */
 #ifndef OTTL_FUNCTION_TIME_INSIDE_H
 #define OTTL_FUNCTION_TIME_INSIDE_H
 
@@ -19,6 +19,11 @@ struct time_format {
 };
 
 extern const char *const time_months[12], *const time_days[7];
+
+/* From 1970 to that day, by the Gregorian calendar also before it was there. */
+int64_t time_day_number(int64_t year, int month, int day);
+
+int64_t time_floor_div(int64_t a, int64_t b); /* rounded down; b > 0 */
 
 /* Of the clock that shows it, as if it were UTC. */
 int64_t time_parts_seconds(const struct time_parts *t);

@@ -3,7 +3,7 @@
  * Low-Level Date Algorithms"). */
 #include "ottl/function/time_inside.h"
 
-static int64_t days_from_civil(int64_t year, int month, int day)
+int64_t time_day_number(int64_t year, int month, int day)
 {
     int64_t y = month <= 2 ? year - 1 : year, era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
     int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
@@ -22,14 +22,15 @@ static void civil_from_days(int64_t days_since, struct time_parts *t)
     t->year = of_years + era * 400 + (t->month <= 2);
 }
 
-static int64_t floor_div(int64_t a, int64_t b)
+int64_t time_floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
 }
 
 struct time_parts time_parts_of(int64_t ns, int32_t offset)
 {
-    int64_t seconds = floor_div(ns, TIME_NS) + offset, day = floor_div(seconds, 86400), left = seconds - day * 86400;
+    int64_t seconds = time_floor_div(ns, TIME_NS) + offset, day = time_floor_div(seconds, 86400),
+            left = seconds - day * 86400;
     int64_t nanosecond = ns % TIME_NS;
     struct time_parts t = { .nanosecond = (int)(nanosecond < 0 ? nanosecond + TIME_NS : nanosecond) };
 
@@ -43,7 +44,7 @@ struct time_parts time_parts_of(int64_t ns, int32_t offset)
 
 int64_t time_parts_seconds(const struct time_parts *t)
 {
-    return days_from_civil(t->year, t->month, t->day) * 86400 + ((int64_t)t->hour * 60 + t->minute) * 60 + t->second;
+    return time_day_number(t->year, t->month, t->day) * 86400 + ((int64_t)t->hour * 60 + t->minute) * 60 + t->second;
 }
 
 bool time_parts_join(const struct time_parts *t, int64_t *ns)

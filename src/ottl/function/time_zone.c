@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
+#include "ottl/function/time_inside.h"
 
 #include <endian.h>
 #include <stdio.h>
@@ -255,21 +256,13 @@ struct time_zone *time_zone_new(struct bytes name, struct error *err)
 
 /* ---- what time it is ---- */
 
-static int64_t days_from_civil(int64_t year, int month, int day)
-{
-    int64_t y = month <= 2 ? year - 1 : year, era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
 static int64_t year_of(int64_t at)
 {
     int64_t year = 1970 + at / 31556952;
 
-    while (days_from_civil(year, 1, 1) * 86400 > at)
+    while (time_day_number(year, 1, 1) * 86400 > at)
         year--;
-    while (days_from_civil(year + 1, 1, 1) * 86400 <= at)
+    while (time_day_number(year + 1, 1, 1) * 86400 <= at)
         year++;
     return year;
 }
@@ -277,11 +270,11 @@ static int64_t year_of(int64_t at)
 /* In local seconds. */
 static int64_t rule_time(const struct zone_rule *r, int64_t year)
 {
-    int64_t first = days_from_civil(year, r->month, 1), next;
+    int64_t first = time_day_number(year, r->month, 1), next;
     int64_t weekday = ((first + 4) % 7 + 7) % 7,
             day = first + (r->weekday - weekday + 7) % 7 + (int64_t)7 * (r->week - 1);
 
-    next = r->month == 12 ? days_from_civil(year + 1, 1, 1) : days_from_civil(year, r->month + 1, 1);
+    next = r->month == 12 ? time_day_number(year + 1, 1, 1) : time_day_number(year, r->month + 1, 1);
     if (day >= next)
         day -= 7;
     return day * 86400 + r->time;
