@@ -4,6 +4,8 @@
  * without quotes, unknown entities, control characters. */
 #include "codec/xml.h"
 
+#include "base/ascii.h"
+
 #include <string.h>
 
 struct reader {
@@ -35,14 +37,9 @@ static bool is_next(const struct reader *r, const char *text)
     return (size_t)(r->end - r->p) >= n && memcmp(r->p, text, n) == 0;
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static void skip_space(struct reader *r)
 {
-    while (r->p != r->end && is_space(*r->p))
+    while (r->p != r->end && ascii_is_white(*r->p))
         r->p++;
 }
 

@@ -2,6 +2,7 @@
 /* The text of a scalar and what stands in the file are walked side by side, in whatever style it is written: quotes and
  * the head of a block stand in front, escapes and folded lines are longer in the file. Where the two part in a way that
  * is not known here, the place stays where it was. */
+#include "base/ascii.h"
 #include "config/yaml.h"
 
 struct walk {
@@ -9,11 +10,6 @@ struct walk {
     int line, column;
     bool escapes; /* double quotes */
 };
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 /* Columns count characters. */
 static void step_character(struct walk *w)
@@ -36,7 +32,7 @@ static void step_many(struct walk *w, int n)
 
 static void skip_blanks(struct walk *w)
 {
-    while (*w->p != '\0' && is_blank(*w->p))
+    while (*w->p != '\0' && ascii_is_white(*w->p))
         step_character(w);
 }
 
@@ -70,10 +66,10 @@ static void pass_character(struct walk *w, char c, bool single)
     }
     if (w->escapes && *w->p == '\\') {
         skip_escape(w);
-    } else if (*w->p == '\n' && is_blank(c)) {
+    } else if (*w->p == '\n' && ascii_is_white(c)) {
         skip_blanks(w);
     } else {
-        if (!is_blank(c))
+        if (!ascii_is_white(c))
             skip_blanks(w);
         if (*w->p != c)
             return;
@@ -93,7 +89,7 @@ void yaml_place(const struct yaml_node *n, size_t offset, int *line, int *column
         begin_walk(&w);
     for (size_t i = 0; i < offset && n->text[i] != '\0'; i++)
         pass_character(&w, n->text[i], single);
-    if (offset < strlen(n->text) && !is_blank(n->text[offset]))
+    if (offset < strlen(n->text) && !ascii_is_white(n->text[offset]))
         skip_blanks(&w);
     *line = w.line;
     *column = w.column;

@@ -3,11 +3,11 @@
  * can go wrong is a line's fault, and then the whole text is none: half of the users would be worse. */
 #include "extension/htpasswd.h"
 
+#include "base/ascii.h"
 #include "base/library.h"
 #include "codec/base64.h"
 
 #include <crypt.h>
-#include <ctype.h>
 #include <nettle/md5.h>
 #include <nettle/memops.h>
 #include <nettle/sha1.h>
@@ -151,15 +151,6 @@ static const char *take_kind(struct bytes hash, enum htpasswd_kind *kind, struct
     return check_crypt(hash, err);
 }
 
-static struct bytes trim_text(struct bytes s)
-{
-    while (s.len > 0 && isspace(s.data[0]))
-        s = bytes_skip(s, 1);
-    while (s.len > 0 && isspace(s.data[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 static const char *take_line(struct htpasswd *h, struct bytes line, struct error *err)
 {
     const uint8_t *colon = memchr(line.data, ':', line.len);
@@ -188,7 +179,7 @@ int htpasswd_add(struct htpasswd *h, struct bytes text, struct error *err)
     for (size_t number = 1; text.len > 0; number++) {
         const uint8_t *end = memchr(text.data, '\n', text.len);
         size_t len = end != NULL ? (size_t)(end - text.data) : text.len;
-        struct bytes line = trim_text(bytes_of(text.data, len));
+        struct bytes line = ascii_trim(bytes_of(text.data, len));
         const char *why = line.len > 0 && line.data[0] != '#' ? take_line(h, line, &missing) : NULL;
 
         if (why != NULL)

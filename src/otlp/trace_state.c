@@ -5,6 +5,8 @@
  * stands in front. */
 #include "otlp/trace_state.h"
 
+#include "base/ascii.h"
+
 #include <math.h>
 
 #define HEX_BITS 4u
@@ -97,19 +99,9 @@ bool randomness_read(struct bytes text, uint64_t *randomness)
 
 /* ---- grammar ---- */
 
-static bool is_lower(uint8_t c)
-{
-    return c >= 'a' && c <= 'z';
-}
-
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_key_char(uint8_t c)
 {
-    return is_lower(c) || is_digit(c) || c == '-' || c == '*' || c == '/' || c == '_';
+    return ascii_is_lower(c) || ascii_is_digit(c) || c == '-' || c == '*' || c == '/' || c == '_';
 }
 
 /* "vendor", or "tenant@vendor". */
@@ -120,8 +112,8 @@ static bool is_key(struct bytes key)
 
     if (key.len == 0 || key.len > MOST_KEY || tenant > 241 || (at != NULL && (tenant == 0 || key.len - from > 14)))
         return false;
-    if (from >= key.len || !is_lower(key.data[from]) ||
-        (at != NULL && !is_lower(key.data[0]) && !is_digit(key.data[0])))
+    if (from >= key.len || !ascii_is_lower(key.data[from]) ||
+        (at != NULL && !ascii_is_lower(key.data[0]) && !ascii_is_digit(key.data[0])))
         return false;
     for (size_t i = 0; i < key.len; i++)
         if (!is_key_char(key.data[i]) && key.data + i != at)
@@ -142,15 +134,15 @@ static bool is_value(struct bytes value)
 
 static bool is_ot_part(struct bytes key, struct bytes value)
 {
-    if (key.len == 0 || !is_lower(key.data[0]))
+    if (key.len == 0 || !ascii_is_lower(key.data[0]))
         return false;
     for (size_t i = 0; i < key.len; i++)
-        if (!is_lower(key.data[i]) && !is_digit(key.data[i]))
+        if (!ascii_is_lower(key.data[i]) && !ascii_is_digit(key.data[i]))
             return false;
     for (size_t i = 0; i < value.len; i++) {
         uint8_t c = value.data[i];
 
-        if (!is_lower(c | 0x20) && !is_digit(c) && c != '.' && c != '_' && c != '-')
+        if (!ascii_is_lower(c | 0x20) && !ascii_is_digit(c) && c != '.' && c != '_' && c != '-')
             return false;
     }
     return true;

@@ -6,6 +6,7 @@
 #include "page/page.h"
 
 #include "base/mem.h"
+#include "codec/base64.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -167,21 +168,13 @@ void page_answer_text(struct page *page, int status, const char *text)
     page_answer(page, status, "text/plain; charset=utf-8", bytes_str(text));
 }
 
-static int digit_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void put_unescaped(struct buf *out, struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        bool escaped = text.data[i] == '%' && i + 2 < text.len && digit_of(text.data[i + 1]) >= 0 &&
-                       digit_of(text.data[i + 2]) >= 0;
+        bool escaped = text.data[i] == '%' && i + 2 < text.len && hex_digit(text.data[i + 1]) >= 0 &&
+                       hex_digit(text.data[i + 2]) >= 0;
 
-        buf_putc(out, (char)(escaped ? digit_of(text.data[i + 1]) * 16 + digit_of(text.data[i + 2]) : text.data[i]));
+        buf_putc(out, (char)(escaped ? hex_digit(text.data[i + 1]) * 16 + hex_digit(text.data[i + 2]) : text.data[i]));
         i += escaped ? 2 : 0;
     }
 }

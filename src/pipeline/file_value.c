@@ -4,11 +4,11 @@
  * told, and the old value stays. What was secret is wiped before its memory goes. */
 #include "pipeline/file_value.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/loop/watched_file.h"
 #include "config/option.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,15 +28,6 @@ bool header_name_is_valid(const char *name)
            name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")] == '\0';
 }
 
-static struct bytes trim_text(struct bytes s)
-{
-    while (s.len > 0 && isspace(s.data[0]))
-        s = bytes_skip(s, 1);
-    while (s.len > 0 && isspace(s.data[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 static void forget_secret(char *secret)
 {
     if (secret != NULL)
@@ -47,7 +38,7 @@ static void forget_secret(char *secret)
 /* Why the content cannot be a value; NULL: it can. */
 static const char *fault_of(struct bytes content)
 {
-    struct bytes value = trim_text(content);
+    struct bytes value = ascii_trim(content);
 
     if (value.len == 0)
         return "it is empty";
@@ -57,7 +48,7 @@ static const char *fault_of(struct bytes content)
 /* Why the content cannot be the value; NULL: it can, and is. */
 static const char *take_content(struct file_value *v, struct bytes content)
 {
-    struct bytes value = trim_text(content);
+    struct bytes value = ascii_trim(content);
     const char *why = fault_of(content);
 
     if (why != NULL)

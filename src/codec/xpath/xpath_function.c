@@ -2,6 +2,8 @@
 /* The functions of XPath: rows, each with how many arguments it takes. One that may be left out is the node at work. */
 #include "codec/xpath/xpath_inside.h"
 
+#include "base/ascii.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -382,11 +384,6 @@ static bool call_string_length(const struct xpath_context *c, const struct xpath
     return give_number(v, (double)n);
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool call_normalize_space(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v)
 {
     struct buf out = { 0 };
@@ -395,9 +392,9 @@ static bool call_normalize_space(const struct xpath_context *c, const struct xpa
     if (!xpath_text_at(c, args, 0, &s))
         return false;
     for (size_t i = 0; i < s.len; i++) {
-        if (is_space(s.data[i]))
+        if (ascii_is_white(s.data[i]))
             continue;
-        if (out.len > 0 && is_space(s.data[i - 1]))
+        if (out.len > 0 && ascii_is_white(s.data[i - 1]))
             buf_putc(&out, ' ');
         buf_putc(&out, (char)s.data[i]);
     }

@@ -112,7 +112,6 @@ struct xpath_parser {
 
 /* The fault, at the place where it is; NULL. */
 void *xpath_fail(struct xpath_parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-bool xpath_is_digit(char c);
 void xpath_skip_space(struct xpath_parser *p);
 /* Is this next, and is it taken? Space in front is passed over. */
 bool xpath_is_next(struct xpath_parser *p, const char *text);

@@ -2,6 +2,7 @@
 /* An expression is read by descent: operators by their levels, operands, paths step by step. Whether a `*` or a name
  * such as `div` is an operator is told by where it stands. What can go wrong: it is none, is nested too deep, or wants
  * what is not served; the fault has the place. */
+#include "base/ascii.h"
 #include "base/library.h"
 #include "base/mem.h"
 #include "codec/xpath/xpath_inside.h"
@@ -271,7 +272,7 @@ static struct xpath_expr *parse_number(struct xpath_parser *p)
     struct xpath_expr *e = make_expr(p, EXPR_NUMBER);
     const char *from = p->p;
 
-    while (p->p != p->end && (xpath_is_digit(*p->p) || *p->p == '.'))
+    while (p->p != p->end && (ascii_is_digit(*p->p) || *p->p == '.'))
         p->p++;
     e->number = xpath_read_number(bytes_of(from, (size_t)(p->p - from)));
     return e;
@@ -315,8 +316,8 @@ static bool begins_primary(struct xpath_parser *p)
     xpath_skip_space(p);
     if (p->p == p->end)
         return false;
-    return strchr("('\"$", *p->p) != NULL || xpath_is_digit(*p->p) ||
-           (*p->p == '.' && p->end - p->p > 1 && xpath_is_digit(p->p[1])) || begins_call(p);
+    return strchr("('\"$", *p->p) != NULL || ascii_is_digit(*p->p) ||
+           (*p->p == '.' && p->end - p->p > 1 && ascii_is_digit(p->p[1])) || begins_call(p);
 }
 
 static struct xpath_expr *parse_path(struct xpath_parser *p)

@@ -2,6 +2,8 @@
 /* The words and signs that an expression is made of, taken where it is read. */
 #include "codec/xpath/xpath_inside.h"
 
+#include "base/ascii.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,14 +46,9 @@ static bool is_name_start(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
 
-bool xpath_is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_name(char c)
 {
-    return is_name_start(c) || xpath_is_digit(c) || c == '-' || c == '.';
+    return is_name_start(c) || ascii_is_digit(c) || c == '-' || c == '.';
 }
 
 /* Without a colon. The empty text: there is none. */

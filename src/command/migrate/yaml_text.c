@@ -4,6 +4,8 @@
  * of the marks, sorts all by their places and copies what lies between. */
 #include "command/migrate/yaml_text.h"
 
+#include "base/ascii.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -30,11 +32,6 @@ static size_t offset_of(struct span_reader *r, yaml_mark_t mark)
     return r->offset;
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool next_event(struct span_reader *r, yaml_event_t *event)
 {
     if (!r->failed && yaml_parser_parse(&r->parser, event) == 0)
@@ -50,7 +47,7 @@ static struct span *new_span(struct span_reader *r, enum yaml_kind kind, const y
     s->parent = parent;
     s->from = offset_of(r, event->start_mark);
     s->to = offset_of(r, event->end_mark);
-    while (s->to > s->from && is_space(r->text.data[s->to - 1])) /* a block of text ends with its last line */
+    while (s->to > s->from && ascii_is_white(r->text.data[s->to - 1])) /* a block of text ends with its last line */
         s->to--;
     s->begin = s->from;
     s->end = s->to;
@@ -79,7 +76,7 @@ static void find_dash(const struct span_reader *r, struct span *item)
 {
     size_t at = item->from;
 
-    while (at > 0 && is_space(r->text.data[at - 1]))
+    while (at > 0 && ascii_is_white(r->text.data[at - 1]))
         at--;
     if (at > 0 && r->text.data[at - 1] == '-')
         item->begin = at - 1;
@@ -298,7 +295,7 @@ const char *yaml_text_word(const struct yaml_text *t, size_t old, const char *wo
 static bool begins_line(const struct yaml_text *t, const struct span *s)
 {
     for (size_t i = line_begin(t, s->begin); i < s->begin; i++)
-        if (!is_space(t->text.data[i]))
+        if (!ascii_is_white(t->text.data[i]))
             return false;
     return true;
 }
@@ -328,7 +325,7 @@ static void change_to_comment(struct yaml_text *t, const struct span *s)
     for (size_t line = begin; line < s->end || line == begin; line = line_end(t, line) + 1, mark = "# ") {
         size_t at = line, end = line_end(t, line);
 
-        while (at < end && at < line + indent && is_space(t->text.data[at]))
+        while (at < end && at < line + indent && ascii_is_white(t->text.data[at]))
             at++;
         if (at < end && t->text.data[at] != '\r')
             yaml_text_replace(t, at, at, mark);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ParseELF(): W3C's Extended Log File format, as IIS writes it. Directives (#Fields: date time) tell what the lines
  * behind them hold; a line becomes a map by the fields before it. */
+#include "base/ascii.h"
 #include "ottl/function/letters.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
@@ -17,7 +18,7 @@ struct elf_reader {
 /* The next line that is not empty, without the blanks at its ends. */
 static bool take_line(struct bytes *s, struct bytes *line)
 {
-    *s = letters_trim(*s);
+    *s = ascii_trim(*s);
     *line = *s;
     for (size_t i = 0; i < s->len; i++)
         if (s->data[i] == '\n' || s->data[i] == '\r') {
@@ -25,14 +26,14 @@ static bool take_line(struct bytes *s, struct bytes *line)
             break;
         }
     *s = bytes_skip(*s, line->len);
-    *line = letters_trim(*line);
+    *line = ascii_trim(*line);
     return line->len > 0;
 }
 
 static bool take_field(struct bytes *s, struct bytes *field)
 {
-    *s = letters_trim(*s);
-    for (field->len = 0, field->data = s->data; field->len < s->len && !letters_blank(s->data[field->len]);)
+    *s = ascii_trim(*s);
+    for (field->len = 0, field->data = s->data; field->len < s->len && !ascii_is_space(s->data[field->len]);)
         field->len++;
     *s = bytes_skip(*s, field->len);
     return field->len > 0;
@@ -60,8 +61,8 @@ static bool read_directive(struct elf_reader *r, struct bytes line)
 
         return !fields || ottl_fail(r->call, "invalid ELF: #Fields without a colon");
     }
-    key = letters_trim(bytes_of(line.data + 1, (size_t)(colon - line.data) - 1));
-    value = letters_trim(bytes_of(colon + 1, line.len - (size_t)(colon - line.data) - 1));
+    key = ascii_trim(bytes_of(line.data + 1, (size_t)(colon - line.data) - 1));
+    value = ascii_trim(bytes_of(colon + 1, line.len - (size_t)(colon - line.data) - 1));
     if (directive_is(key, "fields"))
         r->fields = value;
     r->versioned = r->versioned || directive_is(key, "version");
@@ -111,7 +112,7 @@ static bool read_line(struct elf_reader *r, struct bytes line)
             good = false;
             break;
         }
-        line = letters_trim(line);
+        line = ascii_trim(line);
         if (line.len > 0)
             good =
                 take_value(&line, &value) || ottl_fail(r->call, "invalid ELF: unterminated quoted value in data line");

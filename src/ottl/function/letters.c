@@ -4,6 +4,8 @@
  * expect. */
 #include "ottl/function/letters.h"
 
+#include "base/ascii.h"
+
 #include <locale.h>
 #include <pthread.h>
 #include <wctype.h>
@@ -56,16 +58,6 @@ static bool is_upper(uint8_t c)
     return c >= 'A' && c <= 'Z';
 }
 
-static bool is_lower(uint8_t c)
-{
-    return c >= 'a' && c <= 'z';
-}
-
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static void map_letters(struct bytes text, bool upper, struct buf *out)
 {
     const uint8_t *p = text.data, *end = bytes_end(text);
@@ -80,7 +72,7 @@ static void map_letters(struct bytes text, bool upper, struct buf *out)
         else if (n > 1)
             buf_append(out, p, n);
         else if (upper)
-            buf_putc(out, (char)(is_lower(*p) ? *p - 0x20 : *p));
+            buf_putc(out, (char)(ascii_is_lower(*p) ? *p - 0x20 : *p));
         else
             buf_putc(out, (char)(is_upper(*p) ? *p + 0x20 : *p));
         p += n > 0 ? n : 1;
@@ -104,13 +96,8 @@ size_t letters_length(struct bytes text)
 
     pthread_once(&once, load_unicode);
     if (n <= 1)
-        return n == 1 && (is_upper(text.data[0]) || is_lower(text.data[0]));
+        return n == 1 && (is_upper(text.data[0]) || ascii_is_lower(text.data[0]));
     return unicode != (locale_t)0 && iswalpha_l((wint_t)c, unicode) != 0 ? n : 0;
-}
-
-bool letters_blank(uint8_t c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static bool is_separator(uint8_t c)
@@ -118,29 +105,20 @@ static bool is_separator(uint8_t c)
     return c == ' ' || c == '_' || c == '-' || c == '.';
 }
 
-struct bytes letters_trim(struct bytes s)
-{
-    while (s.len > 0 && letters_blank(s.data[0]))
-        s = bytes_skip(s, 1);
-    while (s.len > 0 && letters_blank(s.data[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 /* Does a word end behind the character? */
 static bool ends_word(uint8_t c, uint8_t next)
 {
-    return (is_lower(c) && (is_upper(next) || is_digit(next))) || (is_upper(c) && is_digit(next)) ||
-           (is_digit(c) && (is_upper(next) || is_lower(next)));
+    return (ascii_is_lower(c) && (is_upper(next) || ascii_is_digit(next))) || (is_upper(c) && ascii_is_digit(next)) ||
+           (ascii_is_digit(c) && (is_upper(next) || ascii_is_lower(next)));
 }
 
 void letters_snake(struct bytes text, struct buf *out)
 {
-    text = letters_trim(text);
+    text = ascii_trim(text);
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i], next = i + 1 < text.len ? text.data[i + 1] : 0;
 
-        if (is_upper(c) && is_lower(next) && i > 0 && is_upper(text.data[i - 1]))
+        if (is_upper(c) && ascii_is_lower(next) && i > 0 && is_upper(text.data[i - 1]))
             buf_putc(out, '_');
         buf_putc(out, (char)(is_separator(c) ? '_' : is_upper(c) ? c + 0x20 : c));
         if (ends_word(c, next))
@@ -152,17 +130,17 @@ void letters_camel(struct bytes text, struct buf *out)
 {
     bool begins = true;
 
-    text = letters_trim(text);
+    text = ascii_trim(text);
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];
 
-        if (!is_upper(c) && !is_lower(c)) {
-            if (is_digit(c))
+        if (!is_upper(c) && !ascii_is_lower(c)) {
+            if (ascii_is_digit(c))
                 buf_putc(out, (char)c);
-            begins = is_digit(c) || is_separator(c);
+            begins = ascii_is_digit(c) || is_separator(c);
             continue;
         }
-        if (begins && is_lower(c))
+        if (begins && ascii_is_lower(c))
             c = (uint8_t)(c - 0x20);
         else if (!begins && is_upper(c) && i > 0 && is_upper(text.data[i - 1]))
             c = (uint8_t)(c + 0x20);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Upper, lower, snake and camel case, as the converters of OTTL make them: these append to `out`. Blanks. */
+/* Upper, lower, snake and camel case, as the converters of OTTL make them: these append to `out`. */
 #ifndef OTTL_FUNCTION_LETTERS_H
 #define OTTL_FUNCTION_LETTERS_H
 
@@ -17,9 +17,5 @@ void letters_camel(struct bytes text, struct buf *out);
 
 /* How many bytes the first character takes, if it is a letter; else 0. */
 size_t letters_length(struct bytes text);
-
-/* A blank, a tab or what ends a line or page. */
-bool letters_blank(uint8_t c);
-struct bytes letters_trim(struct bytes s); /* without those at its ends */
 
 #endif

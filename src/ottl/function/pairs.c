@@ -3,6 +3,7 @@
  *
  * Reading cuts at each pair delimiter that is not in quotes, then each part at its first delimiter. Writing puts quotes
  * around what would be cut. */
+#include "base/ascii.h"
 #include "ottl/function/letters.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
@@ -66,8 +67,8 @@ static bool put_part(struct ottl_call *c, struct bytes part, struct bytes delimi
         return ottl_fail(c, "\"%.*s\" has no delimiter in it", (int)(part.len < 80 ? part.len : 80),
                          (const char *)part.data);
     key = bytes_of(part.data, (size_t)(found - part.data));
-    ottl_put_text_pair(out, strip_quotes(letters_trim(key)),
-                       strip_quotes(letters_trim(bytes_skip(part, key.len + delimiter.len))));
+    ottl_put_text_pair(out, strip_quotes(ascii_trim(key)),
+                       strip_quotes(ascii_trim(bytes_skip(part, key.len + delimiter.len))));
     return true;
 }
 
@@ -83,8 +84,8 @@ static bool call_parse(struct ottl_call *c, struct ottl_value *result)
         return false;
     while (good && rest.len > 0) {
         good = take_part(&rest, pair, &part) || ottl_fail(c, "never reached the end of a quoted value");
-        if (good && letters_trim(part).len > 0)
-            good = put_part(c, letters_trim(part), delimiter, &out);
+        if (good && ascii_trim(part).len > 0)
+            good = put_part(c, ascii_trim(part), delimiter, &out);
     }
     if (!good) {
         buf_free(&out);

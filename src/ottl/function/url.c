@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* URL(): the parts of one (RFC 3986), under the names of OpenTelemetry's conventions, as Go's net/url tells them apart.
  */
+#include "base/ascii.h"
 #include "codec/base64.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
@@ -9,16 +10,6 @@ struct url_parts {
     struct bytes scheme, user_info, host, port, path, query, fragment;
     bool has_user;
 };
-
-static bool is_letter(uint8_t c)
-{
-    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /* Cut at the first such byte; *behind is what follows it. */
 static bool cut_at(struct bytes *s, char c, struct bytes *behind)
@@ -44,7 +35,7 @@ static const char *split_scheme(struct bytes *rest, struct url_parts *u)
             *rest = bytes_skip(*rest, i + 1);
             return NULL;
         }
-        if (!is_letter(c) && (i == 0 || (!is_digit(c) && c != '+' && c != '-' && c != '.')))
+        if (!ascii_is_letter(c) && (i == 0 || (!ascii_is_digit(c) && c != '+' && c != '-' && c != '.')))
             return NULL;
     }
     return NULL;
@@ -76,7 +67,7 @@ static const char *split_host(struct bytes authority, struct url_parts *u)
         cut_at(&u->host, ':', &u->port);
     }
     for (size_t i = 0; i < u->port.len; i++)
-        if (!is_digit(u->port.data[i]))
+        if (!ascii_is_digit(u->port.data[i]))
             return "invalid port after host";
     for (size_t i = 0; i < u->host.len; i++)
         if (u->host.data[i] <= ' ' || strchr("\"<>\\^`{|}", u->host.data[i]) != NULL)

@@ -5,6 +5,7 @@
  * this, for the results are to be the same. */
 #include "processor/redaction/statement_sanitize.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "ottl/function/letters.h"
 
@@ -25,21 +26,6 @@ static uint8_t byte_at(const struct sql *s, size_t ahead)
     return ahead < (size_t)(s->end - s->p) ? s->p[ahead] : 0;
 }
 
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static bool is_ascii_letter(uint8_t c)
-{
-    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
 static bool is_operator(uint8_t c)
 {
     return c != 0 && strchr("+-*/=<>!&|^%~?@:#", c) != NULL;
@@ -57,13 +43,13 @@ static size_t letter_len(const struct sql *s, size_t ahead)
     uint8_t c = byte_at(s, ahead);
 
     if (c < 0x80)
-        return is_ascii_letter(c) || c == '_';
+        return ascii_is_letter(c) || c == '_';
     return letters_length(bytes_of(s->p + ahead, (size_t)(s->end - s->p) - ahead));
 }
 
 static bool is_word_byte(const struct sql *s, size_t ahead)
 {
-    return is_digit(byte_at(s, ahead)) || letter_len(s, ahead) > 0;
+    return ascii_is_digit(byte_at(s, ahead)) || letter_len(s, ahead) > 0;
 }
 
 /* ---- what is put ---- */
@@ -84,11 +70,11 @@ static void put_name(struct sql *s)
     bool digits = false;
 
     for (const uint8_t *p = s->start; p < s->p; p++) {
-        if (!is_digit(*p))
+        if (!ascii_is_digit(*p))
             buf_putc(s->out, (char)*p);
         else if (!digits)
             put_mark(s);
-        digits = is_digit(*p);
+        digits = ascii_is_digit(*p);
     }
 }
 
@@ -109,17 +95,17 @@ static size_t name_len(const struct sql *s)
 {
     uint8_t c = byte_at(s, 0);
 
-    return c != 0 && (is_digit(c) || strchr("\".?$#/@!", c) != NULL) ? 1 : letter_len(s, 0);
+    return c != 0 && (ascii_is_digit(c) || strchr("\".?$#/@!", c) != NULL) ? 1 : letter_len(s, 0);
 }
 
 static void take_word(struct sql *s)
 {
     uint8_t c;
 
-    while (is_ascii_letter(byte_at(s, 0)) || byte_at(s, 0) == '_')
+    while (ascii_is_letter(byte_at(s, 0)) || byte_at(s, 0) == '_')
         s->p++;
     c = byte_at(s, 0);
-    if ((c == 0 || is_punctuation(c) || is_space(c)) && is_value_word(s)) {
+    if ((c == 0 || is_punctuation(c) || ascii_is_white(c)) && is_value_word(s)) {
         put_mark(s);
         return;
     }
@@ -154,7 +140,7 @@ static void take_decimals(struct sql *s)
     for (;;) {
         uint8_t c = byte_at(s, 0);
 
-        if (c != 'e' && c != 'E' && c != '.' && !is_digit(c))
+        if (c != 'e' && c != 'E' && c != '.' && !ascii_is_digit(c))
             break;
         s->p++;
         if ((c == 'e' || c == 'E') && (byte_at(s, 0) == '+' || byte_at(s, 0) == '-'))
@@ -165,7 +151,7 @@ static void take_decimals(struct sql *s)
 
 static bool is_hex(uint8_t c)
 {
-    return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+    return ascii_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
 static void take_number(struct sql *s)
@@ -236,11 +222,11 @@ static void take_dollars(struct sql *s)
 
 static void take_dollar(struct sql *s)
 {
-    if (!is_digit(byte_at(s, 1))) {
+    if (!ascii_is_digit(byte_at(s, 1))) {
         take_dollars(s);
         return;
     }
-    for (s->p++; is_digit(byte_at(s, 0));)
+    for (s->p++; ascii_is_digit(byte_at(s, 0));)
         s->p++;
     put_mark(s);
 }
@@ -331,7 +317,7 @@ static void take_sign(struct sql *s, uint8_t c)
         take_line(s);
     } else if (c == '/' && next == '*') {
         take_comment(s);
-    } else if ((c == '+' || c == '-') && (is_digit(next) || next == '.')) {
+    } else if ((c == '+' || c == '-') && (ascii_is_digit(next) || next == '.')) {
         s->p++;
         take_decimals(s);
     } else if (c == '@') {
@@ -354,7 +340,7 @@ static void take_token(struct sql *s)
         take_quoted(s, c);
     else if (c == '\'' || c == '"')
         take_text(s, c);
-    else if (is_digit(c))
+    else if (ascii_is_digit(c))
         take_number(s);
     else if (c == '$')
         take_dollar(s);

@@ -4,6 +4,7 @@
  * a stack: a text in front of a colon is a key, all else is a value. */
 #include "processor/redaction/statement_sanitize.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/json_scan.h"
@@ -11,16 +12,11 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 struct bytes statement_trim(struct bytes s)
 {
-    while (s.len > 0 && is_blank(s.data[0]))
+    while (s.len > 0 && ascii_is_space(s.data[0]))
         s = bytes_skip(s, 1);
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
+    while (s.len > 0 && ascii_is_space(s.data[s.len - 1]))
         s.len--;
     return s;
 }
@@ -53,7 +49,7 @@ static const uint8_t *skip_string(const uint8_t *p)
 
 static const uint8_t *skip_space(const uint8_t *p, const uint8_t *end)
 {
-    while (p < end && is_blank(*p))
+    while (p < end && ascii_is_space(*p))
         p++;
     return p;
 }
@@ -61,7 +57,7 @@ static const uint8_t *skip_space(const uint8_t *p, const uint8_t *end)
 /* A number, true, false or null. */
 static const uint8_t *skip_word(const uint8_t *p, const uint8_t *end)
 {
-    while (p < end && !is_blank(*p) && *p != ',' && *p != ']' && *p != '}')
+    while (p < end && !ascii_is_space(*p) && *p != ',' && *p != ']' && *p != '}')
         p++;
     return p;
 }

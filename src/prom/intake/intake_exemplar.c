@@ -2,19 +2,12 @@
 /* An exemplar's labels `trace_id` and `span_id`, in any case, become the ids where they are hexadecimal: one that is
  * too short has zeros in front, of one that is too long the front counts. What they are not, and all other labels, are
  * filtered attributes. */
+#include "codec/base64.h"
 #include "codec/utf8.h"
 #include "prom/exposition/protobuf_fields.h"
 #include "prom/intake/intake_inside.h"
 
 #define NS_PER_MS_OF_WALL 1000000
-
-static int digit_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Into `id` of n bytes, zeroed. False: it is no id. */
 static bool read_id(struct bytes text, uint8_t *id, size_t n)
@@ -24,7 +17,7 @@ static bool read_id(struct bytes text, uint8_t *id, size_t n)
     if (len % 2 != 0)
         return false;
     for (size_t i = 0; i < len; i += 2, at++) {
-        int high = digit_of(text.data[i]), low = digit_of(text.data[i + 1]);
+        int high = hex_digit(text.data[i]), low = hex_digit(text.data[i + 1]);
 
         if (high < 0 || low < 0)
             return false;

@@ -6,6 +6,7 @@
  * What no name can be made of is refused, with nothing appended: false. */
 #include "prom/model/name.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "prom/model/unit.h"
 
@@ -17,14 +18,10 @@ static bool is_letter(uint8_t c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_word(uint8_t c, unsigned extra)
 {
-    return is_letter(c) || is_digit(c) || (c == ':' && (extra & WITH_COLON)) || (c == '_' && (extra & WITH_UNDERSCORE));
+    return is_letter(c) || ascii_is_digit(c) || (c == ':' && (extra & WITH_COLON)) ||
+           (c == '_' && (extra & WITH_UNDERSCORE));
 }
 
 /* The code point at the front of `s`, and its length; U+FFFD and 1 where the bytes are not UTF-8. */
@@ -54,7 +51,7 @@ static uint32_t code_point(struct bytes s, size_t *len)
 
 static bool is_legacy(struct bytes name, unsigned extra)
 {
-    if (name.len == 0 || is_digit(name.data[0]))
+    if (name.len == 0 || ascii_is_digit(name.data[0]))
         return false;
     for (size_t i = 0; i < name.len; i++)
         if (!is_word(name.data[i], extra))
@@ -128,7 +125,7 @@ static bool take_back(struct buf *out, size_t start)
 
 static void protect_digit(struct buf *out, size_t start)
 {
-    if (out->len == start || !is_digit(out->data[start]))
+    if (out->len == start || !ascii_is_digit(out->data[start]))
         return;
     buf_putc(out, '_');
     memmove(out->data + start + 1, out->data + start, out->len - start - 1);
@@ -310,7 +307,7 @@ bool name_label(struct buf *out, enum name_strategy strategy, struct bytes name)
     if (keeps_utf8(strategy)) {
         buf_put(out, name);
     } else {
-        if (name.len > 0 && is_digit(name.data[0]))
+        if (name.len > 0 && ascii_is_digit(name.data[0]))
             buf_puts(out, "key_");
         put_label_characters(out, name);
     }
@@ -340,9 +337,9 @@ bool name_label_collapsed(struct buf *out, enum name_strategy strategy, struct b
     if (name.len == 0)
         return false;
     put_label_characters(out, name);
-    if (out->data[start] == '_' || is_digit(out->data[start])) {
+    if (out->data[start] == '_' || ascii_is_digit(out->data[start])) {
         out->len = start;
-        buf_puts(out, is_digit(name.data[0]) ? "key_" : "key");
+        buf_puts(out, ascii_is_digit(name.data[0]) ? "key_" : "key");
         put_label_characters(out, name);
     }
     collapse_underscores(out, start);
@@ -389,7 +386,7 @@ static void escape_name(struct buf *out, enum name_escaping escaping, struct byt
         buf_puts(out, "U__");
     for (size_t i = 0; i < name.len; i += len) {
         uint32_t c = code_point(bytes_of(name.data + i, name.len - i), &len);
-        bool fits = c < 0x80 && is_word((uint8_t)c, extra) && !(i == 0 && is_digit((uint8_t)c));
+        bool fits = c < 0x80 && is_word((uint8_t)c, extra) && !(i == 0 && ascii_is_digit((uint8_t)c));
 
         if (fits && (c != '_' || escaping == NAME_ESCAPE_UNDERSCORES))
             buf_putc(out, (char)c);

@@ -6,6 +6,7 @@
  * are exact; others go through strtod(), when it is known that they are nothing but digits. */
 #include "prom/model/number.h"
 
+#include "base/ascii.h"
 #include "base/decimal.h"
 #include "base/mem.h"
 
@@ -161,15 +162,10 @@ struct digits {
     int exponent; /* of ten */
 };
 
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* From p on as many digits as there are; each behind the point takes one off the exponent. */
 static const uint8_t *read_digits(const uint8_t *p, const uint8_t *end, struct digits *d, bool fraction)
 {
-    for (; p < end && is_digit(*p); p++) {
+    for (; p < end && ascii_is_digit(*p); p++) {
         d->any = true;
         if (d->n < DIGITS_MAX) {
             d->value = d->value * 10 + (uint64_t)(*p - '0');
@@ -191,7 +187,7 @@ static const uint8_t *read_exponent(const uint8_t *p, const uint8_t *end, struct
     p += p < end && (*p == '-' || *p == '+');
     if (p == end)
         return NULL;
-    for (; p < end && is_digit(*p); p++)
+    for (; p < end && ascii_is_digit(*p); p++)
         e = e < POWER_MAX ? e * 10 + (*p - '0') : e;
     d->exponent += minus ? -e : e;
     return p;

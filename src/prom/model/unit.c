@@ -3,6 +3,7 @@
  * of both what may stand in a name without UTF-8. */
 #include "prom/model/unit.h"
 
+#include "base/ascii.h"
 #include "base/mem.h"
 
 struct word {
@@ -43,17 +44,12 @@ static const struct word per_words[] = {
     { "w", "week" },   { "mo", "month" }, { "y", "year" },
 };
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /* Without blanks around it; empty when it has braces in it. */
 static struct bytes unit_part(struct bytes s)
 {
-    while (s.len > 0 && is_blank(s.data[0]))
+    while (s.len > 0 && ascii_is_space(s.data[0]))
         s = bytes_of(s.data + 1, s.len - 1);
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
+    while (s.len > 0 && ascii_is_space(s.data[s.len - 1]))
         s.len--;
     if (s.len > 0 && (memchr(s.data, '{', s.len) != NULL || memchr(s.data, '}', s.len) != NULL))
         s.len = 0;

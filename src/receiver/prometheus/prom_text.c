@@ -3,6 +3,7 @@
  * over at the end and refused. */
 #include "receiver/prometheus/prom_text.h"
 
+#include "base/ascii.h"
 #include "base/loop/clock.h"
 
 struct unit {
@@ -17,18 +18,13 @@ static const struct unit times[] = {
     { "m", 60ull * NS_PER_S }, { "s", NS_PER_S },   { "ms", NS_PER_MS },
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* The digits at *text, which moves behind them. */
 static bool read_number(const char **text, uint64_t *v)
 {
     const char *p = *text;
 
     *v = 0;
-    while (is_digit(*p)) {
+    while (ascii_is_digit(*p)) {
         if (*v > (UINT64_MAX - 9) / 10)
             return false;
         *v = *v * 10 + (uint64_t)(*p++ - '0');
@@ -44,7 +40,7 @@ static bool unit_is(const char *text, const char *name)
 {
     size_t n = strlen(name);
 
-    return strncmp(text, name, n) == 0 && (text[n] == '\0' || is_digit(text[n]));
+    return strncmp(text, name, n) == 0 && (text[n] == '\0' || ascii_is_digit(text[n]));
 }
 
 bool prom_duration_parse(const char *text, uint64_t *ns)
