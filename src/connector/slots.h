@@ -6,6 +6,7 @@
 
 #include "codec/pb.h"
 #include "otlp/digest.h"
+#include "otlp/fields.h"
 
 #define SLOTS_MOST 256u
 #define SHORT_MOST 256u /* bytes of what stands in keys as it is */
@@ -58,7 +59,7 @@ void slots_put(struct attribute_slots *s, const struct slot_names *names, struct
  */
 static inline bool slots_want(const struct slot_names *names, struct bytes key_value)
 {
-    return key_value.len < 2 || key_value.data[0] != PB_TAG(1, PB_LEN) || key_value.data[1] > 62 ||
+    return key_value.len < 2 || key_value.data[0] != PB_TAG(OTLP_KEY_VALUE_KEY, PB_LEN) || key_value.data[1] > 62 ||
            (names->lengths >> key_value.data[1] & 1) != 0;
 }
 

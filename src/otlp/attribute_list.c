@@ -29,7 +29,7 @@ static inline bool is_asked_for(const struct attribute_list *l, size_t key_len)
  * how long its field is, 0 if it is of another form. */
 static inline size_t usual_attribute(const uint8_t *p, const uint8_t *end, uint8_t tag, struct attribute_slot *a)
 {
-    const uint32_t mask = 0x80ff80ff, usual = tag | (uint32_t)PB_TAG(1, PB_LEN) << 16;
+    const uint32_t mask = 0x80ff80ff, usual = tag | (uint32_t)PB_TAG(OTLP_KEY_VALUE_KEY, PB_LEN) << 16;
     size_t len, key, value;
     uint32_t head; /* tag, length, tag of the key, its length */
 
@@ -41,7 +41,7 @@ static inline size_t usual_attribute(const uint8_t *p, const uint8_t *end, uint8
     if ((head & mask) != usual || key + 4 > len || (ptrdiff_t)len > end - p - 2)
         return 0;
     value = len - key - 4;
-    if (p[key + 4] != PB_TAG(2, PB_LEN) || p[key + 5] != value)
+    if (p[key + 4] != PB_TAG(OTLP_KEY_VALUE_VALUE, PB_LEN) || p[key + 5] != value)
         return 0;
     a->key = bytes_of(p + 4, key);
     a->value = bytes_of(p + key + 6, value);

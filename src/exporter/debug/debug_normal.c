@@ -239,9 +239,9 @@ static void put_profile(struct buf *out, struct bytes profile, struct bytes dict
     struct debug_message m;
 
     debug_message_read(&m, profile);
-    debug_hex(out, m.str[7]);
+    debug_hex(out, m.str[OTLP_PROFILE_ID]);
     buf_printf(out, " samples=%zu", debug_count(profile, 2));
-    debug_profile_attributes(profile, 11, dictionary, put_profile_attribute, out);
+    debug_profile_attributes(profile, OTLP_PROFILE_ATTRIBUTE_INDICES, dictionary, put_profile_attribute, out);
     buf_putc(out, '\n');
 }
 

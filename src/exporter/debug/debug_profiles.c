@@ -54,12 +54,12 @@ static void on_attribute(void *arg, size_t i, uint64_t index)
     struct debug_message m;
 
     (void)i;
-    if (!dictionary_entry(w->dictionary, 6, index, &attribute))
+    if (!dictionary_entry(w->dictionary, OTLP_DICTIONARY_ATTRIBUTES, index, &attribute))
         return;
     debug_message_read(&m, attribute);
-    if (!dictionary_entry(w->dictionary, 5, m.num[1], &key))
+    if (!dictionary_entry(w->dictionary, OTLP_DICTIONARY_STRINGS, m.num[OTLP_DICTIONARY_KEY], &key))
         key = (struct bytes){ 0 };
-    w->each(w->arg, key, m.str[2]);
+    w->each(w->arg, key, m.str[OTLP_DICTIONARY_VALUE]);
 }
 
 void debug_profile_attributes(struct bytes message, uint32_t number, struct bytes dictionary,
@@ -75,16 +75,16 @@ static void put_mappings(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes mapping;
 
-    for (size_t i = 0; message_next(&r, 1, &mapping); i++) {
+    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_MAPPINGS, &mapping); i++) {
         struct debug_message m;
 
         debug_message_read(&m, mapping);
         buf_printf(out, "Mapping #%zu\n", i);
-        put_int(out, "    Memory start: ", m.num[1]);
-        put_int(out, "    Memory limit: ", m.num[2]);
-        put_int(out, "    File offset: ", m.num[3]);
-        put_int(out, "    File name: ", m.num[4]);
-        put_numbers(out, "    Attributes: ", mapping, 5);
+        put_int(out, "    Memory start: ", m.num[OTLP_MAPPING_START]);
+        put_int(out, "    Memory limit: ", m.num[OTLP_MAPPING_LIMIT]);
+        put_int(out, "    File offset: ", m.num[OTLP_MAPPING_OFFSET]);
+        put_int(out, "    File name: ", m.num[OTLP_MAPPING_FILE]);
+        put_numbers(out, "    Attributes: ", mapping, OTLP_MAPPING_ATTRIBUTE_INDICES);
     }
 }
 
@@ -93,14 +93,14 @@ static void put_lines(struct buf *out, struct bytes location)
     struct pb_reader r = pb_reader(location);
     struct bytes line;
 
-    for (size_t i = 0; message_next(&r, 3, &line); i++) {
+    for (size_t i = 0; message_next(&r, OTLP_LOCATION_LINES, &line); i++) {
         struct debug_message m;
 
         debug_message_read(&m, line);
         buf_printf(out, "    Line #%zu\n", i);
-        put_int(out, "        Function index: ", m.num[1]);
-        put_int(out, "        Line: ", m.num[2]);
-        put_int(out, "        Column: ", m.num[3]);
+        put_int(out, "        Function index: ", m.num[OTLP_LINE_FUNCTION]);
+        put_int(out, "        Line: ", m.num[OTLP_LINE_LINE]);
+        put_int(out, "        Column: ", m.num[OTLP_LINE_COLUMN]);
     }
 }
 
@@ -109,15 +109,15 @@ static void put_locations(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes location;
 
-    for (size_t i = 0; message_next(&r, 2, &location); i++) {
+    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_LOCATIONS, &location); i++) {
         struct debug_message m;
 
         debug_message_read(&m, location);
         buf_printf(out, "Location #%zu\n", i);
-        put_int(out, "    Mapping index: ", m.num[1]);
-        put_int(out, "    Address: ", m.num[2]);
+        put_int(out, "    Mapping index: ", m.num[OTLP_LOCATION_MAPPING]);
+        put_int(out, "    Address: ", m.num[OTLP_LOCATION_ADDRESS]);
         put_lines(out, location);
-        put_numbers(out, "    Attributes: ", location, 4);
+        put_numbers(out, "    Attributes: ", location, OTLP_LOCATION_ATTRIBUTE_INDICES);
     }
 }
 
@@ -126,15 +126,15 @@ static void put_functions(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes function;
 
-    for (size_t i = 0; message_next(&r, 3, &function); i++) {
+    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_FUNCTIONS, &function); i++) {
         struct debug_message m;
 
         debug_message_read(&m, function);
         buf_printf(out, "Function #%zu\n", i);
-        put_int(out, "    Name: ", m.num[1]);
-        put_int(out, "    System name: ", m.num[2]);
-        put_int(out, "    Filename: ", m.num[3]);
-        put_int(out, "    Start line: ", m.num[4]);
+        put_int(out, "    Name: ", m.num[OTLP_FUNCTION_NAME]);
+        put_int(out, "    System name: ", m.num[OTLP_FUNCTION_SYSTEM_NAME]);
+        put_int(out, "    Filename: ", m.num[OTLP_FUNCTION_FILE]);
+        put_int(out, "    Start line: ", m.num[OTLP_FUNCTION_START]);
     }
 }
 
@@ -144,7 +144,7 @@ static void put_attribute_table(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes attribute;
 
-    for (size_t i = 0; message_next(&r, 6, &attribute); i++) {
+    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_ATTRIBUTES, &attribute); i++) {
         struct debug_message m;
 
         debug_message_read(&m, attribute);
@@ -152,9 +152,9 @@ static void put_attribute_table(struct buf *out, struct bytes dictionary)
             buf_puts(out, "Attribute table:\n");
         if (m.raw.len == 0)
             continue;
-        buf_printf(out, "     -> Key: Int(%lld)\n     -> Value: ", (long long)m.num[1]);
-        debug_typed_value(out, m.str[2]);
-        buf_printf(out, "\n     -> unit: Int(%lld)\n", (long long)m.num[3]);
+        buf_printf(out, "     -> Key: Int(%lld)\n     -> Value: ", (long long)m.num[OTLP_DICTIONARY_KEY]);
+        debug_typed_value(out, m.str[OTLP_DICTIONARY_VALUE]);
+        buf_printf(out, "\n     -> unit: Int(%lld)\n", (long long)m.num[OTLP_DICTIONARY_UNIT]);
     }
 }
 
@@ -163,16 +163,16 @@ static void put_link_table(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes link;
 
-    for (size_t i = 0; message_next(&r, 4, &link); i++) {
+    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_LINKS, &link); i++) {
         struct debug_message m;
 
         debug_message_read(&m, link);
         if (i == 0)
             buf_puts(out, "Link table:\n");
         buf_puts(out, "     -> Trace ID: Str(");
-        debug_hex(out, m.str[1]);
+        debug_hex(out, m.str[OTLP_LINK_TRACE_ID]);
         buf_puts(out, ")\n     -> Span ID: Str(");
-        debug_hex(out, m.str[2]);
+        debug_hex(out, m.str[OTLP_LINK_SPAN_ID]);
         buf_puts(out, ")\n");
     }
 }
@@ -182,7 +182,7 @@ static void put_string_table(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes text;
 
-    for (size_t i = 0; message_next(&r, 5, &text); i++) {
+    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_STRINGS, &text); i++) {
         if (i == 0)
             buf_puts(out, "String table:\n");
         buf_puts(out, "    ");
@@ -225,8 +225,8 @@ static void put_sample(struct buf *out, size_t n, struct bytes sample, struct by
     struct titled t = { .out = out };
 
     buf_printf(out, "    Sample #%zu\n", n);
-    put_numbers(out, "        Values: ", sample, 4);
-    debug_profile_attributes(sample, 2, dictionary, put_sample_attribute, &t);
+    put_numbers(out, "        Values: ", sample, OTLP_SAMPLE_VALUES);
+    debug_profile_attributes(sample, OTLP_SAMPLE_ATTRIBUTE_INDICES, dictionary, put_sample_attribute, &t);
 }
 
 void debug_profile(struct buf *out, size_t n, struct bytes profile, struct bytes dictionary)
@@ -237,11 +237,11 @@ void debug_profile(struct buf *out, size_t n, struct bytes profile, struct bytes
 
     debug_message_read(&m, profile);
     buf_printf(out, "Profile #%zu\n    Profile ID     : ", n);
-    debug_hex(out, m.str[7]);
+    debug_hex(out, m.str[OTLP_PROFILE_ID]);
     buf_puts(out, "\n    Start time     : ");
-    debug_time(out, m.num[3]);
-    buf_printf(out, "\n    DurationNano   : %llu\n    Dropped attributes count: %u\n", (unsigned long long)m.num[4],
-               (unsigned)m.num[8]);
-    for (size_t i = 0; message_next(&r, 2, &sample); i++)
+    debug_time(out, m.num[OTLP_PROFILE_TIME]);
+    buf_printf(out, "\n    DurationNano   : %llu\n    Dropped attributes count: %u\n",
+               (unsigned long long)m.num[OTLP_PROFILE_DURATION], (unsigned)m.num[OTLP_PROFILE_DROPPED_ATTRIBUTES]);
+    for (size_t i = 0; message_next(&r, OTLP_PROFILE_SAMPLES, &sample); i++)
         put_sample(out, i, sample, dictionary);
 }

@@ -8,16 +8,11 @@
 #include "codec/base64.h"
 #include "codec/pb.h"
 #include "codec/utf8.h"
+#include "net/http2/grpc.h"
+#include "otlp/fields.h"
 
 #define RETRY_INFO "google.rpc.RetryInfo"
 #define RETRY_MOST_S 86400u /* as of Retry-After */
-
-enum { STATUS_CODE = 1, STATUS_MESSAGE = 2, STATUS_DETAILS = 3 };
-enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
-enum { RETRY_INFO_DELAY = 1 };
-enum { DURATION_SECONDS = 1, DURATION_NANOS = 2 };
-enum { RESPONSE_PARTIAL_SUCCESS = 1 };
-enum { PARTIAL_REJECTED = 1, PARTIAL_MESSAGE = 2 };
 
 static bool ends_with(struct bytes text, const char *end)
 {
@@ -34,9 +29,9 @@ static bool read_duration(struct bytes wire, uint64_t *ms)
     struct pb_field f;
 
     while (pb_next(&r, &f)) {
-        if (f.number == DURATION_SECONDS && f.wire == PB_VARINT)
+        if (f.number == RPC_DURATION_SECONDS && f.wire == PB_VARINT)
             seconds = (int64_t)f.u64;
-        else if (f.number == DURATION_NANOS && f.wire == PB_VARINT)
+        else if (f.number == RPC_DURATION_NANOS && f.wire == PB_VARINT)
             nanos = (int64_t)f.u64;
     }
     if (seconds < 0 || nanos < 0 || nanos > 999999999)
@@ -54,7 +49,7 @@ static bool read_retry_info(struct bytes wire, struct peer_status *out)
 
     out->may_retry = true;
     while (pb_next(&r, &f))
-        if (f.number == RETRY_INFO_DELAY && f.wire == PB_LEN && !read_duration(f.bytes, &out->retry_after_ms))
+        if (f.number == RPC_RETRY_INFO_DELAY && f.wire == PB_LEN && !read_duration(f.bytes, &out->retry_after_ms))
             return false;
     return !r.bad;
 }
@@ -66,9 +61,9 @@ static bool read_detail(struct bytes wire, struct peer_status *out)
     struct pb_field f;
 
     while (pb_next(&r, &f)) {
-        if (f.number == ANY_TYPE_URL && f.wire == PB_LEN)
+        if (f.number == RPC_ANY_TYPE_URL && f.wire == PB_LEN)
             type = f.bytes;
-        else if (f.number == ANY_VALUE && f.wire == PB_LEN)
+        else if (f.number == RPC_ANY_VALUE && f.wire == PB_LEN)
             value = f.bytes;
     }
     if (r.bad)
@@ -85,11 +80,11 @@ bool peer_status_read(struct bytes wire, struct peer_status *out)
     if (wire.len > PEER_STATUS_MAX)
         return false;
     while (pb_next(&r, &f)) {
-        if (f.number == STATUS_CODE && f.wire == PB_VARINT)
+        if (f.number == RPC_STATUS_CODE && f.wire == PB_VARINT)
             out->code = f.u64 <= 16 ? (int)f.u64 : 2;
-        else if (f.number == STATUS_MESSAGE && f.wire == PB_LEN)
+        else if (f.number == RPC_STATUS_MESSAGE && f.wire == PB_LEN)
             out->message = f.bytes;
-        else if (f.number == STATUS_DETAILS && f.wire == PB_LEN && !read_detail(f.bytes, out))
+        else if (f.number == RPC_STATUS_DETAILS && f.wire == PB_LEN && !read_detail(f.bytes, out))
             return false;
     }
     return !r.bad;
@@ -101,9 +96,9 @@ static bool read_partial(struct bytes wire, struct partial_success *out)
     struct pb_field f;
 
     while (pb_next(&r, &f)) {
-        if (f.number == PARTIAL_REJECTED && f.wire == PB_VARINT)
+        if (f.number == OTLP_PARTIAL_SUCCESS_REJECTED && f.wire == PB_VARINT)
             out->rejected = (int64_t)f.u64 > 0 ? f.u64 : 0;
-        else if (f.number == PARTIAL_MESSAGE && f.wire == PB_LEN)
+        else if (f.number == OTLP_PARTIAL_SUCCESS_MESSAGE && f.wire == PB_LEN)
             out->message = f.bytes;
     }
     return !r.bad;
@@ -116,7 +111,7 @@ bool partial_success_read(struct bytes wire, struct partial_success *out)
 
     *out = (struct partial_success){ 0 };
     while (pb_next(&r, &f))
-        if (f.number == RESPONSE_PARTIAL_SUCCESS && (f.wire != PB_LEN || !read_partial(f.bytes, out)))
+        if (f.number == OTLP_RESPONSE_PARTIAL_SUCCESS && (f.wire != PB_LEN || !read_partial(f.bytes, out)))
             return false;
     return !r.bad;
 }

@@ -51,20 +51,20 @@ void grpc_message_encode(struct bytes text, struct buf *out)
 void grpc_status_pack(enum grpc_status code, struct bytes message, uint64_t retry_after_ms, struct buf *out)
 {
     if (code != GRPC_OK)
-        pb_put_uint(out, 1, (uint64_t)code);
+        pb_put_uint(out, RPC_STATUS_CODE, (uint64_t)code);
     if (message.len > 0)
-        pb_put_bytes(out, 2, message);
+        pb_put_bytes(out, RPC_STATUS_MESSAGE, message);
     if (retry_after_ms > 0) {
-        size_t any = pb_begin(out, 3);
+        size_t any = pb_begin(out, RPC_STATUS_DETAILS);
         size_t value, delay;
 
-        pb_put_str(out, 1, RETRY_INFO_URL);
-        value = pb_begin(out, 2);
-        delay = pb_begin(out, 1);
+        pb_put_str(out, RPC_ANY_TYPE_URL, RETRY_INFO_URL);
+        value = pb_begin(out, RPC_ANY_VALUE);
+        delay = pb_begin(out, RPC_RETRY_INFO_DELAY);
         if (retry_after_ms >= 1000)
-            pb_put_uint(out, 1, retry_after_ms / 1000);
+            pb_put_uint(out, RPC_DURATION_SECONDS, retry_after_ms / 1000);
         if (retry_after_ms % 1000 != 0)
-            pb_put_uint(out, 2, retry_after_ms % 1000 * 1000000);
+            pb_put_uint(out, RPC_DURATION_NANOS, retry_after_ms % 1000 * 1000000);
         pb_end(out, delay);
         pb_end(out, value);
         pb_end(out, any);

@@ -5,6 +5,7 @@
 #include "otlp/text/any_value_yaml.h"
 
 #include "otlp/any_value.h"
+#include "otlp/fields.h"
 
 static void put_scalar(struct buf *out, const struct yaml_node *n)
 {
@@ -40,7 +41,7 @@ static void put_list(struct buf *out, const struct yaml_node *n)
     size_t list = pb_begin(out, VALUE_ARRAY);
 
     for (size_t i = 0; i < n->n; i++) {
-        size_t element = pb_begin(out, 1);
+        size_t element = pb_begin(out, OTLP_LIST_VALUES);
 
         any_value_from_yaml(out, n->items[i]);
         pb_end(out, element);
@@ -53,10 +54,10 @@ static void put_map(struct buf *out, const struct yaml_node *n)
     size_t map = pb_begin(out, VALUE_MAP);
 
     for (size_t i = 0; i < n->n; i++) {
-        size_t pair = pb_begin(out, 1), value;
+        size_t pair = pb_begin(out, OTLP_LIST_VALUES), value;
 
-        pb_put_str(out, 1, n->pairs[i].key);
-        value = pb_begin(out, 2);
+        pb_put_str(out, OTLP_KEY_VALUE_KEY, n->pairs[i].key);
+        value = pb_begin(out, OTLP_KEY_VALUE_VALUE);
         any_value_from_yaml(out, n->pairs[i].value);
         pb_end(out, value);
         pb_end(out, pair);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "codec/regex_steps.h"
 #include "codec/utf8.h"
+#include "otlp/fields.h"
 #include "ottl/ottl.h"
 
 #include <stdarg.h>
@@ -40,7 +41,7 @@ bool ottl_give(struct ottl_call *c, struct buf *b, enum ottl_type type, struct o
 
 void ottl_put_element(struct buf *list, const struct ottl_value *v)
 {
-    size_t mark = pb_begin(list, 1);
+    size_t mark = pb_begin(list, OTLP_LIST_VALUES);
 
     ottl_value_put(list, v);
     pb_end(list, mark);
@@ -55,10 +56,10 @@ void ottl_put_string(struct buf *list, struct bytes text)
 
 void ottl_put_pair(struct buf *map, struct bytes key, const struct ottl_value *v)
 {
-    size_t pair = pb_begin(map, 1), value;
+    size_t pair = pb_begin(map, OTLP_LIST_VALUES), value;
 
-    pb_put_bytes(map, 1, key);
-    value = pb_begin(map, 2);
+    pb_put_bytes(map, OTLP_KEY_VALUE_KEY, key);
+    value = pb_begin(map, OTLP_KEY_VALUE_VALUE);
     ottl_value_put(map, v);
     pb_end(map, value);
     pb_end(map, pair);
@@ -124,7 +125,7 @@ bool ottl_next_pair(struct pb_reader *r, struct bytes *key, struct ottl_value *v
 {
     struct attribute a;
 
-    if (!attribute_next(r, 1, &a))
+    if (!attribute_next(r, OTLP_LIST_VALUES, &a))
         return false;
     *key = a.key;
     *v = ottl_value_read(a.value);

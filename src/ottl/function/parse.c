@@ -32,7 +32,7 @@ static bool read_array(struct json_reader *r, unsigned depth)
     if (json_peek(&r->scan) == ']')
         return json_expect(&r->scan, ']', "]");
     do {
-        size_t mark = pb_begin(&r->out, 1);
+        size_t mark = pb_begin(&r->out, OTLP_LIST_VALUES);
 
         if (!read_value(r, depth))
             return false;
@@ -53,9 +53,9 @@ static bool read_pairs(struct json_reader *r, unsigned depth)
 
         if (json_peek(&r->scan) != '"' || !json_string(&r->scan, &key))
             return set_fault(r, "a key in quotes");
-        pair = pb_begin(&r->out, 1);
-        pb_put_bytes(&r->out, 1, key);
-        mark = pb_begin(&r->out, 2);
+        pair = pb_begin(&r->out, OTLP_LIST_VALUES);
+        pb_put_bytes(&r->out, OTLP_KEY_VALUE_KEY, key);
+        mark = pb_begin(&r->out, OTLP_KEY_VALUE_VALUE);
         if (!json_expect(&r->scan, ':', "a colon") || !read_value(r, depth))
             return false;
         pb_end(&r->out, mark);

@@ -128,11 +128,11 @@ static void answer_ok(struct otlp_call *call, uint64_t rejected, const char *why
     if (call->req == NULL || call->req->responded)
         return;
     b->len = 0;
-    mark = pb_begin(b, 1);
+    mark = pb_begin(b, OTLP_RESPONSE_PARTIAL_SUCCESS);
     if (rejected > 0)
-        pb_put_uint(b, 1, rejected);
+        pb_put_uint(b, OTLP_PARTIAL_SUCCESS_REJECTED, rejected);
     if (why[0] != '\0')
-        pb_put_str(b, 2, why);
+        pb_put_str(b, OTLP_PARTIAL_SUCCESS_MESSAGE, why);
     pb_end(b, mark);
     if (call->transport == TRANSPORT_GRPC)
         grpc_answer_ok(call, buf_bytes(b));
