@@ -33,6 +33,18 @@ struct attribute attribute_of(struct bytes key_value)
     return a;
 }
 
+bool attribute_find(struct bytes message, uint32_t number, struct bytes key, struct bytes *value)
+{
+    struct pb_reader r = pb_reader(message);
+
+    for (struct attribute a; attribute_next(&r, number, &a);)
+        if (bytes_equal(a.key, key)) {
+            *value = a.value;
+            return true;
+        }
+    return false;
+}
+
 /* The member of the oneof that is set: the last one on the wire. */
 static struct pb_field set_member(struct bytes any_value)
 {

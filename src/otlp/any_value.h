@@ -26,6 +26,9 @@ static inline bool attribute_next(struct pb_reader *r, uint32_t number, struct a
     return false;
 }
 
+/* The value of the first attribute with that key, among the fields `number` of a message. */
+bool attribute_find(struct bytes message, uint32_t number, struct bytes key, struct bytes *value);
+
 /* A value by its type. */
 enum value_type { VALUE_EMPTY, VALUE_STRING, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_ARRAY, VALUE_MAP, VALUE_BYTES };
 

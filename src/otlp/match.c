@@ -242,18 +242,6 @@ static struct bytes text_of(struct match *m, struct bytes any_value)
     return buf_bytes(&m->text);
 }
 
-static bool find_attribute(struct bytes message, uint32_t number, struct bytes key, struct bytes *value)
-{
-    struct pb_reader r = pb_reader(message);
-
-    for (struct attribute a; attribute_next(&r, number, &a);)
-        if (bytes_equal(a.key, key)) {
-            *value = a.value;
-            return true;
-        }
-    return false;
-}
-
 static bool wanted_is(struct match *m, const struct wanted *w, struct bytes any_value)
 {
     struct value v;
@@ -275,7 +263,7 @@ static bool has_all(struct match *m, const struct wanted_list *list, struct byte
     struct bytes value;
 
     for (size_t i = 0; i < list->n; i++)
-        if (!find_attribute(message, number, list->v[i].key, &value) || !wanted_is(m, &list->v[i], value))
+        if (!attribute_find(message, number, list->v[i].key, &value) || !wanted_is(m, &list->v[i], value))
             return false;
     return true;
 }
@@ -293,7 +281,7 @@ static bool is_of_service(struct match *m, struct bytes resource)
 
     if (!m->services.given)
         return true;
-    if (!find_attribute(resource, OTLP_RESOURCE_ATTRIBUTES, bytes_str("service.name"), &any))
+    if (!attribute_find(resource, OTLP_RESOURCE_ATTRIBUTES, bytes_str("service.name"), &any))
         return text_set_has(m, &m->services, bytes_str(NO_SERVICE));
     v = value_read(any);
     return text_set_has(m, &m->services, v.type == VALUE_STRING ? v.bytes : text_of(m, any));

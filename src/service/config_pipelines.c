@@ -60,14 +60,6 @@ static void not_configured(struct loader *l, enum component_kind kind, const cha
                   config_words[kind], id, config_sections[kind]);
 }
 
-static bool is_listed(struct config_component *const *list, size_t n, const struct config_component *cc)
-{
-    for (size_t i = 0; i < n; i++)
-        if (list[i] == cc)
-            return true;
-    return false;
-}
-
 /* A list of ids into a list of components, each once. */
 static void load_references(struct loader *l, enum component_kind kind, const struct yaml_node *list, const char *path,
                             struct config_component ***out, size_t *n)
@@ -101,7 +93,7 @@ static void load_references(struct loader *l, enum component_kind kind, const st
             continue;
         }
         cc->used = true;
-        if (!is_listed(*out, *n, cc)) {
+        if (!config_lists(*out, *n, cc)) {
             (*out)[(*n)++] = cc;
             continue;
         }

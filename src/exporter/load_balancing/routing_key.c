@@ -127,19 +127,6 @@ static uint16_t find_trace(struct routing_key *k, struct bytes item)
 
 /* ---- attributes ---- */
 
-static bool find_attribute(struct bytes message, uint32_t number, struct bytes key, struct bytes *value)
-{
-    struct pb_reader r = pb_reader(message);
-    struct attribute a;
-
-    while (attribute_next(&r, number, &a))
-        if (bytes_equal(a.key, key)) {
-            *value = a.value;
-            return true;
-        }
-    return false;
-}
-
 static void put_kind(struct buf *out, uint64_t kind)
 {
     static const char *const kinds[] = { "Unspecified", "Internal", "Server", "Client", "Producer", "Consumer" };
@@ -189,9 +176,9 @@ static void look_up(struct routing_key *k, struct bytes message, uint32_t number
         struct known_attribute *a = &k->known.v[i];
 
         if (scope)
-            a->in_scope = find_attribute(message, number, bytes_str(wanted->v[i]), &a->of_scope);
+            a->in_scope = attribute_find(message, number, bytes_str(wanted->v[i]), &a->of_scope);
         else
-            a->in_resource = find_attribute(message, number, bytes_str(wanted->v[i]), &a->of_resource);
+            a->in_resource = attribute_find(message, number, bytes_str(wanted->v[i]), &a->of_resource);
     }
 }
 
@@ -204,7 +191,7 @@ static void put_attribute(struct routing_key *k, size_t at, const struct scatter
     buf_put(&k->text, key);
     buf_putc(&k->text, '=');
     if (a->in_resource || a->in_scope ||
-        (!put_pseudo(k, name, item->item) && find_attribute(item->item, attributes_of_item(k, item), key, &value)))
+        (!put_pseudo(k, name, item->item) && attribute_find(item->item, attributes_of_item(k, item), key, &value)))
         any_value_put(&k->text, value);
     buf_putc(&k->text, '|');
 }
@@ -314,7 +301,7 @@ static uint16_t find_service(struct routing_key *k)
 {
     struct bytes value;
     struct value v = { .type = VALUE_EMPTY };
-    bool there = find_attribute(k->resource, OTLP_RESOURCE_ATTRIBUTES, bytes_str(SERVICE), &value);
+    bool there = attribute_find(k->resource, OTLP_RESOURCE_ATTRIBUTES, bytes_str(SERVICE), &value);
 
     if (there)
         v = value_read(value);

@@ -149,18 +149,6 @@ struct bytes dedup_fields_remove(const struct dedup_fields *f, struct bytes reco
 
 /* ---- reading ---- */
 
-static bool find_key(struct bytes message, unsigned number, struct bytes key, struct bytes *value)
-{
-    struct pb_reader r = pb_reader(message);
-
-    for (struct attribute a; attribute_next(&r, number, &a);)
-        if (bytes_equal(a.key, key)) {
-            *value = a.value;
-            return true;
-        }
-    return false;
-}
-
 static bool find_field(struct bytes record, const struct dedup_field *f, struct bytes *any)
 {
     struct value v;
@@ -168,11 +156,11 @@ static bool find_field(struct bytes record, const struct dedup_field *f, struct 
 
     if (f->in_body)
         *any = log_view(record).body;
-    else if (!find_key(record, OTLP_LOG_ATTRIBUTES, f->keys[i++], any))
+    else if (!attribute_find(record, OTLP_LOG_ATTRIBUTES, f->keys[i++], any))
         return false;
     for (; i < f->n; i++) {
         v = value_read(*any);
-        if (v.type != VALUE_MAP || !find_key(v.bytes, OTLP_LIST_VALUES, f->keys[i], any))
+        if (v.type != VALUE_MAP || !attribute_find(v.bytes, OTLP_LIST_VALUES, f->keys[i], any))
             return false;
     }
     return any->len > 0;
