@@ -10,6 +10,7 @@
  * one's place, all queues in memory go to it, and are taken apart by its ring. */
 #include "exporter/load_balancing/load_balancing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define TICK NS_PER_S
@@ -155,6 +156,19 @@ static int start(struct node *node, struct error *err)
 
 /* ---- the end ---- */
 
+static void enter_phase(struct balancer *b, enum balancer_phase to)
+{
+    static const uint8_t allowed[] = {
+        [BALANCER_RUNNING] = 1 << BALANCER_MOVING,
+        [BALANCER_MOVING] = 1 << BALANCER_STOPPING,
+        [BALANCER_STOPPING] = 1 << BALANCER_STOPPED,
+        [BALANCER_STOPPED] = 0,
+    };
+
+    assert(allowed[b->phase] & 1 << to);
+    b->phase = to;
+}
+
 static void free_source(struct balancer *b)
 {
     if (b->source != NULL)
@@ -164,7 +178,7 @@ static void free_source(struct balancer *b)
 
 static void stop_rest(struct balancer *b)
 {
-    b->phase = BALANCER_STOPPING;
+    enter_phase(b, BALANCER_STOPPING);
     members_stop(b, true, b->deadline);
 }
 
@@ -185,7 +199,7 @@ static void end_if_done(struct balancer *b)
     }
     if (b->phase != BALANCER_STOPPING || !all_have_stopped(b))
         return;
-    b->phase = BALANCER_STOPPED;
+    enter_phase(b, BALANCER_STOPPED);
     b->stopped(&b->node);
 }
 
@@ -203,7 +217,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     free_source(b);
     b->deadline = deadline;
     b->stopped = done;
-    b->phase = BALANCER_MOVING;
+    enter_phase(b, BALANCER_MOVING);
     members_stop(b, false, now < deadline ? now + (deadline - now) / 2 : deadline);
     end_if_done(b);
 }

@@ -92,7 +92,12 @@ struct member {
     struct metric *queue;
 };
 
-enum balancer_phase { BALANCER_RUNNING, BALANCER_MOVING, BALANCER_STOPPING, BALANCER_STOPPED };
+enum balancer_phase {
+    BALANCER_RUNNING,
+    BALANCER_MOVING,   /* it ends: members that are leaving hand over what they have */
+    BALANCER_STOPPING, /* so do all others */
+    BALANCER_STOPPED
+};
 
 struct balancer_metrics {
     struct metric_hook hook;
@@ -114,8 +119,8 @@ struct balancer {
     struct splitter carrying, waiting;
     struct list moves; /* under way */
     struct member_source *source;
-    bool resolved; /* once */
-    enum balancer_phase phase;
+    bool resolved;             /* once */
+    enum balancer_phase phase; /* changed by enter_phase() */
     uint64_t deadline;
     bool hurried;
     void (*stopped)(struct node *node);
@@ -152,7 +157,6 @@ char *member_target(const char *endpoint);
 int member_endpoint_check(const char *endpoint, struct error *err);
 struct member *member_new(struct balancer *b, const char *endpoint, const char *name);
 void member_free(struct member *m);
-void member_enter(struct member *m, enum member_state state);
 void member_start(struct member *m);                   /* HERE, or FAILED */
 bool member_open(struct member *m, struct error *err); /* the exporter alone */
 void member_leave(struct member *m);

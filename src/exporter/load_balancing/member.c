@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void member_enter(struct member *m, enum member_state to)
+static void enter_state(struct member *m, enum member_state to)
 {
     static const uint8_t allowed[MEMBER_STATES] = {
         [MEMBER_NEW] = 1 << MEMBER_FAILED | 1 << MEMBER_HERE | 1 << MEMBER_LEAVING | 1 << MEMBER_STOPPED,
@@ -129,11 +129,11 @@ void member_start(struct member *m)
 
     error_clear(&err);
     if (member_open(m, &err)) {
-        member_enter(m, MEMBER_HERE);
+        enter_state(m, MEMBER_HERE);
         return;
     }
     if (m->state == MEMBER_NEW)
-        member_enter(m, MEMBER_FAILED);
+        enter_state(m, MEMBER_FAILED);
     if (complaint_due_to(&m->balancer->failing, &node->host->loop->clock, err.text))
         log_error(&node->log, "A member cannot be started. Will try again.", F_STR("endpoint", m->endpoint),
                   F_STR("error", err.text), F_UINT("repeated", complaint_taken(&m->balancer->failing)));
@@ -144,18 +144,18 @@ void member_start(struct member *m)
 void member_leave(struct member *m)
 {
     if (m->state == MEMBER_FAILED) {
-        member_enter(m, MEMBER_STOPPED);
+        enter_state(m, MEMBER_STOPPED);
         turn_defer(&m->balancer->node.host->loop->turn, &m->end);
         return;
     }
-    member_enter(m, MEMBER_LEAVING);
+    enter_state(m, MEMBER_LEAVING);
     m->balancer->n_leaving++;
     sender_redirect(m->exporter.sender, &m->moves, true);
 }
 
 void member_return(struct member *m)
 {
-    member_enter(m, MEMBER_HERE);
+    enter_state(m, MEMBER_HERE);
     m->balancer->n_leaving--;
     sender_redirect(m->exporter.sender, &m->exporter.attempt, false);
 }
@@ -164,7 +164,7 @@ static void on_stopped(struct node *node)
 {
     struct member *m = container_of(container_of(node, struct otlp_exporter, node), struct member, exporter);
 
-    member_enter(m, MEMBER_STOPPED);
+    enter_state(m, MEMBER_STOPPED);
     turn_defer(&m->balancer->node.host->loop->turn, &m->end);
 }
 
@@ -173,10 +173,10 @@ void member_stop(struct member *m, uint64_t deadline)
     if (m->state == MEMBER_LEAVING)
         m->balancer->n_leaving--;
     if (m->state == MEMBER_NEW || m->state == MEMBER_FAILED) {
-        member_enter(m, MEMBER_STOPPED);
+        enter_state(m, MEMBER_STOPPED);
         turn_defer(&m->balancer->node.host->loop->turn, &m->end);
         return;
     }
-    member_enter(m, MEMBER_STOPPING);
+    enter_state(m, MEMBER_STOPPING);
     otlp_exporter_stop(&m->exporter.node, deadline, on_stopped);
 }
