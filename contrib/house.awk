@@ -2,8 +2,8 @@
 # What the code keeps to, beside its layers:
 #     awk -f contrib/house.awk src/*/*.[ch] src/*.[ch]
 # A .c file opens with a comment behind its licence. No function is longer than 60 lines; none of a header has more than
-# eight parameters. No folder has more than 45 files. No two headers define the same name: a file may include both. The
-# name of a static is more than a word, but for what stands in a table; that of a public function begins with a noun.
+# eight parameters. No folder has more than 45 files. No two headers define the same name, for a file may include both;
+# guards tell headers apart by folder and file. The name of a static is more than a word, but for what stands in a table; that of a public function begins with a noun.
 BEGIN {
     MOST_LINES = 60
     MOST_PARAMETERS = 8
@@ -20,6 +20,7 @@ FNR == 1 {
     begun = 0
     declaration = ""
     in_enum = 0
+    guard = 0
 }
 
 FNR == 2 && FILENAME ~ /\.cc?$/ && $0 !~ /^(\/\*|\/\/)/ {
@@ -49,6 +50,17 @@ is_header && (declaration != "" || /^[a-z].*\(/) {
     if (gsub(/,/, "", declaration) >= MOST_PARAMETERS)
         complain("a function of more than " MOST_PARAMETERS " parameters: make a struct of those that go together")
     declaration = ""
+}
+
+is_header && /^#ifndef/ && !guard++ {
+    above = toupper(FILENAME)
+    sub(/^SRC\//, "", above)
+    sub(/\/.*/, "", above)
+    below = toupper(FILENAME)
+    sub(/.*\//, "", below)
+    sub(/\./, "_", below)
+    if ($2 !~ "^" above || $2 !~ below "$")
+        complain("the guard " $2 " is another file's: it begins with " above " and ends with " below)
 }
 
 # What headers define: tags, constants, macros.

@@ -4,8 +4,8 @@
  * Retrieve (file:, env:, yaml:), merge, expand, decode by option tables, check; all as
  * the Go collector 0.158 does it. Every fault of a run is reported, each with file:line:column, the path
  * (`exporters::otlp/2::endpoint`), what is wrong, what is allowed and the nearest right spelling. */
-#ifndef PIPELINE_CONFIG_H
-#define PIPELINE_CONFIG_H
+#ifndef SERVICE_CONFIG_H
+#define SERVICE_CONFIG_H
 
 #include "config/source.h"
 #include "pipeline/component.h"

@@ -5,8 +5,8 @@
  * first processor an ack of its own; in front of every exporter stands a tap, which does the same for the exporter's
  * ledger and keeps otelcol_exporter_sent/send_failed_*. A fan-out stands wherever one sender has several
  * receivers; it copies nothing. */
-#ifndef PIPELINE_GRAPH_H
-#define PIPELINE_GRAPH_H
+#ifndef SERVICE_GRAPH_H
+#define SERVICE_GRAPH_H
 
 #include "pipeline/component.h"
 

@@ -5,8 +5,8 @@
  *     graph_parts.c        what it is made of, and how that is freed
  *     graph.c              start and stop
  *     reload/graph_keep.c  what it keeps of the one before it */
-#ifndef PIPELINE_GRAPH_BUILD_H
-#define PIPELINE_GRAPH_BUILD_H
+#ifndef SERVICE_GRAPH_BUILD_H
+#define SERVICE_GRAPH_BUILD_H
 
 #include "base/vec.h"
 #include "service/config.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What systemd is told of a Type=notify service: datagrams to the socket that $NOTIFY_SOCKET names
  * (sd_notify(3)). All of it does nothing where that is not set. */
-#ifndef PIPELINE_NOTIFY_H
-#define PIPELINE_NOTIFY_H
+#ifndef SERVICE_NOTIFY_H
+#define SERVICE_NOTIFY_H
 
 #include "base/loop/clock.h"
 

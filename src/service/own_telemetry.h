@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service says of itself, as `service::telemetry` orders it: the form and place of the log, and where our own
  * metrics are served. */
-#ifndef PIPELINE_OWN_TELEMETRY_H
-#define PIPELINE_OWN_TELEMETRY_H
+#ifndef SERVICE_OWN_TELEMETRY_H
+#define SERVICE_OWN_TELEMETRY_H
 
 #include "pipeline/component.h"
 #include "service/own/own_resource.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What this process takes of the machine, by the Go collector's names, and how full the byte budget is. Read
  * when somebody collects. */
-#ifndef PIPELINE_PROCESS_METRICS_H
-#define PIPELINE_PROCESS_METRICS_H
+#ifndef SERVICE_PROCESS_METRICS_H
+#define SERVICE_PROCESS_METRICS_H
 
 #include "base/budget.h"
 #include "base/loop/clock.h"

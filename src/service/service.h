@@ -5,8 +5,8 @@
  * second one of these cuts that short (a second is left to close what is open), a third ends the process on the spot.
  * SIGHUP reads the configuration anew: with a fault in it the old one runs on and the log names every fault; else the
  * old graph is stopped as above and the new one started. If that does not start, the old one is started again. */
-#ifndef PIPELINE_SERVICE_H
-#define PIPELINE_SERVICE_H
+#ifndef SERVICE_SERVICE_H
+#define SERVICE_SERVICE_H
 
 #include "service/config.h"
 #include "service/graph.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The `service:` section but for its pipelines and extensions: own telemetry, budget, shutdown.
  * Decoded by rows like any component's configuration. */
-#ifndef PIPELINE_SERVICE_CONFIG_H
-#define PIPELINE_SERVICE_CONFIG_H
+#ifndef SERVICE_SERVICE_CONFIG_H
+#define SERVICE_SERVICE_CONFIG_H
 
 #include "base/log.h"
 #include "base/metrics.h"

@@ -12,8 +12,8 @@
  *
  * A batch comes from the sender (queue/sender.h) and is one export. It is cut into pieces, each of which is one record
  * of a topic; the export is settled when the brokers have answered for all of them. */
-#ifndef EXPORTER_KAFKA_H
-#define EXPORTER_KAFKA_H
+#ifndef EXPORTER_KAFKA_EXPORTER_H
+#define EXPORTER_KAFKA_EXPORTER_H
 
 #include "base/list.h"
 #include "base/loop/slicer.h"

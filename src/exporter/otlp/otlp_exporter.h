@@ -15,8 +15,8 @@
  *
  * A batch comes from the sender (queue/sender.h) and is one export. Where the peer takes it in one request it is one,
  * and its segments go to the socket from where they lie; else it is cut, and its parts go one after another. */
-#ifndef EXPORTER_OTLP_H
-#define EXPORTER_OTLP_H
+#ifndef EXPORTER_OTLP_EXPORTER_H
+#define EXPORTER_OTLP_EXPORTER_H
 
 #include "base/list.h"
 #include "base/loop/slicer.h"

@@ -12,8 +12,8 @@
  *     kafka_receiver_metrics.c what is counted
  *
  * A record is a batch. Its offset is committed when it and all before it in its partition are safe. */
-#ifndef RECEIVER_KAFKA_H
-#define RECEIVER_KAFKA_H
+#ifndef RECEIVER_KAFKA_RECEIVER_H
+#define RECEIVER_KAFKA_RECEIVER_H
 
 #include "base/list.h"
 #include "kafka/kafka_client.h"

@@ -5,8 +5,8 @@
  *     remote_write_request.c   a request's headers: which version it is, and how it is coded
  *     remote_write_call.c      one call: its body, its reading, the pipeline's verdict, the answer
  *     remote_write_inflate.c   bodies are inflated, large ones beside the loop */
-#ifndef RECEIVER_REMOTE_WRITE_H
-#define RECEIVER_REMOTE_WRITE_H
+#ifndef RECEIVER_REMOTE_WRITE_RECEIVER_H
+#define RECEIVER_REMOTE_WRITE_RECEIVER_H
 
 #include "base/loop/slicer.h"
 #include "codec/compress.h"
