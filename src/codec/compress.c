@@ -116,9 +116,9 @@ int inflate_bad(const struct inflate_out *o, struct error *err, const char *what
     return error_set(err, UV_EINVAL, "%s: %s", o->coding, what);
 }
 
-/* gzip ends with the content's size (of the last member, modulo 2^32). It is a stranger's word: believed when deflate,
- * whose best ratio is 1032, could hold that much. Without it, and for zlib, a ratio usual for OTLP. */
-/* A first guess of the size of what `in` holds. */
+/* A first guess of the size of what `in` holds. gzip ends with the content's size (of the last member, modulo 2^32). It
+ * is a stranger's word: believed when deflate, whose best ratio is 1032, could hold that much. Without it, and for
+ * zlib, a ratio usual for OTLP. */
 static size_t gzip_estimate(enum coding c, struct bytes in, size_t max)
 {
     size_t usual = in.len > max / 6 ? max : in.len * 6;

@@ -235,9 +235,8 @@ static bool same_letter(char a, char b)
     return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
-/* Damerau-Levenshtein over three rows (optimal string alignment). */
 /* How many single edits (insert, delete, replace, swap of neighbours) lead from a to b; at most `limit` + 1. Capitals
- * are no difference. */
+ * are no difference. Damerau-Levenshtein over three rows (optimal string alignment). */
 static size_t edit_distance(const char *a, const char *b, size_t limit)
 {
     size_t rows[3][LONGEST_WORD + 1];

@@ -14,7 +14,7 @@ struct naming {
     struct loader *l;
     const struct config_component *cc;
     void (*named)(const struct naming *v, const struct option *o, const char *key, const char *id);
-    struct circle *circle; /* of look_for_circle() */
+    struct circle *circle; /* of check_circle() */
 };
 
 static const struct config_component *extension_in_use(const struct loader *l, const char *id)

@@ -11,12 +11,6 @@
 #include <stdint.h>
 
 /* google.rpc.Code */
-/* google.rpc.Status, and what may be among its details: field numbers. */
-enum { RPC_STATUS_CODE = 1, RPC_STATUS_MESSAGE = 2, RPC_STATUS_DETAILS = 3 };
-enum { RPC_ANY_TYPE_URL = 1, RPC_ANY_VALUE = 2 };
-enum { RPC_RETRY_INFO_DELAY = 1 };
-enum { RPC_DURATION_SECONDS = 1, RPC_DURATION_NANOS = 2 };
-
 enum grpc_status {
     GRPC_OK = 0,
     GRPC_CANCELLED = 1,
@@ -34,6 +28,12 @@ enum grpc_status {
     GRPC_DATA_LOSS = 15,
     GRPC_UNAUTHENTICATED = 16,
 };
+
+/* google.rpc.Status, and what may be among its details: field numbers. */
+enum { RPC_STATUS_CODE = 1, RPC_STATUS_MESSAGE = 2, RPC_STATUS_DETAILS = 3 };
+enum { RPC_ANY_TYPE_URL = 1, RPC_ANY_VALUE = 2 };
+enum { RPC_RETRY_INFO_DELAY = 1 };
+enum { RPC_DURATION_SECONDS = 1, RPC_DURATION_NANOS = 2 };
 
 #define GRPC_PREFIX_LEN 5u
 
