@@ -163,7 +163,8 @@ static bool convert_text(struct ottl_evaluation *e, struct ottl_value *v)
     return true;
 }
 
-bool eval_convert(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *v)
+/* One argument as its kind. */
+static bool convert_value(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *v)
 {
     switch (kind) {
     case OTTL_TAKES_STRING_LIKE:
@@ -205,7 +206,7 @@ static bool spread_list(struct ottl_evaluation *e, enum ottl_kind kind, struct o
     for (struct pb_field f; i < n && pb_next(&r, &f);)
         if (f.number == OTLP_LIST_VALUES && f.wire == PB_LEN) {
             values[i] = ottl_value_read(f.bytes);
-            if (!eval_convert(e, kind, &values[i++]))
+            if (!convert_value(e, kind, &values[i++]))
                 return false;
         }
     *v = (struct ottl_value){ .type = OTTL_VALUES, .values = values, .n = i };
@@ -220,7 +221,7 @@ static bool eval_list_argument(struct ottl_evaluation *e, const struct ottl_node
     if (n->kind == NODE_LIST) {
         values = arena_alloc(&e->arena, (n->n + 1) * sizeof(*values));
         for (uint32_t i = 0; i < n->n; i++)
-            if (!eval_value(e, n->kids[i], &values[i]) || !eval_convert(e, kind, &values[i]))
+            if (!eval_value(e, n->kids[i], &values[i]) || !convert_value(e, kind, &values[i]))
                 return false;
         *v = (struct ottl_value){ .type = OTTL_VALUES, .values = values, .n = n->n };
         return true;
@@ -242,7 +243,7 @@ static bool eval_argument(struct ottl_evaluation *e, const struct ottl_node *cal
         return true;
     if (a->list)
         return eval_list_argument(e, n, a->kind, v);
-    return eval_value(e, n, v) && eval_convert(e, a->kind, v);
+    return eval_value(e, n, v) && convert_value(e, a->kind, v);
 }
 
 bool eval_call(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v)
@@ -339,7 +340,7 @@ bool ottl_call_function(struct ottl_call *c, unsigned i, const struct ottl_value
 
     if (!takes_one_value(f))
         return ottl_fail(c, "%s is no converter of one argument", f->name);
-    if (!eval_spend(c->evaluation, 1) || !eval_convert(c->evaluation, f->args[0].kind, &arg))
+    if (!eval_spend(c->evaluation, 1) || !convert_value(c->evaluation, f->args[0].kind, &arg))
         return false;
     return f->call(&inner, out);
 }

@@ -249,8 +249,6 @@ bool eval_value(struct ottl_evaluation *e, const struct ottl_node *n, struct ott
 bool eval_may_append(struct ottl_evaluation *e); /* false: no metric may be added any more */
 bool eval_call(struct ottl_evaluation *e, const struct ottl_node *n, struct ottl_value *v);
 bool eval_index(struct ottl_evaluation *e, struct ottl_node *const *keys, size_t n, struct ottl_value *v);
-/* One argument as its kind. */
-bool eval_convert(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *v);
 
 /* What is below the keys of a value becomes v; *any is the value, and the new one. */
 bool keyed_set(struct ottl_evaluation *e, struct ottl_node *const *keys, size_t n, struct bytes *any,

@@ -74,7 +74,8 @@ void graph_gather_wants(struct graph *g)
     g->host->auth_attributes = (struct strings){ g->auth_attributes.v, g->auth_attributes.n };
 }
 
-bool graph_node_runs(const struct graph_node *gn)
+/* With workers: does it run in this process? */
+static bool node_runs(const struct graph_node *gn)
 {
     const struct component *c = gn->config->component;
     const struct host *host = gn->graph->host;
@@ -89,7 +90,7 @@ struct metrics *graph_node_lend(const struct graph_node *gn)
     struct host *host = gn->graph->host;
     struct metrics *before = host->metrics;
 
-    if (host->front && !graph_node_runs(gn))
+    if (host->front && !node_runs(gn))
         host->metrics = totals_idle(host->shown);
     return before;
 }
@@ -99,7 +100,7 @@ static int start_node(struct graph *g, struct graph_node *gn, struct error *err)
     const struct component *c = gn->config->component;
 
     graph_node_move(gn, NODE_STARTED); /* also when it fails half-way: what it has begun must be stopped */
-    gn->idle = !graph_node_runs(gn);
+    gn->idle = !node_runs(gn);
     gn->failed = !gn->idle && c->start != NULL && c->start(node_of(gn), err) != 0;
     if (gn->failed)
         return start_error(gn, err);

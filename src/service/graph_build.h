@@ -160,8 +160,6 @@ void graph_open_tap(struct exporter_tap *e); /* if its exporter has started */
 
 /* graph.c */
 
-/* With workers: does it run in this process? */
-bool graph_node_runs(const struct graph_node *gn);
 /* Around create() and destroy(): from now on host->metrics is where this node counts. One that does not run here counts
  * where nobody looks. Returns what host->metrics was, to be put back. */
 struct metrics *graph_node_lend(const struct graph_node *gn);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request_announce() brings a request here where the server has a gatekeeper. It is let in, refused, or waits with its
+/* request.c brings a request here where the server has a gatekeeper. It is let in, refused, or waits with its
  * question open: then request_body() brings what comes to gate_hold(), and the answer lets all of it go on.
  *
  * What can go wrong meanwhile: the peer goes, or the request is late and answered: the question is forgotten when the

@@ -191,7 +191,8 @@ void request_tell(struct request *r, struct bytes body, bool ended)
         service->on_end(&r->pub);
 }
 
-void request_announce(struct request *r)
+/* Once the gatekeeper has let it in. */
+static void announce_request(struct request *r)
 {
     struct server_shared *shared = r->io->shared;
 
@@ -444,7 +445,7 @@ bool request_charge_head(struct request *r)
 void request_begin(struct request *r)
 {
     if (request_charge_head(r)) {
-        request_announce(r);
+        announce_request(r);
         return;
     }
     drop_head(r);

@@ -64,7 +64,6 @@ void request_tell(struct request *r, struct bytes body, bool ended);
 
 /* Tell the service, once the gatekeeper has let it in. Each does nothing when the service must not hear of it (any
  * more). */
-void request_announce(struct request *r);
 void request_body(struct request *r, struct bytes data);
 void request_end(struct request *r);
 void request_writable(struct request *r);

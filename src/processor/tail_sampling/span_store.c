@@ -111,7 +111,8 @@ static struct head *make_head(struct span_store *s, struct head *parent, const s
     return h;
 }
 
-struct head *span_store_head(struct span_store *s, struct head *parent, const struct pieces *content)
+/* The head with this content: one more reference. `parent`: NULL for a resource. */
+static struct head *find_head(struct span_store *s, struct head *parent, const struct pieces *content)
 {
     uint64_t hash = hash_content(parent, content);
 
@@ -123,7 +124,8 @@ struct head *span_store_head(struct span_store *s, struct head *parent, const st
     return make_head(s, parent, content, hash);
 }
 
-void span_store_release(struct span_store *s, struct head *h)
+/* One reference less. */
+static void release_head(struct span_store *s, struct head *h)
 {
     while (h != NULL && --h->refs == 0) {
         struct head *parent = h->parent, **at = slot_of(s, h->hash);
@@ -154,7 +156,7 @@ static struct head *read_head(const struct scope_walk *w, struct head *parent, s
     for (struct pb_field f; pb_next(&r, &f);)
         if (f.number != but)
             pieces_add(w->scratch, bytes_of(f.start, (size_t)(r.p - f.start)));
-    return span_store_head(w->store, parent, w->scratch);
+    return find_head(w->store, parent, w->scratch);
 }
 
 static void walk_resource(const struct scope_walk *w, struct bytes group)
@@ -166,9 +168,9 @@ static void walk_resource(const struct scope_walk *w, struct bytes group)
         struct head *scope = read_head(w, resource, scope_group, OTLP_SCOPE_GROUP_ITEMS);
 
         w->take(w->arg, scope_group, scope);
-        span_store_release(w->store, scope);
+        release_head(w->store, scope);
     }
-    span_store_release(w->store, resource);
+    release_head(w->store, resource);
 }
 
 void span_store_scopes(struct span_store *s, const struct batch *batch, struct pieces *scratch,
@@ -239,7 +241,7 @@ struct fragment *fragments_pop(struct fragments *f)
 void fragment_free(struct span_store *s, struct fragment *f)
 {
     s->bytes -= fragment_cost(f);
-    span_store_release(s, f->scope);
+    release_head(s, f->scope);
     free(f);
 }
 

@@ -48,10 +48,6 @@ struct span_store {
 void span_store_init(struct span_store *s, struct budget *budget);
 void span_store_free(struct span_store *s); /* no fragment is left */
 
-/* The head with this content: one more reference. `parent`: NULL for a resource. */
-struct head *span_store_head(struct span_store *s, struct head *parent, const struct pieces *content);
-void span_store_release(struct span_store *s, struct head *h); /* one reference less */
-
 /* Go through the batch's scopes: `take` gets each ScopeSpans, and its head, which is there until it returns. `scratch`
  * is kept for the next time. */
 void span_store_scopes(struct span_store *s, const struct batch *batch, struct pieces *scratch,

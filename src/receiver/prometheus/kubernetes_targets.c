@@ -164,7 +164,7 @@ static void put_ingress_ips(const struct json_node *service, struct target_group
     buf_free(&ips);
 }
 
-void kubernetes_add_service(const struct kubernetes_view *v, const struct json_node *service, struct target_group *g)
+static void add_service(const struct kubernetes_view *v, const struct json_node *service, struct target_group *g)
 {
     struct bytes ns = json_text_at(service, "metadata.namespace"), name = json_text_at(service, "metadata.name");
     struct bytes type = json_text_at(service, "spec.type");
@@ -212,7 +212,7 @@ static struct bytes node_address(const struct json_node *node)
     return found;
 }
 
-void kubernetes_add_node(const struct json_node *node, struct target_group *g)
+static void add_node(const struct json_node *node, struct target_group *g)
 {
     struct bytes address = node_address(node), port = json_text_at(node, "status.daemonEndpoints.kubeletEndpoint.Port");
     char scratch[64];
@@ -267,7 +267,7 @@ static void add_path(const struct json_node *ingress, struct bytes host, struct 
     (void)target_group_add(g, target_group_address(g, host, bytes_of("", 0)));
 }
 
-void kubernetes_add_ingress(const struct kubernetes_view *v, const struct json_node *ingress, struct target_group *g)
+static void add_ingress(const struct kubernetes_view *v, const struct json_node *ingress, struct target_group *g)
 {
     struct bytes ns = json_text_at(ingress, "metadata.namespace");
 
@@ -296,7 +296,7 @@ void kubernetes_targets_add(const struct kubernetes_view *v, const struct json_n
         kubernetes_add_pod(v, o, g);
         break;
     case KUBERNETES_SERVICE:
-        kubernetes_add_service(v, o, g);
+        add_service(v, o, g);
         break;
     case KUBERNETES_ENDPOINTS:
         kubernetes_add_endpoints(v, o, g);
@@ -305,10 +305,10 @@ void kubernetes_targets_add(const struct kubernetes_view *v, const struct json_n
         kubernetes_add_slice(v, o, g);
         break;
     case KUBERNETES_NODE:
-        kubernetes_add_node(o, g);
+        add_node(o, g);
         break;
     case KUBERNETES_INGRESS:
-        kubernetes_add_ingress(v, o, g);
+        add_ingress(v, o, g);
         break;
     case KUBERNETES_ROLES:
         break;

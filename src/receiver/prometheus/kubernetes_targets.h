@@ -46,9 +46,6 @@ void kubernetes_put_pod(const struct kubernetes_view *v, const struct json_node 
                         kubernetes_put *put);
 
 void kubernetes_add_pod(const struct kubernetes_view *v, const struct json_node *pod, struct target_group *g);
-void kubernetes_add_service(const struct kubernetes_view *v, const struct json_node *service, struct target_group *g);
-void kubernetes_add_node(const struct json_node *node, struct target_group *g);
-void kubernetes_add_ingress(const struct kubernetes_view *v, const struct json_node *ingress, struct target_group *g);
 void kubernetes_add_endpoints(const struct kubernetes_view *v, const struct json_node *endpoints,
                               struct target_group *g);
 void kubernetes_add_slice(const struct kubernetes_view *v, const struct json_node *slice, struct target_group *g);
