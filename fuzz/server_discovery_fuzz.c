@@ -30,7 +30,8 @@ static void answer_consul(struct bytes text, struct target_group *g)
     struct error err;
     const struct json_node *names = consul_answer_read(text, JSON_OBJECT, &a, &err), *list;
 
-    json_each(n, names)(void) consul_service_is_wanted(&c, n);
+    json_each (n, names)
+        (void)consul_service_is_wanted(&c, n);
     (void)json_text_at(names, "Config.Datacenter");
     list = consul_answer_read(text, JSON_LIST, &a, &err);
     if (list != NULL)

@@ -179,7 +179,9 @@ static const struct json_node *find_member(const struct json_node *n, struct byt
 
     if (n == NULL || n->kind != JSON_OBJECT)
         return NULL;
-    json_each(child, n) if (bytes_equal(child->key, key)) found = child;
+    json_each (child, n)
+        if (bytes_equal(child->key, key))
+            found = child;
     return found;
 }
 

@@ -55,8 +55,9 @@ static void put_ago(struct buf *out, double seconds)
 /* The i-th, if it has the same id as `now`. */
 static const struct json_node *find_twin(const struct json_node *before, size_t i, const struct json_node *now)
 {
-    json_each(item, before) if (i-- == 0) return bytes_equal(json_text_at(item, "id"), json_text_at(now, "id")) ? item
-                                                                                                                : NULL;
+    json_each (item, before)
+        if (i-- == 0)
+            return bytes_equal(json_text_at(item, "id"), json_text_at(now, "id")) ? item : NULL;
     return NULL;
 }
 
@@ -126,9 +127,11 @@ static void put_failure(struct frame *f, const struct json_node *pipeline, const
 
 static void put_failures(struct frame *f)
 {
-    json_each(pipeline, json_at(f->now, "pipelines")) json_each(node, json_at(pipeline, "nodes"))
-        put_failure(f, pipeline, node);
-    json_each(extension, json_at(f->now, "extensions")) put_failure(f, NULL, extension);
+    json_each (pipeline, json_at(f->now, "pipelines"))
+        json_each (node, json_at(pipeline, "nodes"))
+            put_failure(f, pipeline, node);
+    json_each (extension, json_at(f->now, "extensions"))
+        put_failure(f, NULL, extension);
 }
 
 /* A worker that does not run is why not all is well. */
@@ -139,8 +142,7 @@ static bool is_down(const struct json_node *worker)
 
 static void put_dead_workers(struct frame *f)
 {
-    json_each(worker, json_at(f->now, "workers"))
-    {
+    json_each (worker, json_at(f->now, "workers")) {
         if (!is_down(worker))
             continue;
         buf_printf(f->out, "%cworker %.0f does not run: ", TOP_FAILING, number_at(worker, "number"));
@@ -180,8 +182,7 @@ static bool is_gathered(const struct past_errors *all, const struct past_error *
 /* Of a node, or of a member of it: those that it does not fail with now. */
 static void gather_errors(struct past_errors *all, struct past_error p, const struct json_node *of)
 {
-    json_each(error, json_at(of, "errors"))
-    {
+    json_each (error, json_at(of, "errors")) {
         p.error = error;
         p.time = number_at(error, "time");
         if ((is_text(of, "state", "ok") || !bytes_equal(json_text_at(of, "reason"), json_text_at(error, "reason"))) &&
@@ -221,17 +222,16 @@ static void put_past_errors(struct frame *f)
 {
     struct past_errors all = { 0 };
 
-    json_each(pipeline, json_at(f->now, "pipelines")) json_each(node, json_at(pipeline, "nodes"))
-    {
-        struct past_error p = { .pipeline = pipeline, .node = node };
+    json_each (pipeline, json_at(f->now, "pipelines"))
+        json_each (node, json_at(pipeline, "nodes")) {
+            struct past_error p = { .pipeline = pipeline, .node = node };
 
-        gather_errors(&all, p, node);
-        json_each(member, json_at(node, "members"))
-        {
-            p.member = member;
-            gather_errors(&all, p, member);
+            gather_errors(&all, p, node);
+            json_each (member, json_at(node, "members")) {
+                p.member = member;
+                gather_errors(&all, p, member);
+            }
         }
-    }
     if (all.v.n > 1)
         qsort(all.v.v, all.v.n, sizeof(*all.v.v), by_time);
     for (size_t i = 0; i < all.v.n && i < ERRORS_SHOWN; i++)
@@ -253,8 +253,7 @@ static void put_rate(struct frame *f, const struct json_node *now, const struct 
 
 static void put_reasons(struct frame *f, const struct json_node *n, const char *what, const char *path)
 {
-    json_each(reason, json_at(n, path))
-    {
+    json_each (reason, json_at(n, path)) {
         buf_printf(f->out, "  %s ", what);
         log_put_visible(f->out, reason->key);
         buf_puts(f->out, " ");
@@ -305,8 +304,7 @@ static void put_ledger(struct frame *f, const char *indent, const struct json_no
 /* Of an exporter that has several peers: each of them. */
 static void put_members(struct frame *f, const struct json_node *node)
 {
-    json_each(member, json_at(node, "members"))
-    {
+    json_each (member, json_at(node, "members")) {
         bool well = is_text(member, "state", "ok");
 
         buf_putc(f->out, well ? ' ' : TOP_FAILING);
@@ -331,14 +329,12 @@ static void put_pipelines(struct frame *f)
 
     buf_printf(f->out, " \n%c%-32s %11s %11s %10s %10s %10s\n", TOP_HEADING, "PIPELINE, exporters", "RECEIVED/s",
                "DELIVERED/s", "HELD", "REFUSED", "DROPPED");
-    json_each(pipeline, json_at(f->now, "pipelines"))
-    {
+    json_each (pipeline, json_at(f->now, "pipelines")) {
         const struct json_node *before = find_twin(json_at(f->before, "pipelines"), i++, pipeline);
 
         put_ledger(f, " ", pipeline, before);
         k = 0;
-        json_each(node, json_at(pipeline, "nodes"))
-        {
+        json_each (node, json_at(pipeline, "nodes")) {
             const struct json_node *twin = find_twin(json_at(before, "nodes"), k++, node);
 
             if (json_at(node, "ledger") != NULL)
@@ -378,11 +374,9 @@ static void put_workers(struct frame *f)
         return;
     buf_printf(f->out, " \n%c%-6s %-11s %9s %11s %12s %8s %9s\n", TOP_HEADING, "WORKER", "STATE", "PID", "CONNECTIONS",
                "MiB RESIDENT", "CPU %", "RESTARTS");
-    json_each(worker, workers)
-    {
+    json_each (worker, workers) {
         old = NULL;
-        json_each(b, before)
-        {
+        json_each (b, before) {
             if (number_at(b, "number") == number_at(worker, "number"))
                 old = b;
         }
@@ -416,13 +410,13 @@ static void put_senders(struct frame *f)
 {
     bool any = false;
 
-    json_each(receiver, json_at(f->now, "receivers")) json_each(sender, json_at(receiver, "senders"))
-    {
-        if (!any)
-            buf_printf(f->out, " \n%cSENDERS\n", TOP_HEADING);
-        any = true;
-        put_sender(f, receiver, sender);
-    }
+    json_each (receiver, json_at(f->now, "receivers"))
+        json_each (sender, json_at(receiver, "senders")) {
+            if (!any)
+                buf_printf(f->out, " \n%cSENDERS\n", TOP_HEADING);
+            any = true;
+            put_sender(f, receiver, sender);
+        }
 }
 
 /* ---- the log ---- */
@@ -440,8 +434,7 @@ static void put_log(struct frame *f)
 {
     bool any = false;
 
-    json_each(line, json_at(f->now, "log"))
-    {
+    json_each (line, json_at(f->now, "log")) {
         if (!any)
             buf_printf(f->out, " \n%cLAST WARNINGS AND ERRORS (UTC)\n", TOP_HEADING);
         any = true;

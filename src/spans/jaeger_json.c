@@ -174,7 +174,9 @@ static const struct json_node *find_member(const struct json_node *n, const char
 {
     const struct json_node *found = NULL;
 
-    json_each(m, n) if (has_name(m, json_name, proto_name) && m->kind != JSON_NULL) found = m;
+    json_each (m, n)
+        if (has_name(m, json_name, proto_name) && m->kind != JSON_NULL)
+            found = m;
     return found;
 }
 
@@ -218,8 +220,7 @@ static bool read_tag(struct jaeger_json *r, const struct json_node *n, struct ta
 
 static bool read_tags(struct jaeger_json *r, const struct json_node *list, struct tags *to)
 {
-    json_each(n, list)
-    {
+    json_each (n, list) {
         struct tag tag = { .taken = false };
 
         if (!read_tag(r, n, &tag))
@@ -233,15 +234,13 @@ static bool read_logs(struct jaeger_json *r, const struct json_node *list)
 {
     struct jaeger_span *j = r->span;
 
-    json_each(n, list)
-    {
+    json_each (n, list) {
         struct jaeger_log log = { .first = j->fields.n };
         const struct json_node *time = find_member(n, "timestamp", "timestamp");
 
         if (time != NULL && !read_time(time, &log.time))
             return set_fault(r, time, "a time like 2026-01-31T12:00:00.5Z");
-        json_each(f, json_at(n, "fields"))
-        {
+        json_each (f, json_at(n, "fields")) {
             struct tag tag = { .taken = false };
 
             if (!read_tag(r, f, &tag))
@@ -256,8 +255,7 @@ static bool read_logs(struct jaeger_json *r, const struct json_node *list)
 
 static bool read_references(struct jaeger_json *r, const struct json_node *list)
 {
-    json_each(n, list)
-    {
+    json_each (n, list) {
         struct jaeger_reference ref = { .follows = false };
         const struct json_node *trace = find_member(n, "traceId", "trace_id"),
                                *span = find_member(n, "spanId", "span_id");
@@ -333,7 +331,8 @@ bool jaeger_json_read(struct bytes text, struct jaeger_span *j, struct error *er
 
     if (!good)
         error_set(err, UV_EINVAL, "at byte %zu: expected %s", text.len > 0 ? (size_t)(in.p - text.data) : 0, in.fault);
-    json_each(m, n) good = good && read_member(&r, m);
+    json_each (m, n)
+        good = good && read_member(&r, m);
     buf_free(&in.scratch);
     buf_free(&in.mended);
     return good;
@@ -428,7 +427,8 @@ static void write_tag(struct json_writer *w, const struct tag *tag)
 static void write_tags(struct json_writer *w, const struct tags *tags)
 {
     json_begin(w, "tags", '[');
-    tags_each(tag, tags) write_tag(w, tag);
+    tags_each (tag, tags)
+        write_tag(w, tag);
     json_end(w, ']');
 }
 

@@ -319,10 +319,12 @@ void jaeger_proto_write(const struct jaeger_span *j, struct buf *out)
         pb_put_uint(out, SPAN_FLAGS, j->flags);
     write_wall(out, SPAN_START, j->start);
     write_time(out, SPAN_DURATION, j->duration);
-    tags_each(tag, &j->tags) write_tag(out, SPAN_TAGS, tag);
+    tags_each (tag, &j->tags)
+        write_tag(out, SPAN_TAGS, tag);
     write_logs(out, j);
     mark = pb_begin(out, SPAN_PROCESS);
     pb_put_bytes(out, PROCESS_SERVICE, j->service);
-    tags_each(tag, &j->process) write_tag(out, PROCESS_TAGS, tag);
+    tags_each (tag, &j->process)
+        write_tag(out, PROCESS_TAGS, tag);
     pb_end(out, mark);
 }

@@ -144,5 +144,6 @@ void attribute_write_text(struct buf *out, uint32_t number, const char *key, str
 
 void tags_write(const struct tags *t, uint32_t number, struct buf *out)
 {
-    tags_each(tag, t) attribute_write(out, number, tag->key, &tag->value);
+    tags_each (tag, t)
+        attribute_write(out, number, tag->key, &tag->value);
 }

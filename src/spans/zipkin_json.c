@@ -83,8 +83,7 @@ static bool read_endpoint(struct zipkin_json *r, const struct json_node *n, stru
 {
     bool good = true;
 
-    json_each(m, n)
-    {
+    json_each (m, n) {
         char *address = bytes_is(m->key, "ipv4") ? e->ipv4 : bytes_is(m->key, "ipv6") ? e->ipv6 : NULL;
 
         if (address != NULL && m->text.len > 0)
@@ -101,12 +100,10 @@ static bool read_endpoint(struct zipkin_json *r, const struct json_node *n, stru
 
 static bool read_annotations(struct zipkin_json *r, const struct json_node *list)
 {
-    json_each(n, list)
-    {
+    json_each (n, list) {
         struct zipkin_annotation a = { 0 };
 
-        json_each(m, n)
-        {
+        json_each (m, n) {
             if (bytes_is(m->key, "value"))
                 a.value = m->text;
             else if (bytes_is(m->key, "timestamp") && !read_number(r, m, &a.time))
@@ -119,8 +116,7 @@ static bool read_annotations(struct zipkin_json *r, const struct json_node *list
 
 static bool read_tags(struct zipkin_json *r, const struct json_node *tags)
 {
-    json_each(n, tags)
-    {
+    json_each (n, tags) {
         if (n->kind == JSON_LIST || n->kind == JSON_OBJECT)
             return set_fault(r, n, "a string, as the value of a tag is");
         if (n->kind != JSON_NULL)
@@ -174,7 +170,9 @@ static bool read_span(struct zipkin_json *r)
         n = NULL, r->in.fault = "an object, as each span is";
     if (n == NULL)
         return false;
-    json_each(m, n) if (!read_member(r, m)) return false;
+    json_each (m, n)
+        if (!read_member(r, m))
+            return false;
     if (memcmp(r->span.id, none, sizeof(none)) == 0) {
         error_set(r->err, UV_EINVAL, "valid span id required");
         return false;
@@ -271,8 +269,7 @@ static void write_endpoint(struct json_writer *w, const char *key, const struct 
 static void write_tags(struct json_writer *w, const struct tags *tags)
 {
     json_begin(w, "tags", '{');
-    tags_each(tag, tags)
-    {
+    tags_each (tag, tags) {
         json_write_text(w, NULL, tag->key);
         buf_putc(w->out, ':');
         w->more = false;

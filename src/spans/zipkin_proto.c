@@ -215,8 +215,7 @@ static void write_lists(const struct zipkin_span *z, struct buf *out)
         pb_put_bytes(out, ANNOTATION_VALUE, z->annotations.v[i].value);
         pb_end(out, mark);
     }
-    tags_each(tag, &z->tags)
-    {
+    tags_each (tag, &z->tags) {
         size_t mark = pb_begin(out, SPAN_TAGS);
 
         pb_put_bytes(out, TAG_KEY, tag->key);

@@ -228,8 +228,7 @@ static bool read_ending(struct bytes text, struct arena *a, struct ending *e)
 
 static void put_ending(const struct ending *e, uint32_t attributes, uint32_t dropped, struct buf *out)
 {
-    json_each(n, e->attributes)
-    {
+    json_each (n, e->attributes) {
         size_t pair = pb_begin(out, attributes), content;
 
         pb_put_bytes(out, OTLP_KEY_VALUE_KEY, n->key);

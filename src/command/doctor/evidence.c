@@ -93,8 +93,7 @@ void evidence_look(struct evidence *e, const struct daemon_place *place, uint64_
     if (e->now.status == NULL) /* it went meanwhile */
         return;
     e->interval = number_at(e->now.status, "service.time") - number_at(e->first.status, "service.time");
-    json_each(line, json_at(e->now.status, "log"))
-    {
+    json_each (line, json_at(e->now.status, "log")) {
         take_line(e, line);
     }
     e->pid =
@@ -126,8 +125,7 @@ double look_metric(const struct look *l, const char *name, const char *key, cons
 {
     double sum = 0;
 
-    json_each(m, json_at(l->metrics, "metrics"))
-    {
+    json_each (m, json_at(l->metrics, "metrics")) {
         if (bytes_is(json_text_at(m, "name"), name) &&
             (key == NULL || bytes_is(json_text_at(json_at(m, "labels"), key), value)))
             sum += number_at(m, "value");
@@ -144,8 +142,7 @@ double evidence_growth(const struct evidence *e, const char *name, const char *k
 
 const struct json_node *first_pipeline(const struct evidence *e, struct bytes id)
 {
-    json_each(p, json_at(e->first.status, "pipelines"))
-    {
+    json_each (p, json_at(e->first.status, "pipelines")) {
         if (bytes_equal(json_text_at(p, "id"), id))
             return p;
     }
@@ -154,8 +151,7 @@ const struct json_node *first_pipeline(const struct evidence *e, struct bytes id
 
 const struct json_node *first_node(const struct evidence *e, struct bytes pipeline, const struct json_node *node)
 {
-    json_each(n, json_at(first_pipeline(e, pipeline), "nodes"))
-    {
+    json_each (n, json_at(first_pipeline(e, pipeline), "nodes")) {
         if (bytes_equal(json_text_at(n, "id"), json_text_at(node, "id")) &&
             bytes_equal(json_text_at(n, "role"), json_text_at(node, "role")))
             return n;
@@ -203,8 +199,7 @@ struct seen_line *evidence_find_own_line(struct evidence *e, const char *begins,
 const char *line_field(struct evidence *e, const struct seen_line *line, const char *key)
 {
     if (line != NULL)
-        json_each(f, line->fields)
-        {
+        json_each (f, line->fields) {
             if (bytes_is(f->key, key) && f->kind != JSON_LIST && f->kind != JSON_OBJECT)
                 return evidence_text(e, f->text);
         }
@@ -247,8 +242,7 @@ const char *evidence_quote_line(struct evidence *e, struct seen_line *line)
     use_alike(e, line);
     buf_puts(&out, "the log: ");
     buf_put(&out, line->message);
-    json_each(f, line->fields)
-    {
+    json_each (f, line->fields) {
         if (!says_nothing(f->key) && f->text.len > 0 && f->kind != JSON_LIST && f->kind != JSON_OBJECT)
             buf_printf(&out, "; %.*s: %.*s", (int)f->key.len, (const char *)f->key.data,
                        (int)(f->text.len < 300 ? f->text.len : 300), (const char *)f->text.data);

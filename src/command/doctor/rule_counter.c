@@ -93,8 +93,7 @@ static double sum_of(const struct look *l, const struct counted *c, struct bytes
 {
     double sum = 0;
 
-    json_each(m, json_at(l->metrics, "metrics"))
-    {
+    json_each (m, json_at(l->metrics, "metrics")) {
         if (is_of(m, c) && bytes_equal(owner_of(m, c), owner))
             sum += number_at(m, "value");
     }
@@ -151,8 +150,7 @@ static void tell_counted(struct evidence *e, const struct counted *c, struct byt
 void rule_counter(struct evidence *e)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        json_each(m, json_at(e->now.metrics, "metrics"))
-        {
+        json_each (m, json_at(e->now.metrics, "metrics")) {
             if (is_of(m, &rows[i]) && number_at(m, "value") > 0)
                 tell_counted(e, &rows[i], owner_of(m, &rows[i]));
         }

@@ -51,8 +51,7 @@ static void tell_workers(struct evidence *e)
     size_t running = 0;
     struct finding *f;
 
-    json_each(w, workers)
-    {
+    json_each (w, workers) {
         bool runs = bytes_is(json_text_at(w, "state"), "running") || bytes_is(json_text_at(w, "state"), "reloading");
 
         running += runs;

@@ -57,8 +57,7 @@ static void put_queue(struct evidence *e, const struct json_node *pipeline, cons
 static void put_members(struct evidence *e, const struct json_node *pipeline, const struct json_node *node,
                         struct buf *out)
 {
-    json_each(m, json_at(node, "members"))
-    {
+    json_each (m, json_at(node, "members")) {
         struct bytes endpoint = json_text_at(m, "endpoint");
 
         if (bytes_is(json_text_at(m, "state"), "ok") || number_at(m, "queue.size") == 0)
@@ -70,8 +69,7 @@ static void put_members(struct evidence *e, const struct json_node *pipeline, co
 
 static void put_reasons(const struct json_node *node, const char *what, const char *path, struct buf *out)
 {
-    json_each(r, json_at(node, path))
-    {
+    json_each (r, json_at(node, path)) {
 
         buf_printf(out, "; %.*s items %s (%.*s)", (int)r->text.len, (const char *)r->text.data, what, (int)r->key.len,
                    (const char *)r->key.data);
@@ -123,11 +121,9 @@ static const char *pipelines_of(struct evidence *e, struct bytes id)
     struct buf out = { 0 };
     const char *text;
 
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
+    json_each (p, json_at(e->now.status, "pipelines")) {
 
-        json_each(n, json_at(p, "nodes"))
-        {
+        json_each (n, json_at(p, "nodes")) {
             if (bytes_equal(json_text_at(n, "id"), id) && bytes_is(json_text_at(n, "role"), "exporter")) {
                 buf_printf(&out, "%s%.*s", out.len > 0 ? ", " : "", (int)json_text_at(p, "id").len,
                            (const char *)json_text_at(p, "id").data);
@@ -266,10 +262,8 @@ void rule_exporter(struct evidence *e)
         probe_all(e);
         return;
     }
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
-        json_each(n, json_at(p, "nodes"))
-        {
+    json_each (p, json_at(e->now.status, "pipelines")) {
+        json_each (n, json_at(p, "nodes")) {
             if (!bytes_is(json_text_at(n, "kind"), "exporter"))
                 continue;
             if (bytes_is(json_text_at(n, "state"), "ok"))

@@ -26,8 +26,7 @@ static const struct json_node *reasons_at(const struct json_node *node, const st
 
 static double reason_count(const struct json_node *node, const struct column *c, struct bytes reason)
 {
-    json_each(r, reasons_at(node, c))
-    {
+    json_each (r, reasons_at(node, c)) {
         if (bytes_equal(r->key, reason))
             return number_at(r, "");
     }
@@ -53,14 +52,12 @@ static bool has_option(const struct evidence *e, const char *path, const char *o
 /* A filter drops by a condition, of which it counts each. */
 static bool place_filter(struct evidence *e, struct finding *f, const struct json_node *pipeline)
 {
-    json_each(m, json_at(e->now.metrics, "metrics"))
-    {
+    json_each (m, json_at(e->now.metrics, "metrics")) {
         const char *id = evidence_text(e, json_text_at(m, "labels.processor"));
 
         if (!bytes_is(json_text_at(m, "name"), "otelcd_processor_dropped_items") || number_at(m, "value") == 0)
             continue;
-        json_each(n, json_at(pipeline, "nodes"))
-        {
+        json_each (n, json_at(pipeline, "nodes")) {
             if (bytes_is(json_text_at(n, "id"), id)) {
                 f->seen = arena_printf(&e->arena, "%s; condition of %s: %s", f->seen, id,
                                        evidence_text(e, json_text_at(m, "labels.condition")));
@@ -84,8 +81,7 @@ static void place_in(struct evidence *e, struct finding *f, const struct json_no
         finding_option(e, f, "service", a->option);
         return;
     }
-    json_each(n, json_at(pipeline, "nodes"))
-    {
+    json_each (n, json_at(pipeline, "nodes")) {
         const char *path = path_of(e, n);
 
         if (has_option(e, path, a->option)) {
@@ -245,8 +241,7 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
 /* Does an exporter of the pipeline say the same, or is one that fails the cause? */
 static bool is_of_exporter(const struct json_node *pipeline, const struct reason *r)
 {
-    json_each(n, json_at(pipeline, "nodes"))
-    {
+    json_each (n, json_at(pipeline, "nodes")) {
         bool exporter = bytes_is(json_text_at(n, "kind"), "exporter");
 
         if (exporter && reason_count(n, r->column, r->name) > 0)
@@ -269,8 +264,7 @@ static void look_at_reasons(struct evidence *e, const struct json_node *pipeline
     const char *id = evidence_text(e, json_text_at(node, "id"));
 
     for (size_t c = 0; c < ARRAY_LEN(columns); c++)
-        json_each(n, reasons_at(node, &columns[c]))
-        {
+        json_each (n, reasons_at(node, &columns[c])) {
             struct reason r = { &columns[c], n->key, number_at(n, ""), 0, advice_of(columns[c].about, n->key) };
 
             r.growth = r.total - reason_count(before, &columns[c], n->key);
@@ -292,8 +286,7 @@ static const struct json_node *find_holder(const struct json_node *pipeline, str
         "batch", "tail_sampling", "groupbytrace", "interval", "log_dedup", "logdedup"
     };
 
-    json_each(n, json_at(pipeline, "nodes"))
-    {
+    json_each (n, json_at(pipeline, "nodes")) {
         for (size_t i = 0; i < ARRAY_LEN(types); i++) {
             const char *id = evidence_text(e, json_text_at(n, "id"));
             size_t len = strlen(types[i]);
@@ -338,8 +331,7 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
     const char *id;
     struct finding *f;
 
-    json_each(n, json_at(pipeline, "nodes"))
-    {
+    json_each (n, json_at(pipeline, "nodes")) {
         if (!bytes_is(json_text_at(n, "kind"), "exporter"))
             continue;
         held -= number_at(n, "ledger.held");
@@ -363,8 +355,7 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
 
 static bool is_refusing(const struct json_node *pipeline, const struct json_node **who)
 {
-    json_each(n, json_at(pipeline, "nodes"))
-    {
+    json_each (n, json_at(pipeline, "nodes")) {
         if (bytes_is(json_text_at(n, "kind"), "exporter") && number_at(n, "ledger.refused") > 0)
             *who = n;
     }
@@ -380,8 +371,7 @@ static void tell_twice(struct evidence *e, const struct json_node *pipeline)
 
     if (!is_refusing(pipeline, &who))
         return;
-    json_each(n, json_at(pipeline, "nodes"))
-    {
+    json_each (n, json_at(pipeline, "nodes")) {
         struct finding *f;
 
         if (!bytes_is(json_text_at(n, "kind"), "exporter") || number_at(n, "ledger.delivered") <= most)
@@ -400,11 +390,9 @@ static void tell_twice(struct evidence *e, const struct json_node *pipeline)
 
 void rule_ledger(struct evidence *e)
 {
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
+    json_each (p, json_at(e->now.status, "pipelines")) {
         look_at_reasons(e, p, p);
-        json_each(n, json_at(p, "nodes"))
-        {
+        json_each (n, json_at(p, "nodes")) {
             if (bytes_is(json_text_at(n, "kind"), "exporter"))
                 look_at_reasons(e, p, n);
         }

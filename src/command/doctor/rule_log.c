@@ -138,10 +138,8 @@ static bool is_of_pipeline(struct evidence *e, const struct seen_line *line)
 
     if (k == NULL || (strcmp(k->kind, "batch_lost") != 0 && strcmp(k->kind, "batch_waits") != 0))
         return false;
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
-        json_each(n, json_at(p, "nodes"))
-        {
+    json_each (p, json_at(e->now.status, "pipelines")) {
+        json_each (n, json_at(p, "nodes")) {
             const char *about = arena_printf(&e->arena, "exporter %s", evidence_text(e, json_text_at(n, "id")));
 
             if (bytes_is(json_text_at(p, "id"), pipeline) && bytes_is(json_text_at(n, "kind"), "exporter") &&

@@ -255,8 +255,7 @@ void rule_machine(struct evidence *e)
         return;
     look_at_memory(e);
     look_at_clock(e, (double)now.tv_sec + (double)now.tv_nsec / 1e9);
-    json_each(m, json_at(e->now.metrics, "metrics"))
-    {
+    json_each (m, json_at(e->now.metrics, "metrics")) {
         if (bytes_is(json_text_at(m, "name"), "otelcd_tls_certificate_expiry"))
             look_at_certificate(e, m, number_at(e->now.status, "service.time"));
         else if (bytes_is(json_text_at(m, "name"), tls_peer_expiry_row.name))

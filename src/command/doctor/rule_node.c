@@ -56,10 +56,8 @@ static void tell_node(struct evidence *e, const struct json_node *node)
 
 void rule_node(struct evidence *e)
 {
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
-        json_each(n, json_at(p, "nodes"))
-        {
+    json_each (p, json_at(e->now.status, "pipelines")) {
+        json_each (n, json_at(p, "nodes")) {
             bool watched =
                 (bytes_is(json_text_at(n, "kind"), "receiver") && !bytes_match(json_text_at(n, "id"), "prometheus*")) ||
                 (bytes_is(json_text_at(n, "kind"), "processor") &&

@@ -30,11 +30,9 @@ static double delivered_by(const struct evidence *e, struct bytes id)
 {
     double sum = 0;
 
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
+    json_each (p, json_at(e->now.status, "pipelines")) {
 
-        json_each(n, json_at(p, "nodes"))
-        {
+        json_each (n, json_at(p, "nodes")) {
             if (bytes_equal(json_text_at(n, "id"), id))
                 sum += number_at(n, "ledger.delivered");
         }
@@ -86,8 +84,7 @@ static void look_at_endpoint(struct evidence *e, const struct json_node *s)
     double up = number_at(e->now.status, "service.up_seconds"), interval = number_at(s, "interval_seconds");
     bool never = number_at(s, "scrapes") == 0, late = !never && interval > 0 && ago > LATE * interval && ago > 60;
 
-    json_each(source, json_at(s, "sources"))
-    {
+    json_each (source, json_at(s, "sources")) {
         const char *id = evidence_text(e, source->text);
 
         if (strcmp(id, "telemetry") == 0 || delivered_by(e, source->text) == 0)
@@ -115,14 +112,11 @@ static void look_at_receiver(struct evidence *e, const char *id)
 
 void rule_scrape(struct evidence *e)
 {
-    json_each(s, json_at(e->now.status, "scrapes"))
-    {
+    json_each (s, json_at(e->now.status, "scrapes")) {
         look_at_endpoint(e, s);
     }
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
-        json_each(n, json_at(p, "nodes"))
-        {
+    json_each (p, json_at(e->now.status, "pipelines")) {
+        json_each (n, json_at(p, "nodes")) {
             const char *id = evidence_text(e, json_text_at(n, "id"));
             bool scrapes = strcmp(id, "prometheus") == 0 || strncmp(id, "prometheus/", 11) == 0;
 

@@ -15,12 +15,10 @@ static const char *const refusals[] = { "otelcd_receiver_rejected_requests", "ot
 /* What the sample was at the first look. */
 static double value_before(const struct evidence *e, const struct json_node *m)
 {
-    json_each(old, json_at(e->first.metrics, "metrics"))
-    {
+    json_each (old, json_at(e->first.metrics, "metrics")) {
         bool same = bytes_equal(json_text_at(old, "name"), json_text_at(m, "name"));
 
-        json_each(label, json_at(m, "labels"))
-        {
+        json_each (label, json_at(m, "labels")) {
             same = same && bytes_equal(json_text_at(json_at(old, "labels"),
                                                     evidence_text((struct evidence *)(uintptr_t)e, label->key)),
                                        label->text);
@@ -166,8 +164,7 @@ static bool tell_refusals(struct evidence *e)
 {
     size_t told = e->findings.n;
 
-    json_each(m, json_at(e->now.metrics, "metrics"))
-    {
+    json_each (m, json_at(e->now.metrics, "metrics")) {
         if (number_at(m, "value") == 0)
             continue;
         for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
@@ -189,8 +186,7 @@ static double taken_by(const struct evidence *e, const char *id)
 {
     double sum = 0;
 
-    json_each(m, json_at(e->now.metrics, "metrics"))
-    {
+    json_each (m, json_at(e->now.metrics, "metrics")) {
         struct bytes name = json_text_at(m, "name");
 
         if (bytes_is(json_text_at(m, "labels.receiver"), id) &&
@@ -264,8 +260,7 @@ static void tell_silence(struct evidence *e, const char *id, bool others)
 
 static bool has_server(const struct evidence *e, const char *id)
 {
-    json_each(m, json_at(e->now.metrics, "metrics"))
-    {
+    json_each (m, json_at(e->now.metrics, "metrics")) {
         if (bytes_is(json_text_at(m, "name"), "otelcd_receiver_connections") &&
             bytes_is(json_text_at(m, "labels.receiver"), id))
             return true;
@@ -275,12 +270,10 @@ static bool has_server(const struct evidence *e, const char *id)
 
 static bool is_listed(const struct evidence *e, const struct json_node *pipeline, const struct json_node *node)
 {
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
+    json_each (p, json_at(e->now.status, "pipelines")) {
         if (p == pipeline)
             return false;
-        json_each(n, json_at(p, "nodes"))
-        {
+        json_each (n, json_at(p, "nodes")) {
             if (bytes_equal(json_text_at(n, "id"), json_text_at(node, "id")) &&
                 bytes_is(json_text_at(n, "kind"), "receiver"))
                 return true;
@@ -293,8 +286,7 @@ static double taken_by_all(const struct evidence *e)
 {
     double sum = 0;
 
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
+    json_each (p, json_at(e->now.status, "pipelines")) {
         sum += number_at(p, "ledger.received");
     }
     return sum;
@@ -304,10 +296,8 @@ static void tell_silences(struct evidence *e, bool refused)
 {
     bool others = refused || taken_by_all(e) > 0;
 
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
-        json_each(n, json_at(p, "nodes"))
-        {
+    json_each (p, json_at(e->now.status, "pipelines")) {
+        json_each (n, json_at(p, "nodes")) {
             const char *id = evidence_text(e, json_text_at(n, "id"));
 
             if (bytes_is(json_text_at(n, "kind"), "receiver") && !is_listed(e, p, n) && has_server(e, id) &&
@@ -327,8 +317,7 @@ static const struct json_node *find_oddest(const struct json_node *receiver, boo
     const struct json_node *oddest = NULL;
     double most = 0;
 
-    json_each(s, json_at(receiver, "senders"))
-    {
+    json_each (s, json_at(receiver, "senders")) {
         double by = number_at(s, "clock_ahead_seconds") * (ahead ? 1 : -1);
 
         if (by <= (ahead ? TIME_AHEAD_MOST : TIME_BEHIND_MOST) || number_at(s, "idle_seconds") > LONG_QUIET)
@@ -378,8 +367,7 @@ static void tell_clock(struct evidence *e, const struct json_node *receiver, boo
 
 static void tell_clocks(struct evidence *e)
 {
-    json_each(r, json_at(e->now.status, "receivers"))
-    {
+    json_each (r, json_at(e->now.status, "receivers")) {
         tell_clock(e, r, true);
         tell_clock(e, r, false);
     }

@@ -66,12 +66,10 @@ static void compare_exporters(struct evidence *e, const struct json_node *p, con
 
 static void look_at_pipeline(struct evidence *e, const struct json_node *p)
 {
-    json_each(a, json_at(p, "nodes"))
-    {
+    json_each (a, json_at(p, "nodes")) {
         bool behind = false;
 
-        json_each(b, json_at(p, "nodes"))
-        {
+        json_each (b, json_at(p, "nodes")) {
             if (behind && is_role(a, "exporter") && is_role(b, "exporter"))
                 compare_exporters(e, p, a, b);
             behind = behind || a == b;
@@ -85,8 +83,7 @@ static bool may_tell_apart(const struct json_node *p)
 {
     static const char *const types[] = { "filter", "probabilistic_sampler", "tail_sampling", "transform" };
 
-    json_each(n, json_at(p, "nodes"))
-    {
+    json_each (n, json_at(p, "nodes")) {
         for (size_t i = 0; i < ARRAY_LEN(types); i++)
             if (is_role(n, "processor") && is_type(n, types[i]))
                 return true;
@@ -98,10 +95,8 @@ static bool may_tell_apart(const struct json_node *p)
  * is what only prints. */
 static const struct json_node *find_common(const struct json_node *p, const struct json_node *q, const char *role)
 {
-    json_each(a, json_at(p, "nodes"))
-    {
-        json_each(b, json_at(q, "nodes"))
-        {
+    json_each (a, json_at(p, "nodes")) {
+        json_each (b, json_at(q, "nodes")) {
             if (is_role(a, role) && is_role(b, role) && !bytes_is(json_text_at(a, "kind"), "connector") &&
                 !is_type(a, "debug") && bytes_equal(json_text_at(a, "id"), json_text_at(b, "id")))
                 return a;
@@ -133,12 +128,10 @@ static void compare_pipelines(struct evidence *e, const struct json_node *p, con
 
 static void look_at_pairs(struct evidence *e)
 {
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
+    json_each (p, json_at(e->now.status, "pipelines")) {
         bool behind = false;
 
-        json_each(q, json_at(e->now.status, "pipelines"))
-        {
+        json_each (q, json_at(e->now.status, "pipelines")) {
             if (behind)
                 compare_pipelines(e, p, q);
             behind = behind || p == q;
@@ -163,10 +156,8 @@ static bool is_of_host(const char *url, const char *peer)
 
 static const struct json_node *find_scrape(const struct evidence *e, const struct json_node *exporter)
 {
-    json_each(s, json_at(e->now.status, "scrapes"))
-    {
-        json_each(source, json_at(s, "sources"))
-        {
+    json_each (s, json_at(e->now.status, "scrapes")) {
+        json_each (source, json_at(s, "sources")) {
             if (bytes_equal(source->text, json_text_at(exporter, "id")))
                 return s;
         }
@@ -196,10 +187,8 @@ static void compare_ways(struct evidence *e, const struct json_node *p, const st
 
 static void look_at_ways(struct evidence *e, const struct json_node *p)
 {
-    json_each(a, json_at(p, "nodes"))
-    {
-        json_each(b, json_at(p, "nodes"))
-        {
+    json_each (a, json_at(p, "nodes")) {
+        json_each (b, json_at(p, "nodes")) {
             if (is_role(a, "exporter") && is_type(a, "prometheus") && is_role(b, "exporter") &&
                 (is_type(b, "prometheus_remote_write") || is_type(b, "prometheusremotewrite")))
                 compare_ways(e, p, a, b);
@@ -209,8 +198,7 @@ static void look_at_ways(struct evidence *e, const struct json_node *p)
 
 void rule_twice(struct evidence *e)
 {
-    json_each(p, json_at(e->now.status, "pipelines"))
-    {
+    json_each (p, json_at(e->now.status, "pipelines")) {
         look_at_pipeline(e, p);
         look_at_ways(e, p);
     }

@@ -88,8 +88,9 @@ static void add_endpoint(const struct k8s_source *s, const struct json_node *end
             add_host(s, hostname, true, found);
         return;
     }
-    json_each(address, json_at(endpoint, "addresses")) if (is_host(address->text))
-        add_host(s, address->text, false, found);
+    json_each (address, json_at(endpoint, "addresses"))
+        if (is_host(address->text))
+            add_host(s, address->text, false, found);
 }
 
 static void gather_endpoints(struct clock_timer *timer)
@@ -101,7 +102,8 @@ static void gather_endpoints(struct clock_timer *timer)
         return;
     clock_stop(clock_of(s), &s->late);
     list_each (struct kube_object, slice, &kube_watch_store(s->watch)->objects, link)
-        json_each(endpoint, json_at(slice->root, "endpoints")) add_endpoint(s, endpoint, &found);
+        json_each (endpoint, json_at(slice->root, "endpoints"))
+            add_endpoint(s, endpoint, &found);
     s->base.found(s->base.node, &found);
 }
 

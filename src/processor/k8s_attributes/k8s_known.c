@@ -228,8 +228,9 @@ static const struct json_node *find_owner(const struct json_node *root, const ch
 {
     const struct json_node *owners = json_at(root, "metadata.ownerReferences");
 
-    json_each(o, k8s_is_list(owners) ? owners : NULL) if (bytes_is(json_text_at(o, "kind"), kind) &&
-                                                          json_true_at(o, "controller")) return o;
+    json_each (o, k8s_is_list(owners) ? owners : NULL)
+        if (bytes_is(json_text_at(o, "kind"), kind) && json_true_at(o, "controller"))
+            return o;
     return NULL;
 }
 

@@ -91,7 +91,9 @@ static struct bytes label_of(const struct json_node *root, const char *key)
     const struct json_node *labels = json_at(root, "metadata.labels");
     struct bytes text = { NULL, 0 };
 
-    json_each(l, labels) if (l->kind == JSON_STRING && bytes_is(l->key, key)) text = l->text;
+    json_each (l, labels)
+        if (l->kind == JSON_STRING && bytes_is(l->key, key))
+            text = l->text;
     return text;
 }
 
@@ -99,8 +101,7 @@ static void read_owners(struct k8s_pod *p, const struct json_node *root)
 {
     const struct json_node *owners = json_at(root, "metadata.ownerReferences");
 
-    json_each(o, k8s_is_list(owners) ? owners : NULL)
-    {
+    json_each (o, k8s_is_list(owners) ? owners : NULL) {
         struct bytes kind = json_text_at(o, "kind");
 
         for (int i = 0; i < K8S_OWNERS; i++)
@@ -233,7 +234,9 @@ static const struct json_node *find_named(const struct json_node *root, const ch
     for (int i = 0; i < 2; i++) {
         const struct json_node *list = json_at(root, paths[i]);
 
-        json_each(n, k8s_is_list(list) ? list : NULL) if (bytes_equal(json_text_at(n, "name"), name)) return n;
+        json_each (n, k8s_is_list(list) ? list : NULL)
+            if (bytes_equal(json_text_at(n, "name"), name))
+                return n;
     }
     return NULL;
 }
@@ -281,8 +284,9 @@ static void gather_containers(struct k8s_reader *r, const struct json_node *root
 {
     const struct json_node *list = json_at(root, path);
 
-    json_each(n, k8s_is_list(list) ? list : NULL) if (json_text_at(n, "name").len > 0)(void)
-        find_container(r, json_text_at(n, "name"));
+    json_each (n, k8s_is_list(list) ? list : NULL)
+        if (json_text_at(n, "name").len > 0)
+            (void)find_container(r, json_text_at(n, "name"));
 }
 
 static void put_containers(struct k8s_reader *r, const struct json_node *root)
@@ -301,8 +305,9 @@ static bool is_ignored(const struct k8s_rules *rules, const struct k8s_pod *p, c
 {
     const struct json_node *annotations = json_at(root, "metadata.annotations");
 
-    json_each(a, annotations) if (bytes_is(a->key, IGNORE) &&
-                                  bytes_equal_nocase(bytes_trim(a->text), bytes_str("true"))) return true;
+    json_each (a, annotations)
+        if (bytes_is(a->key, IGNORE) && bytes_equal_nocase(bytes_trim(a->text), bytes_str("true")))
+            return true;
     for (size_t i = 0; i < rules->n_excluded; i++)
         if (regex_search(rules->excluded[i], p->name))
             return true;

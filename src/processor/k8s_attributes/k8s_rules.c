@@ -213,8 +213,7 @@ static void take_by_pattern(const struct k8s_rule *rule, const struct json_node 
     bool named = rule->tag_name[0] != '\0' && regex_groups(rule->pattern) > 0;
     struct buf *name = &p->tags->name;
 
-    json_each(l, map)
-    {
+    json_each (l, map) {
         if (l->kind != JSON_STRING || l->text.len == 0 || !regex_find(rule->pattern, l->key, found))
             continue;
         if (!named) {
@@ -229,8 +228,7 @@ static void take_by_pattern(const struct k8s_rule *rule, const struct json_node 
 
 static void take_by_key(const struct k8s_rule *rule, const struct json_node *map, const struct place *p)
 {
-    json_each(l, map)
-    {
+    json_each (l, map) {
         if (l->kind != JSON_STRING || !bytes_equal(l->key, rule->key))
             continue;
         k8s_tags_set(p->tags, rule->tag_name[0] != '\0' ? bytes_str(rule->tag_name) : default_name(p, l->key), l->text);

@@ -358,8 +358,7 @@ static void take_services(struct consul_discovery *d, const struct json_node *na
 
     list_each (struct service, s, &d->services, link)
         s->seen = false;
-    json_each(n, names)
-    {
+    json_each (n, names) {
         struct service *s = n->key.len > 0 ? find_service(d, n->key) : NULL;
 
         if (s == NULL && n->key.len > 0 && consul_service_is_wanted(d->config, n)) {

@@ -44,7 +44,9 @@ const struct json_node *consul_answer_read(struct bytes text, enum json_kind kin
 
 static bool has_tag(const struct json_node *tags, const char *wanted)
 {
-    json_each(t, tags) if (t->kind == JSON_STRING && bytes_is(t->text, wanted)) return true;
+    json_each (t, tags)
+        if (t->kind == JSON_STRING && bytes_is(t->text, wanted))
+            return true;
     return false;
 }
 
@@ -75,8 +77,7 @@ static const char *health_of(const struct json_node *checks)
     static const char *const states[] = { "passing", "warning", "critical", "maintenance" };
     size_t worst = 0;
 
-    json_each(c, checks)
-    {
+    json_each (c, checks) {
         struct bytes id = json_text_at(c, "CheckID"), status = json_text_at(c, "Status");
         size_t i = 0;
 
@@ -95,7 +96,9 @@ static const char *health_of(const struct json_node *checks)
 
 static void put_map(struct target_group *g, const char *prefix, const struct json_node *map)
 {
-    json_each(m, map) if (m->kind == JSON_STRING) target_group_label(g, target_group_name(g, prefix, m->key), m->text);
+    json_each (m, map)
+        if (m->kind == JSON_STRING)
+            target_group_label(g, target_group_name(g, prefix, m->key), m->text);
 }
 
 /* The separator stands in front and behind too, so that rules need not look where a tag is. */
@@ -105,8 +108,7 @@ static void put_tags(struct target_group *g, const struct json_node *tags, const
     bool any = false;
 
     buf_puts(&text, separator);
-    json_each(t, tags)
-    {
+    json_each (t, tags) {
         if (t->kind != JSON_STRING)
             continue;
         buf_puts(&text, any ? separator : "");
@@ -144,5 +146,7 @@ void consul_targets_make(const struct json_node *instances, const char *service,
     target_group_begin(g);
     target_group_common(g, bytes_str(META "service"), bytes_str(service));
     target_group_common(g, bytes_str(META "dc"), bytes_str(datacenter));
-    json_each(i, instances) if (g->fault == NULL) add_instance(g, i, separator);
+    json_each (i, instances)
+        if (g->fault == NULL)
+            add_instance(g, i, separator);
 }

@@ -56,7 +56,8 @@ static int compare_entries(const void *a, const void *b)
 
 static void sort_by_id(struct entries *e, const struct json_node *list)
 {
-    json_each(n, list) * vec_push(&e->list) = (struct entry){ json_text_at(n, "Id"), n };
+    json_each (n, list)
+        *vec_push(&e->list) = (struct entry){ json_text_at(n, "Id"), n };
     if (e->list.n > 1)
         qsort(e->list.v, e->list.n, sizeof(*e->list.v), compare_entries);
 }
@@ -81,7 +82,9 @@ struct making {
 static void put_labels(struct target_group *g, const char *prefix, const struct json_node *labels,
                        void (*put)(struct target_group *, struct bytes, struct bytes))
 {
-    json_each(l, labels) if (l->kind == JSON_STRING) put(g, target_group_name(g, prefix, l->key), l->text);
+    json_each (l, labels)
+        if (l->kind == JSON_STRING)
+            put(g, target_group_name(g, prefix, l->key), l->text);
 }
 
 static void put_network(const struct making *m, const struct json_node *endpoint, struct bytes ip)
@@ -123,8 +126,7 @@ static void add_in_network(const struct making *m, const struct json_node *c, co
 
     if (ip.len == 0)
         ip = json_text_at(endpoint, "GlobalIPv6Address");
-    json_each(p, json_at(c, "Ports"))
-    {
+    json_each (p, json_at(c, "Ports")) {
         struct bytes number = json_text_at(p, "PrivatePort"), public = json_text_at(p, "PublicPort");
 
         if (!bytes_is(json_text_at(p, "Type"), "tcp") || g->fault != NULL)
@@ -169,10 +171,12 @@ static void add_container(const struct making *m, const struct json_node *c)
 {
     const struct json_node *networks = networks_of(m, c), *first = NULL;
 
-    json_each(n, networks) if (n->kind == JSON_OBJECT && (first == NULL || bytes_compare(n->key, first->key) < 0))
-        first = n;
-    json_each(n, networks) if (n->kind == JSON_OBJECT && (n == first || !m->c->match_first_network))
-        add_in_network(m, c, n);
+    json_each (n, networks)
+        if (n->kind == JSON_OBJECT && (first == NULL || bytes_compare(n->key, first->key) < 0))
+            first = n;
+    json_each (n, networks)
+        if (n->kind == JSON_OBJECT && (n == first || !m->c->match_first_network))
+            add_in_network(m, c, n);
 }
 
 void docker_targets_make(const struct json_node *containers, const struct json_node *networks,
@@ -182,8 +186,7 @@ void docker_targets_make(const struct json_node *containers, const struct json_n
 
     sort_by_id(&m.containers, containers);
     sort_by_id(&m.networks, networks);
-    json_each(one, containers)
-    {
+    json_each (one, containers) {
         const struct json_node *names = json_at(one, "Names");
 
         if (names == NULL || names->kind != JSON_LIST || names->n == 0)

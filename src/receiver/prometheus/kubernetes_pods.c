@@ -10,7 +10,9 @@
 
 static const struct json_node *controller_of(const struct json_node *o)
 {
-    json_each(r, json_at(o, "metadata.ownerReferences")) if (json_true_at(r, "controller")) return r;
+    json_each (r, json_at(o, "metadata.ownerReferences"))
+        if (json_true_at(r, "controller"))
+            return r;
     return NULL;
 }
 
@@ -44,16 +46,16 @@ static void put_ready(const struct json_node *pod, struct target_group *g, kuber
 {
     char text[16] = "unknown";
 
-    json_each(c, json_at(pod, "status.conditions")) if (bytes_is(json_text_at(c, "type"), "Ready"))
-    {
-        struct bytes status = json_text_at(c, "status");
-        size_t n = status.len < sizeof(text) - 1 ? status.len : sizeof(text) - 1;
+    json_each (c, json_at(pod, "status.conditions"))
+        if (bytes_is(json_text_at(c, "type"), "Ready")) {
+            struct bytes status = json_text_at(c, "status");
+            size_t n = status.len < sizeof(text) - 1 ? status.len : sizeof(text) - 1;
 
-        for (size_t i = 0; i < n; i++)
-            text[i] = (char)tolower(status.data[i]);
-        text[n] = '\0';
-        break;
-    }
+            for (size_t i = 0; i < n; i++)
+                text[i] = (char)tolower(status.data[i]);
+            text[n] = '\0';
+            break;
+        }
     put(g, bytes_str(META "pod_ready"), bytes_str(text));
 }
 
@@ -74,8 +76,9 @@ void kubernetes_put_pod(const struct kubernetes_view *v, const struct json_node 
 
 static struct bytes container_id(const struct json_node *pod, const char *statuses, struct bytes name)
 {
-    json_each(s, json_at(pod, statuses)) if (bytes_equal(json_text_at(s, "name"), name)) return json_text_at(
-        s, "containerID");
+    json_each (s, json_at(pod, statuses))
+        if (bytes_equal(json_text_at(s, "name"), name))
+            return json_text_at(s, "containerID");
     return bytes_of("", 0);
 }
 
@@ -100,8 +103,7 @@ static void add_container(const struct json_node *pod, const struct json_node *c
         container_id(pod, init ? "status.initContainerStatuses" : "status.containerStatuses", json_text_at(c, "name"));
     const struct json_node *ports = json_at(c, "ports");
 
-    json_each(p, ports)
-    {
+    json_each (p, ports) {
         put_container(c, init, g);
         target_group_label(g, bytes_str(META "pod_container_id"), id);
         put_port(p, json_text_at(p, "protocol"), g);
@@ -133,8 +135,10 @@ void kubernetes_add_pod(const struct kubernetes_view *v, const struct json_node 
     target_group_common(g, bytes_str(META "namespace"), ns);
     kubernetes_put_node(v, json_text_at(pod, "spec.nodeName"), g, target_group_common);
     kubernetes_put_namespace(v, ns, g);
-    json_each(c, json_at(pod, "spec.containers")) add_container(pod, c, false, g);
-    json_each(c, json_at(pod, "spec.initContainers")) add_container(pod, c, true, g);
+    json_each (c, json_at(pod, "spec.containers"))
+        add_container(pod, c, false, g);
+    json_each (c, json_at(pod, "spec.initContainers"))
+        add_container(pod, c, true, g);
 }
 
 /* ---- endpoints ---- */
@@ -167,16 +171,16 @@ static const struct json_node *pod_of(const struct kubernetes_view *v, const str
 static void put_matching_ports(struct seen_pods *s, const struct json_node *containers, bool init, struct bytes port,
                                struct bytes protocol)
 {
-    json_each(c, containers) json_each(p, json_at(c, "ports"))
-    {
-        if (s->steps++ > MOST_STEPS)
-            s->g->fault = "the pods of an object's endpoints have too many ports";
-        if (port.len > 0 && bytes_equal(json_text_at(p, "containerPort"), port)) {
-            put_container(c, init, s->g);
-            put_port(p, protocol.len > 0 ? protocol : json_text_at(p, "protocol"), s->g);
-            break;
+    json_each (c, containers)
+        json_each (p, json_at(c, "ports")) {
+            if (s->steps++ > MOST_STEPS)
+                s->g->fault = "the pods of an object's endpoints have too many ports";
+            if (port.len > 0 && bytes_equal(json_text_at(p, "containerPort"), port)) {
+                put_container(c, init, s->g);
+                put_port(p, protocol.len > 0 ? protocol : json_text_at(p, "protocol"), s->g);
+                break;
+            }
         }
-    }
 }
 
 /* The labels of the pod that it is, if it is one; then the target. */
@@ -207,18 +211,18 @@ static void add_unseen(const struct seen_pods *s, const struct json_node *pod, c
 {
     struct bytes ip = json_text_at(pod, "status.podIP");
 
-    json_each(c, json_at(pod, containers)) json_each(p, json_at(c, "ports"))
-    {
-        const struct seen key = { pod, json_text_at(p, "containerPort") };
+    json_each (c, json_at(pod, containers))
+        json_each (p, json_at(c, "ports")) {
+            const struct seen key = { pod, json_text_at(p, "containerPort") };
 
-        if (bsearch(&key, s->list.v, s->list.n, sizeof(key), compare_seen) != NULL)
-            continue;
-        kubernetes_put_pod(s->v, pod, s->g, target_group_label);
-        put_container(c, init, s->g);
-        put_port(p, json_text_at(p, "protocol"), s->g);
-        if (!target_group_add(s->g, target_group_address(s->g, ip, key.port)))
-            return;
-    }
+            if (bsearch(&key, s->list.v, s->list.n, sizeof(key), compare_seen) != NULL)
+                continue;
+            kubernetes_put_pod(s->v, pod, s->g, target_group_label);
+            put_container(c, init, s->g);
+            put_port(p, json_text_at(p, "protocol"), s->g);
+            if (!target_group_add(s->g, target_group_address(s->g, ip, key.port)))
+                return;
+        }
 }
 
 /* Ports of these pods that no endpoint has had. */
@@ -254,8 +258,7 @@ static void add_addresses(struct seen_pods *s, const struct json_node *addresses
 {
     struct target_group *g = s->g;
 
-    json_each(a, addresses)
-    {
+    json_each (a, addresses) {
         const struct json_node *ref = json_at(a, "targetRef");
         struct bytes node = json_text_at(a, "nodeName");
 
@@ -285,11 +288,11 @@ void kubernetes_add_endpoints(const struct kubernetes_view *v, const struct json
     put_service(v, ns, json_text_at(endpoints, "metadata.name"), g);
     kubernetes_put_metadata(endpoints, "endpoints", true, g, target_group_common);
     kubernetes_put_namespace(v, ns, g);
-    json_each(s, json_at(endpoints, "subsets")) json_each(p, json_at(s, "ports"))
-    {
-        add_addresses(&seen, json_at(s, "addresses"), p, true);
-        add_addresses(&seen, json_at(s, "notReadyAddresses"), p, false);
-    }
+    json_each (s, json_at(endpoints, "subsets"))
+        json_each (p, json_at(s, "ports")) {
+            add_addresses(&seen, json_at(s, "addresses"), p, true);
+            add_addresses(&seen, json_at(s, "notReadyAddresses"), p, false);
+        }
     end_pods(&seen);
 }
 
@@ -327,8 +330,7 @@ static void put_slice_endpoint(const struct seen_pods *s, const struct json_node
     target_group_label(g, bytes_str(META "endpointslice_address_target_name"), json_text_at(ref, "name"));
     target_group_label(g, bytes_str(META "endpointslice_endpoint_node_name"), json_text_at(e, "nodeName"));
     target_group_label(g, bytes_str(META "endpointslice_endpoint_zone"), json_text_at(e, "zone"));
-    json_each(t, json_at(e, "deprecatedTopology"))
-    {
+    json_each (t, json_at(e, "deprecatedTopology")) {
         target_group_label(g, target_group_name(g, META "endpointslice_endpoint_topology_", t->key), t->text);
         target_group_label(g, target_group_name(g, META "endpointslice_endpoint_topology_present_", t->key),
                            bytes_str("true"));
@@ -341,7 +343,9 @@ static void put_slice_endpoint(const struct seen_pods *s, const struct json_node
 /* Found in the labels, whose names have dots. */
 static struct bytes service_name(const struct json_node *slice)
 {
-    json_each(l, json_at(slice, "metadata.labels")) if (bytes_is(l->key, "kubernetes.io/service-name")) return l->text;
+    json_each (l, json_at(slice, "metadata.labels"))
+        if (bytes_is(l->key, "kubernetes.io/service-name"))
+            return l->text;
     return bytes_of("", 0);
 }
 
@@ -358,12 +362,12 @@ void kubernetes_add_slice(const struct kubernetes_view *v, const struct json_nod
     kubernetes_put_namespace(v, ns, g);
     if (is_second_family(service, slice))
         return;
-    json_each(e, json_at(slice, "endpoints")) json_each(p, json_at(slice, "ports"))
-        json_each(a, json_at(e, "addresses"))
-    {
-        put_slice_endpoint(&seen, e, p);
-        if (a->kind == JSON_STRING && g->fault == NULL)
-            add_endpoint(&seen, json_at(e, "targetRef"), a->text, json_text_at(p, "port"), bytes_of("", 0));
-    }
+    json_each (e, json_at(slice, "endpoints"))
+        json_each (p, json_at(slice, "ports"))
+            json_each (a, json_at(e, "addresses")) {
+                put_slice_endpoint(&seen, e, p);
+                if (a->kind == JSON_STRING && g->fault == NULL)
+                    add_endpoint(&seen, json_at(e, "targetRef"), a->text, json_text_at(p, "port"), bytes_of("", 0));
+            }
     end_pods(&seen);
 }

@@ -94,8 +94,7 @@ static void put_map(const struct json_node *map, const char *kind, const char *w
         return;
     snprintf(prefix, sizeof(prefix), META "%s_%s_", kind, what);
     snprintf(present, sizeof(present), META "%s_%spresent_", kind, what);
-    json_each(l, map)
-    {
+    json_each (l, map) {
         if (l->kind != JSON_STRING)
             continue;
         put(g, target_group_name(g, prefix, l->key), l->text);
@@ -150,8 +149,7 @@ static void put_ingress_ips(const struct json_node *service, struct target_group
 {
     struct buf ips = { 0 };
 
-    json_each(i, json_at(service, "status.loadBalancer.ingress"))
-    {
+    json_each (i, json_at(service, "status.loadBalancer.ingress")) {
         struct bytes ip = json_text_at(i, "ip");
 
         if (ip.len > 0 && ips.len > 0)
@@ -174,8 +172,7 @@ static void add_service(const struct kubernetes_view *v, const struct json_node 
     kubernetes_put_metadata(service, "service", true, g, target_group_common);
     kubernetes_put_namespace(v, ns, g);
     buf_printf(&host, "%.*s.%.*s.svc", (int)name.len, (const char *)name.data, (int)ns.len, (const char *)ns.data);
-    json_each(p, json_at(service, "spec.ports"))
-    {
+    json_each (p, json_at(service, "spec.ports")) {
         target_group_label(g, bytes_str(META "service_port_name"), json_text_at(p, "name"));
         target_group_label(g, bytes_str(META "service_port_number"), json_text_at(p, "port"));
         target_group_label(g, bytes_str(META "service_port_protocol"), json_text_at(p, "protocol"));
@@ -196,8 +193,9 @@ static void add_service(const struct kubernetes_view *v, const struct json_node 
 
 static struct bytes first_address(const struct json_node *node, const char *type)
 {
-    json_each(a, json_at(node, "status.addresses")) if (bytes_is(json_text_at(a, "type"), type)) return json_text_at(
-        a, "address");
+    json_each (a, json_at(node, "status.addresses"))
+        if (bytes_is(json_text_at(a, "type"), type))
+            return json_text_at(a, "address");
     return bytes_of("", 0);
 }
 
@@ -218,8 +216,7 @@ static void add_node(const struct json_node *node, struct target_group *g)
     char scratch[64];
 
     target_group_common(g, bytes_str(META "node_provider_id"), json_text_at(node, "spec.providerID"));
-    json_each(c, json_at(node, "status.conditions"))
-    {
+    json_each (c, json_at(node, "status.conditions")) {
         struct bytes name = target_group_name(g, META "node_condition_", lower_text(json_text_at(c, "type"), scratch));
 
         target_group_common(g, name, lower_text(json_text_at(c, "status"), scratch));
@@ -228,8 +225,7 @@ static void add_node(const struct json_node *node, struct target_group *g)
     if (address.len == 0)
         return;
     target_group_label(g, bytes_str("instance"), json_text_at(node, "metadata.name"));
-    json_each(a, json_at(node, "status.addresses"))
-    {
+    json_each (a, json_at(node, "status.addresses")) {
         struct bytes type = json_text_at(a, "type");
         struct bytes name = target_group_name(g, META "node_address_", type);
 
@@ -254,8 +250,10 @@ static bool host_matches(struct bytes pattern, struct bytes host)
 
 static bool has_tls(const struct json_node *ingress, struct bytes host)
 {
-    json_each(t, json_at(ingress, "spec.tls"))
-        json_each(h, json_at(t, "hosts")) if (h->kind == JSON_STRING && host_matches(h->text, host)) return true;
+    json_each (t, json_at(ingress, "spec.tls"))
+        json_each (h, json_at(t, "hosts"))
+            if (h->kind == JSON_STRING && host_matches(h->text, host))
+                return true;
     return false;
 }
 
@@ -275,14 +273,14 @@ static void add_ingress(const struct kubernetes_view *v, const struct json_node 
     target_group_common(g, bytes_str(META "ingress_class_name"), json_text_at(ingress, "spec.ingressClassName"));
     kubernetes_put_metadata(ingress, "ingress", true, g, target_group_common);
     kubernetes_put_namespace(v, ns, g);
-    json_each(r, json_at(ingress, "spec.rules"))
-    {
+    json_each (r, json_at(ingress, "spec.rules")) {
         struct bytes host = json_text_at(r, "host");
         const struct json_node *http = json_at(r, "http");
 
         if (http == NULL || http->kind != JSON_OBJECT)
             add_path(ingress, host, bytes_str("/"), g);
-        json_each(p, json_at(http, "paths")) add_path(ingress, host, json_text_at(p, "path"), g);
+        json_each (p, json_at(http, "paths"))
+            add_path(ingress, host, json_text_at(p, "path"), g);
     }
 }
 

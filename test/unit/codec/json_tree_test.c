@@ -12,8 +12,7 @@ static void put_node(struct buf *out, const struct json_node *n)
 
     buf_putc(out, kinds[n->kind]);
     buf_put(out, n->text);
-    json_each(child, n)
-    {
+    json_each (child, n) {
         buf_put(out, child->key);
         put_node(out, child);
         buf_putc(out, ',');
