@@ -29,7 +29,7 @@ static inline void json_space(struct json_scan *s)
 /* The next byte after white space, 0 at the end of the text. */
 static inline uint8_t json_peek(struct json_scan *s)
 {
-    if (s->p<s->end && * s->p> ' ')
+    if (s->p != s->end && *s->p > ' ')
         return *s->p;
     json_space(s);
     return s->p < s->end ? *s->p : 0;
