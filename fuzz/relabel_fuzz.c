@@ -70,6 +70,16 @@ static void check(const struct label_set *s)
             abort();
 }
 
+static bool have_same_labels(const struct label_set *a, const struct label_set *b)
+{
+    if (a->list.n != b->list.n)
+        return false;
+    for (size_t i = 0; i < a->list.n; i++)
+        if (!bytes_equal(a->list.v[i].name, b->list.v[i].name) || !bytes_equal(a->list.v[i].value, b->list.v[i].value))
+            return false;
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static struct relabel *rules;
@@ -79,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     if (rules == NULL)
         rules = make_rules();
-    if (run(rules, bytes_of(data, len), &one) != run(rules, bytes_of(data, len), &two) || !label_set_equal(&one, &two))
+    if (run(rules, bytes_of(data, len), &one) != run(rules, bytes_of(data, len), &two) || !have_same_labels(&one, &two))
         abort();
     check(&one);
     return 0;

@@ -2,7 +2,7 @@
 /* A line begins with `#`, or it is a sample. Where the expected series stands in front and a blank behind it, it is
  * that; else its end is looked for, which only quotes make difficult. The value and what may follow it are read here.
  *
- * What can go wrong: nearly everything. The first fault ends the page; `fault` says what, page_line() where. */
+ * What can go wrong: nearly everything. The first fault ends the page; `fault` says what, page_place_line() where. */
 #include "prom/intake/page.h"
 
 #include "codec/utf8.h"
@@ -63,15 +63,6 @@ bool page_place_line(const struct page_reader *g, struct page_place *place, size
     place->at = stop;
     place->some = show_line(g, place->line);
     return stop == g->entry;
-}
-
-size_t page_line(const struct page_reader *g, struct bytes *some)
-{
-    struct page_place place = { 0 };
-
-    page_place_line(g, &place, SIZE_MAX);
-    *some = place.some;
-    return place.n;
 }
 
 static enum page_entry say_fault(struct page_reader *g, const char *fault)

@@ -70,10 +70,8 @@ struct page_series {
 /* The next entry. */
 enum page_entry page_next(struct page_reader *g, const struct page_series *expected);
 
-/* For an error: the number of the line that was read last, from 1, and some of it. */
-size_t page_line(const struct page_reader *g, struct bytes *some);
-
-/* The same in steps, of so many bytes; zeroed at first. False: it is not there yet. */
+/* For an error: the number of the line that was read last, from 1, and some of it. Found in steps, of so many bytes;
+ * zeroed at first. False: it is not there yet. */
 struct page_place {
     const uint8_t *at, *line;
     size_t n;

@@ -98,13 +98,3 @@ void label_set_filter(struct label_set *s, bool (*drop)(void *arg, const struct 
             s->list.v[kept++] = s->list.v[i];
     s->list.n = kept;
 }
-
-bool label_set_equal(const struct label_set *a, const struct label_set *b)
-{
-    if (a->list.n != b->list.n)
-        return false;
-    for (size_t i = 0; i < a->list.n; i++)
-        if (!bytes_equal(a->list.v[i].name, b->list.v[i].name) || !bytes_equal(a->list.v[i].value, b->list.v[i].value))
-            return false;
-    return true;
-}

@@ -30,7 +30,4 @@ void label_set_remove(struct label_set *s, struct bytes name);
 /* Without those that `drop` says yes to. */
 void label_set_filter(struct label_set *s, bool (*drop)(void *arg, const struct label_pair *l), void *arg);
 
-/* Both have the same labels. */
-bool label_set_equal(const struct label_set *a, const struct label_set *b);
-
 #endif
