@@ -169,6 +169,19 @@ static inline size_t pb_put_varint_at(uint8_t *at, uint64_t v)
     return 1;
 }
 
+/* What stands before a field of `len` bytes, whose number is below 16. Returns where they go. */
+static inline uint8_t *pb_put_head_at(uint8_t *at, uint32_t field, size_t len)
+{
+    *at++ = (uint8_t)PB_TAG(field, PB_LEN);
+    return at + pb_put_varint_at(at, len);
+}
+
+/* What such a field takes, head and all. */
+static inline size_t pb_len_size(size_t len)
+{
+    return 1 + pb_varint_len(len) + len;
+}
+
 void pb_put_varint(struct buf *b, uint64_t v);
 void pb_put_tag(struct buf *b, uint32_t field, enum pb_wire wire);
 void pb_put_uint(struct buf *b, uint32_t field, uint64_t v); /* varint field */

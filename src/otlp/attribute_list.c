@@ -151,15 +151,6 @@ static inline size_t field_len(size_t content)
     return 1 + (content < 0x80 ? 1 : pb_varint_len(content)) + content;
 }
 
-static inline uint8_t *put_head(uint8_t *at, uint32_t number, size_t len)
-{
-    *at++ = (uint8_t)PB_TAG(number, PB_LEN);
-    if (len >= 0x80)
-        return at + pb_put_varint_at(at, len);
-    *at = (uint8_t)len;
-    return at + 1;
-}
-
 /* Keys and values are short: what a call of memcpy does for few bytes, without the call. */
 static inline void copy_short(uint8_t *to, const uint8_t *from, size_t n)
 {
@@ -177,7 +168,7 @@ static inline void copy_short(uint8_t *to, const uint8_t *from, size_t n)
 
 static inline uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
 {
-    at = put_head(at, number, run.len);
+    at = pb_put_head_at(at, number, run.len);
     if (run.len > 0)
         copy_short(at, run.data, run.len);
     return at + run.len;
@@ -187,7 +178,7 @@ static inline uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
 static inline void encode_slot(struct attribute_list *l, struct attribute_slot *a, struct bytes key, struct bytes value)
 {
     size_t len = field_len(key.len) + field_len(value.len);
-    uint8_t *start = arena_alloc_bytes(&l->arena, field_len(len)), *at = put_head(start, l->number, len);
+    uint8_t *start = arena_alloc_bytes(&l->arena, field_len(len)), *at = pb_put_head_at(start, l->number, len);
 
     at = put_run(at, 1, key);
     a->key = bytes_of(at - key.len, key.len);

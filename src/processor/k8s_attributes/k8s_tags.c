@@ -37,39 +37,28 @@ void k8s_tags_set(struct k8s_tags *t, struct bytes key, struct bytes text)
         k8s_tags_add(t, key, text, false);
 }
 
-static size_t field_size(size_t content)
-{
-    return 1 + pb_varint_len(content) + content;
-}
-
 static size_t value_size(const struct k8s_tag *tag)
 {
-    size_t text = field_size(tag->text.len);
+    size_t text = pb_len_size(tag->text.len);
 
-    return tag->list ? field_size(field_size(text)) : text;
-}
-
-static uint8_t *put_head(uint8_t *at, uint32_t number, size_t len)
-{
-    *at++ = (uint8_t)PB_TAG(number, PB_LEN);
-    return at + pb_put_varint_at(at, len);
+    return tag->list ? pb_len_size(pb_len_size(text)) : text;
 }
 
 static uint8_t *pack_tag(const struct k8s_tag *tag, struct attribute_slot *slot, uint8_t *at)
 {
-    size_t value = value_size(tag), text = field_size(tag->text.len);
+    size_t value = value_size(tag), text = pb_len_size(tag->text.len);
     uint8_t *start = at;
 
-    at = put_head(at, ATTRIBUTES, field_size(tag->key.len) + field_size(value));
-    at = put_head(at, 1, tag->key.len);
+    at = pb_put_head_at(at, ATTRIBUTES, pb_len_size(tag->key.len) + pb_len_size(value));
+    at = pb_put_head_at(at, 1, tag->key.len);
     slot->key = k8s_keep(&at, tag->key);
-    at = put_head(at, 2, value);
+    at = pb_put_head_at(at, 2, value);
     slot->value = bytes_of(at, value);
     if (tag->list) {
-        at = put_head(at, ARRAY_VALUE, field_size(text));
-        at = put_head(at, 1, text);
+        at = pb_put_head_at(at, ARRAY_VALUE, pb_len_size(text));
+        at = pb_put_head_at(at, 1, text);
     }
-    at = put_head(at, STRING_VALUE, tag->text.len);
+    at = pb_put_head_at(at, STRING_VALUE, tag->text.len);
     (void)k8s_keep(&at, tag->text);
     slot->field = bytes_of(start, (size_t)(at - start));
     return at;
@@ -80,7 +69,7 @@ size_t k8s_tags_size(const struct k8s_tags *t)
     size_t n = t->v.n * sizeof(struct attribute_slot);
 
     for (size_t i = 0; i < t->v.n; i++)
-        n += field_size(field_size(t->v.v[i].key.len) + field_size(value_size(&t->v.v[i])));
+        n += pb_len_size(pb_len_size(t->v.v[i].key.len) + pb_len_size(value_size(&t->v.v[i])));
     return n;
 }
 

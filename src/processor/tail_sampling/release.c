@@ -81,11 +81,6 @@ static size_t resource_end(const struct release *r, size_t i)
     return i;
 }
 
-static size_t field_size(size_t len)
-{
-    return 1 + pb_varint_len(len) + len;
-}
-
 static size_t measure_scope(const struct release *r, size_t from, size_t to)
 {
     size_t len = r->batch.v[from]->scope->len;
@@ -101,7 +96,7 @@ static size_t measure_resource(const struct release *r, size_t from, size_t to)
 
     for (size_t i = from, end; i < to; i = end) {
         end = scope_end(r, i);
-        len += field_size(measure_scope(r, i, end));
+        len += pb_len_size(measure_scope(r, i, end));
     }
     return len;
 }
@@ -112,7 +107,7 @@ static size_t measure_batch(const struct release *r)
 
     for (size_t i = 0, end; i < r->batch.n; i = end) {
         end = resource_end(r, i);
-        len += field_size(measure_resource(r, i, end));
+        len += pb_len_size(measure_resource(r, i, end));
     }
     return len;
 }
@@ -123,15 +118,9 @@ static uint8_t *write_bytes(uint8_t *at, struct bytes b)
     return at + b.len;
 }
 
-static uint8_t *write_field(uint8_t *at, uint32_t number, size_t len)
-{
-    *at++ = (uint8_t)PB_TAG(number, PB_LEN);
-    return at + pb_put_varint_at(at, len);
-}
-
 static uint8_t *write_scope(const struct release *r, uint8_t *at, size_t from, size_t to)
 {
-    at = write_field(at, OTLP_RESOURCE_GROUP_SCOPES, measure_scope(r, from, to));
+    at = pb_put_head_at(at, OTLP_RESOURCE_GROUP_SCOPES, measure_scope(r, from, to));
     at = write_bytes(at, head_bytes(r->batch.v[from]->scope));
     for (size_t i = from; i < to; i++)
         at = write_bytes(at, fragment_bytes(r->batch.v[i]));
@@ -140,7 +129,7 @@ static uint8_t *write_scope(const struct release *r, uint8_t *at, size_t from, s
 
 static uint8_t *write_resource(const struct release *r, uint8_t *at, size_t from, size_t to)
 {
-    at = write_field(at, OTLP_REQUEST_RESOURCES, measure_resource(r, from, to));
+    at = pb_put_head_at(at, OTLP_REQUEST_RESOURCES, measure_resource(r, from, to));
     at = write_bytes(at, head_bytes(r->batch.v[from]->scope->parent));
     for (size_t i = from, end; i < to; i = end) {
         end = scope_end(r, i);

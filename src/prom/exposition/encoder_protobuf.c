@@ -43,27 +43,14 @@ void protobuf_family_end(struct encoder *e)
     e->out->len += n;
 }
 
-/* The length of a string field as it will stand on the wire. */
-static size_t string_size(size_t len)
-{
-    return 1 + pb_varint_len(len) + len;
-}
-
-/* A field of one tag byte whose content is `len` bytes long; `at` has room. */
-static uint8_t *put_head(uint8_t *at, uint32_t field, size_t len)
-{
-    *at++ = (uint8_t)PB_TAG(field, PB_LEN);
-    return at + pb_put_varint_at(at, len);
-}
-
 static void put_label(struct buf *out, uint32_t field, struct bytes name, struct bytes value)
 {
-    size_t len = string_size(name.len) + string_size(value.len);
-    uint8_t *p = put_head(buf_reserve(out, len + 11), field, len);
+    size_t len = pb_len_size(name.len) + pb_len_size(value.len);
+    uint8_t *p = pb_put_head_at(buf_reserve(out, len + 11), field, len);
 
-    p = put_head(p, PROTO_LABEL_NAME, name.len);
+    p = pb_put_head_at(p, PROTO_LABEL_NAME, name.len);
     memcpy(p, name.data, name.len);
-    p = put_head(p + name.len, PROTO_LABEL_VALUE, value.len);
+    p = pb_put_head_at(p + name.len, PROTO_LABEL_VALUE, value.len);
     memcpy(p, value.data, value.len);
     out->len = (size_t)(p + value.len - out->data);
 }

@@ -13,28 +13,17 @@
 
 /* ---- bytes ---- */
 
-static uint8_t *put_head(uint8_t *p, unsigned number, size_t len)
-{
-    p += pb_put_varint_at(p, PB_TAG(number, PB_LEN));
-    return p + pb_put_varint_at(p, len);
-}
-
-static size_t field_size(size_t len)
-{
-    return 1 + pb_varint_len(len) + len;
-}
-
 void attribute_put(struct buf *b, unsigned number, struct bytes name, struct bytes value)
 {
-    size_t any = field_size(value.len), key_value = field_size(name.len) + field_size(any);
+    size_t any = pb_len_size(value.len), key_value = pb_len_size(name.len) + pb_len_size(any);
     uint8_t *p = buf_reserve(b, key_value + 16);
 
-    p = put_head(p, number, key_value);
-    p = put_head(p, OTLP_KEY_VALUE_KEY, name.len);
+    p = pb_put_head_at(p, number, key_value);
+    p = pb_put_head_at(p, OTLP_KEY_VALUE_KEY, name.len);
     if (name.len > 0)
         memcpy(p, name.data, name.len);
-    p = put_head(p + name.len, OTLP_KEY_VALUE_VALUE, any);
-    p = put_head(p, OTLP_ANY_STRING, value.len);
+    p = pb_put_head_at(p + name.len, OTLP_KEY_VALUE_VALUE, any);
+    p = pb_put_head_at(p, OTLP_ANY_STRING, value.len);
     if (value.len > 0)
         memcpy(p, value.data, value.len);
     b->len = (size_t)(p + value.len - b->data);

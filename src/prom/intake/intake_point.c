@@ -70,17 +70,6 @@ static uint8_t *put_bytes(uint8_t *p, struct bytes b)
     return p + b.len;
 }
 
-static uint8_t *put_length(uint8_t *p, unsigned number, size_t len)
-{
-    *p++ = (uint8_t)PB_TAG(number, PB_LEN);
-    return p + pb_put_varint_at(p, len);
-}
-
-static size_t field_size(size_t len)
-{
-    return 1 + pb_varint_len(len) + len;
-}
-
 static uint8_t *put_no_value(uint8_t *p, unsigned number)
 {
     *p++ = (uint8_t)PB_TAG(number, PB_VARINT);
@@ -116,7 +105,7 @@ static uint8_t *write_number(struct take *t, struct out_point *p, const struct n
     uint8_t *at, *value;
 
     for (const struct exemplar_bytes *x = n->exemplars; x != NULL; x = x->next)
-        len += field_size(x->field.len);
+        len += pb_len_size(x->field.len);
     at = begin_point(t, p->metric, len);
     if (n->start_ns != 0)
         at = put_fixed64(at, OTLP_POINT_START, n->start_ns);
@@ -125,7 +114,7 @@ static uint8_t *write_number(struct take *t, struct out_point *p, const struct n
     if (!stale)
         at = put_fixed64(at, OTLP_NUMBER_DOUBLE, pb_bits(n->value));
     for (const struct exemplar_bytes *x = n->exemplars; x != NULL; x = x->next)
-        at = put_bytes(put_length(at, OTLP_NUMBER_EXEMPLARS, x->field.len), x->field);
+        at = put_bytes(pb_put_head_at(at, OTLP_NUMBER_EXEMPLARS, x->field.len), x->field);
     at = put_bytes(at, attributes);
     if (stale)
         put_no_value(at, OTLP_NUMBER_FLAGS);
@@ -311,22 +300,22 @@ static uint8_t *put_common(uint8_t *at, const struct gathered_lines *d)
 static void write_histogram(struct take *t, struct out_point *p, const struct gathered_lines *d)
 {
     size_t n = t->buckets.n - (t->buckets.n > 0 && isinf(t->buckets.v[t->buckets.n - 1].bound));
-    size_t len = common_size(p, d) + field_size(8 * (n + 1)) + (n > 0 ? field_size(8 * n) : 0);
+    size_t len = common_size(p, d) + pb_len_size(8 * (n + 1)) + (n > 0 ? pb_len_size(8 * n) : 0);
     const struct exemplar_bytes *x;
     uint8_t *at;
 
     for (x = d->exemplars; x != NULL; x = x->next)
-        len += field_size(x->field.len);
+        len += pb_len_size(x->field.len);
     at = put_common(begin_point(t, p->metric, len), d);
-    at = put_length(at, OTLP_HISTOGRAM_BUCKETS, 8 * (n + 1));
+    at = pb_put_head_at(at, OTLP_HISTOGRAM_BUCKETS, 8 * (n + 1));
     for (size_t i = 0; i <= n; i++, at += 8)
         memcpy(at, &(uint64_t){ bucket_count(t, d, i, n) }, 8);
     if (n > 0)
-        at = put_length(at, OTLP_HISTOGRAM_BOUNDS, 8 * n);
+        at = pb_put_head_at(at, OTLP_HISTOGRAM_BOUNDS, 8 * n);
     for (size_t i = 0; i < n; i++, at += 8)
         memcpy(at, &t->buckets.v[i].bound, 8);
     for (x = d->exemplars; x != NULL; x = x->next)
-        at = put_bytes(put_length(at, OTLP_HISTOGRAM_EXEMPLARS, x->field.len), x->field);
+        at = put_bytes(pb_put_head_at(at, OTLP_HISTOGRAM_EXEMPLARS, x->field.len), x->field);
     at = put_bytes(at, point_attributes(p));
     if (d->has_ended)
         put_no_value(at, OTLP_HISTOGRAM_FLAGS);
@@ -340,11 +329,11 @@ static size_t quantile_size(const struct gathered_lines *d)
 static void write_summary(struct take *t, struct out_point *p, const struct gathered_lines *d)
 {
     size_t each = quantile_size(d);
-    uint8_t *at = begin_point(t, p->metric, common_size(p, d) + t->buckets.n * field_size(each));
+    uint8_t *at = begin_point(t, p->metric, common_size(p, d) + t->buckets.n * pb_len_size(each));
 
     at = put_common(at, d);
     for (size_t i = 0; i < t->buckets.n; i++) {
-        at = put_length(at, OTLP_SUMMARY_QUANTILES, each);
+        at = pb_put_head_at(at, OTLP_SUMMARY_QUANTILES, each);
         at = put_fixed64(at, OTLP_QUANTILE_QUANTILE, pb_bits(t->buckets.v[i].bound));
         if (!d->has_ended)
             at = put_fixed64(at, OTLP_QUANTILE_VALUE, pb_bits(t->buckets.v[i].value));

@@ -14,16 +14,11 @@
 
 /* ---- labels ---- */
 
-static size_t string_size(size_t len)
-{
-    return 1 + pb_varint_len(len) + len;
-}
-
 size_t label_field_size(size_t name_len, size_t value_len)
 {
     if (name_len + value_len < 0x80 - 4)
         return 6 + name_len + value_len; /* each length is one byte */
-    return string_size(string_size(name_len) + string_size(value_len));
+    return pb_len_size(pb_len_size(name_len) + pb_len_size(value_len));
 }
 
 /* Names and values are short: a call would cost more than the copy. */
@@ -61,7 +56,7 @@ static inline uint8_t *put_string(uint8_t *p, uint8_t tag, struct bytes s)
 uint8_t *label_field_write(uint8_t *p, struct bytes name, struct bytes value)
 {
     *p++ = PB_TAG(V1_LABELS, PB_LEN);
-    p = put_length(p, string_size(name.len) + string_size(value.len));
+    p = put_length(p, pb_len_size(name.len) + pb_len_size(value.len));
     p = put_string(p, PB_TAG(LABEL_NAME, PB_LEN), name);
     return put_string(p, PB_TAG(LABEL_VALUE, PB_LEN), value);
 }
