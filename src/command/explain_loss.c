@@ -202,13 +202,13 @@ static void lose_by_peer(struct section *s, const struct explained *x)
                  x->path);
     else if (ever)
         put_line(s, "%s: nothing, it is tried for ever; when %s wait, senders %s", x->path, queue_words(s, x),
-                 strcmp(queue_option(s, x, "block_on_overflow"), "true") == 0 ? "wait too" : "are told to come again");
+                 strcmp(queue_option(s, x, "block_on_overflow"), "true") == 0 ? "wait too" : "are told to retry");
     else
         put_line(s,
                  "%s: what could not be sent for %s (retry_on_failure::max_elapsed_time; 0 is for ever); when %s "
                  "wait, senders %s",
                  x->path, most, queue_words(s, x),
-                 strcmp(queue_option(s, x, "block_on_overflow"), "true") == 0 ? "wait" : "are told to come again");
+                 strcmp(queue_option(s, x, "block_on_overflow"), "true") == 0 ? "wait" : "are told to retry");
 }
 
 /* A batch that has answered goes again, unless another exporter has it already. */
@@ -283,7 +283,7 @@ static void lose_in_want(struct section *s)
         }
     }
     if (s->n == 0)
-        put_line(s, "nothing that was acknowledged: senders are told to come again");
+        put_line(s, "nothing that was acknowledged: senders are told to retry");
 }
 
 void explain_loss(struct explanation *e)

@@ -18,7 +18,7 @@ enum health_cause {
 /* The worse the higher; the names are the Go collector's component statuses. */
 enum health_state {
     HEALTH_OK,
-    HEALTH_RECOVERABLE, /* it may pass: it is tried again, or senders are told to come again */
+    HEALTH_RECOVERABLE, /* it may pass: it is tried again, or senders are told to retry */
     HEALTH_PERMANENT,   /* trying again does not help: something has to be changed */
 };
 

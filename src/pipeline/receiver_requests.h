@@ -15,12 +15,12 @@ enum rejection {
     REJECTED_TOO_LARGE,
     REJECTED_PROTOCOL, /* content type, method, framing, cut short */
     REJECTED_UNKNOWN,  /* path or service that is not served */
-    REJECTED_BUDGET,   /* no room in the memory budget for too long: the sender is asked to come again */
+    REJECTED_BUDGET,   /* no room in the memory budget for too long: the sender is asked to retry */
     REJECTED_ABORTED,  /* the peer went away in the middle of a body */
     REJECTED_SLOW,     /* its body came too slowly */
     REJECTED_NOTHING,  /* has fields, but none that we know: answered with a success, as OTLP demands */
     REJECTED_STRANGER, /* its credentials are missing or wrong */
-    REJECTED_BUSY,     /* too many whose passwords have to be looked at: the sender is asked to come again */
+    REJECTED_BUSY,     /* too many whose passwords have to be looked at: the sender is asked to retry */
     REJECTED_COUNT
 };
 

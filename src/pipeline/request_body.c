@@ -8,7 +8,7 @@
  *
  * What can go wrong: the budget is full. Then nothing more is granted, what comes all the same (the peer may use up its
  * window) is held beyond the limit, as far as OVERDRAFT goes, and the body waits for room; after PATIENCE, or without
- * an overdraft at once, the sender is told to come again. A peer that holds more than its share of the budget in bodies
+ * an overdraft at once, the sender is told to retry. A peer that holds more than its share of the budget in bodies
  * without an end is told so at once. A body that comes too slowly is ended: watch_bodies(). */
 #include "pipeline/request_body.h"
 

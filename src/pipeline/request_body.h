@@ -18,7 +18,7 @@
 struct request_body;
 
 enum body_refusal {
-    BODY_NO_ROOM, /* in the memory budget, for too long, or for this peer: the sender is asked to come again */
+    BODY_NO_ROOM, /* in the memory budget, for too long, or for this peer: the sender is asked to retry */
     BODY_TOO_SLOW,
 };
 

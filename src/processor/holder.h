@@ -4,7 +4,7 @@
  *
  * Senders are answered SAFE when their items are taken in; a send that fails later drops them, with its reason and a
  * warning. While a send is out the next one waits, and the items after it are gathered on: memory is what the budget
- * has room for, and without room senders are told to come again, or, where there could never be any, that it is too
+ * has room for, and without room senders are told to retry, or, where there could never be any, that it is too
  * large. */
 #ifndef PROCESSOR_HOLDER_H
 #define PROCESSOR_HOLDER_H

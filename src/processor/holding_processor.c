@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch for which there is room is walked once; what the visitor took is held and charged, and the rest goes on.
  *
- * What can go wrong: there is no room, and the sender has been told to come again (holder_admit). */
+ * What can go wrong: there is no room, and the sender has been told to retry (holder_admit). */
 #include "processor/holding_processor.h"
 
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)

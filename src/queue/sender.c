@@ -222,7 +222,7 @@ void sender_book_losses(struct sender *s, const struct losses *lost)
 
 /* ---- to another exporter ---- */
 
-/* Whoever waits for an entry of which a part is under way is told to come again. */
+/* Whoever waits for an entry of which a part is under way is told to retry. */
 static void hand_entry(struct sender *s, struct queue_entry *e)
 {
     if (e->waiter == NULL) {

@@ -111,7 +111,7 @@ def test_a_batch_in_front_of_a_disk_holds_its_answers(explained, tmp_path):
 
 @pytest.mark.parametrize("options,said", [
     ("", "what could not be sent for 5m0s"),
-    ("retry_on_failure: {max_elapsed_time: 0s}", "nothing, it is tried for ever; when 1000 requests wait, senders are told to come again"),
+    ("retry_on_failure: {max_elapsed_time: 0s}", "nothing, it is tried for ever; when 1000 requests wait, senders are told to retry"),
     ("retry_on_failure: {max_elapsed_time: 0s}, sending_queue: {block_on_overflow: true}", "senders wait too"),
     ("sending_queue: {enabled: false}", "nothing, for it has no queue"),
 ])

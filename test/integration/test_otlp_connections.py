@@ -394,5 +394,5 @@ def test_resource_exhausted_is_for_now_with_a_delay_and_for_good_without(otelcd,
     assert (ledger["delivered"], ledger["dropped"]) == ((1, 0) if again else (0, 1))
     assert len(p.calls) == (3 if again else 1)
     refused = d.records("The peer refuses")
-    assert again or "does not say when to come again" in refused[0]["advice"]
+    assert again or "does not say when to retry" in refused[0]["advice"]
     p.close()

@@ -17,7 +17,7 @@ enum weight {
     WEIGHT_RELOAD = 550,  /* a change does not count */
     WEIGHT_SENDER = 600,  /* a sender is not let in */
     WEIGHT_WAITING = 650, /* data waits, or is sent again */
-    WEIGHT_REFUSED = 700, /* senders are told to come again */
+    WEIGHT_REFUSED = 700, /* senders are told to retry */
     WEIGHT_LOST = 800,    /* items are lost */
     WEIGHT_FAILING = 850, /* the cause of the two above: an exporter's peer */
     WEIGHT_DOWN = 1000,   /* otelcd itself */

@@ -51,7 +51,7 @@ static const struct counted rows[] = {
       WEIGHT_LOST, "reads of the queue on disk failed", "What waits on that disk does not go on; new data is taken",
       "look at the disk; it goes on by itself", NULL },
     { "otelcd_exporter_file_failed_batches", "exporter", NULL, NULL, "Writing failed", "file_unwritten", WEIGHT_REFUSED,
-      "batches could not be written", "The file cannot be written; senders are told to come again",
+      "batches could not be written", "The file cannot be written; senders are told to retry",
       "make room on that disk, or give otelcd's user the right to the file", "path" },
     { "otelcd_oauth2_fetches", "authenticator", "result", "failed", "Cannot get a token", "no_token",
       WEIGHT_FAILING + 5, "questions to the token endpoint failed",

@@ -382,7 +382,7 @@ static void tell_twice(struct evidence *e, const struct json_node *pipeline)
             arena_printf(&e->arena, "it has delivered %.0f items, of which pipeline %s has settled %.0f; %s refuses",
                          number_at(n, "ledger.delivered"), evidence_text(e, json_text_at(pipeline, "id")), most,
                          evidence_text(e, json_text_at(who, "id")));
-        f->means = "the other exporter refuses, senders come again, and this one gets their data once more";
+        f->means = "the other exporter refuses, senders retry, and this one gets their data once more";
         f->todo = "a longer queue, or one on disk, for the exporter that refuses";
         finding_option(e, f, path_of(e, who), "sending_queue::enabled");
     }

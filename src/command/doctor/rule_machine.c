@@ -58,7 +58,7 @@ static void look_at_disk(struct evidence *e, struct disks_told *seen, const char
                            (double)d.total < 10 * MIB ? 1 : 0, (double)d.total / MIB,
                            soon ? arena_printf(&e->arena, ", full in %s at this rate", evidence_seconds(e, left / rate))
                                 : "");
-    f->means = "when it is full, senders are told to come again";
+    f->means = "when it is full, senders are told to retry";
     f->todo = "make room, or move it to another disk";
     if (owner != NULL)
         finding_place(e, f, owner, "");

@@ -10,7 +10,7 @@
  * when all of them have been taken: for a moment they are held twice. Until there is room, and as long as there is
  * nobody, they stay where they were.
  *
- * What can go wrong: nobody is on the ring, or a member could not be started; senders are told to come again, as they
+ * What can go wrong: nobody is on the ring, or a member could not be started; senders are told to retry, as they
  * are where the budget has no room for resources that each part repeats (what never fits is rejected). Data
  * points that are routed by service and have no service.name are rejected. A disk that fails while parts are written
  * can leave some of them taken and others not: the sender comes again with all. */

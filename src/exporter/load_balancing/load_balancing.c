@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The load_balancing exporter: each item goes to the member that its key belongs to, by consistent hashing.
  *
- * At the start the resolver is asked; until it has answered senders are told to come again. From then on members come
+ * At the start the resolver is asked; until it has answered senders are told to retry. From then on members come
  * and go as it says (members.c), and batches are taken apart and handed to their queues (deliver.c). Now and then it is
  * looked after those that leave, and how the members are is made known as the balancer's own health.
  *

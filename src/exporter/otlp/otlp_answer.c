@@ -33,9 +33,8 @@ static const struct {
                        "something else" },
     { "redirected", "the peer wants another address: write that one as `endpoint`" },
     { "throttled", "the peer asks to slow down: raise its limits, or send less" },
-    { "exhausted",
-      "the peer has no room and does not say when to come again, which OTLP takes for good: raise its limits, "
-      "or send less" },
+    { "exhausted", "the peer has no room and does not say when to retry, which OTLP takes for good: raise its limits, "
+                   "or send less" },
     { "unavailable", "the peer cannot take it now: look at its own log" },
     { "too_large", "a single item is larger than the peer takes: raise its limit (the Go collector: "
                    "max_recv_msg_size_mib, max_request_body_size)" },

@@ -31,7 +31,7 @@ void status_watch_budget(struct health_check *h)
 
     status_total(h->node.host, &total);
     if (total.refusals != h->refusals)
-        health_fail(&h->memory, now, HEALTH_RECOVERABLE, "the memory budget is full: senders are told to come again");
+        health_fail(&h->memory, now, HEALTH_RECOVERABLE, "the memory budget is full: senders are told to retry");
     else if (h->memory.state != HEALTH_OK && now - h->memory.last > QUIET)
         health_ok(&h->memory, now);
     h->refusals = total.refusals;

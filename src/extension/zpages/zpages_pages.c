@@ -74,7 +74,7 @@ static void put_since(struct buf *out, const struct host *host, const char *name
 static void put_budget(struct buf *out, const struct view_total *b)
 {
     buf_puts(out, "<h2>Memory budget</h2><p>What senders' data inside may take; past it senders wait, or are told to "
-                  "come again.</p><table>");
+                  "retry.</p><table>");
     html_row(out, "Used", "%.1f MiB", (double)b->used / MIB);
     html_row(out, "Most so far", "%.1f MiB", (double)b->peak / MIB);
     if (b->limit == UINT64_MAX)

@@ -6,7 +6,7 @@
  * time; spans that come later are a trace that waits anew.
  *
  * What can go wrong: there are too many traces, or they are too large; then the oldest leave before their time, and
- * when they cannot, because what is behind is slow, senders are told to come again. Each trace takes a copy of its
+ * when they cannot, because what is behind is slow, senders are told to retry. Each trace takes a copy of its
  * resource along, which may be large and have many traces: what is on its way is bounded in bytes too, at the end as
  * well, when all leave. */
 #include "pipeline/item_count.h"

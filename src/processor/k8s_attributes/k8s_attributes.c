@@ -4,7 +4,7 @@
  * nothing goes on as the bytes that came.
  *
  * With wait_for_metadata batches wait here, unanswered, until the pods were listed once. When that takes too long their
- * senders are told to come again, and so are those that come until then. */
+ * senders are told to retry, and so are those that come until then. */
 #include "pipeline/item_count.h"
 #include "processor/item_processor.h"
 #include "processor/k8s_attributes/k8s_apply.h"

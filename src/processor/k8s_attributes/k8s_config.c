@@ -142,7 +142,7 @@ const struct option k8s_options[] = {
               "Pods that are left out."),
     OPT_BOOL(struct k8s_config, wait_for_metadata, "false",
              "Data waits for its answer until pods are known. When that takes longer than wait_for_metadata_timeout, "
-             "senders are told to come again."),
+             "senders are told to retry."),
     OPT_DURATION(struct k8s_config, wait_for_metadata_timeout, "10s", "0s", NULL, "How long it waits."),
     OPT_IGNORED("watch_sync_period", "owners are looked up at each use, so there is nothing to go through again"),
     OPT_DURATION(struct k8s_config, pod_delete_grace_period, "120s", "0s", NULL,

@@ -2,7 +2,7 @@
 /* A request is looked at, and answered at once or by a run, which streams the exposition (endpoint_run.h).
  *
  * What can go wrong: as many scrapes as there are places, or as one peer may have: a reader that does not read makes
- * room, or else the newcomer is told to come again. */
+ * room, or else the newcomer is told to retry. */
 #include "prom/endpoint/scrape_endpoint_inside.h"
 
 #include "net/message/gate.h"
