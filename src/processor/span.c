@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The span processor: names made of attributes, attributes taken out of names, the status. */
+/* The span processor: names made of attributes, attributes taken out of names, the status. Each span that is selected
+ * gets a name of attributes' values, then the rules go over it: what their groups match becomes attributes, and
+ * {group} in the name. A span in which something has changed is written anew, with its other fields in runs as they
+ * lie.
+ *
+ * What can go wrong: an attribute of the name is missing; then the name stays. Patterns have no steps left for all of a
+ * name: what they did not look at has not matched, and the span is counted (search_limit.h). */
 #include "codec/regex.h"
 #include "otlp/attribute_list.h"
 #include "otlp/match.h"

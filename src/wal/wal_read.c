@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records read back in order: a job fetches a megabyte at a time, the loop takes it apart. */
+/* Records read back in order. wal_read() places the reader before the first held record behind the one that was named.
+ * At the end of the turn a job fetches a megabyte from there on, and the loop takes it apart: what is settled is passed
+ * over, and the first batch that is held is copied into a block and handed out. Where a segment ends the next one is
+ * opened; behind the last the answer is UV_EOF.
+ *
+ * What can go wrong: a record is not whole. Then the next one is looked for from eight bytes to eight bytes, and what
+ * is missing between both is lost, by the counts that they carry. A file that is gone is lost likewise; one that cannot
+ * be opened or read now is the request's answer, and may do another time. A segment that is unlinked while a job reads
+ * it is left when the job is done. */
 #include "wal/wal_inside.h"
 
 #include "base/mem.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The prometheus_remote_write exporter: metrics, pushed in Prometheus' remote write protocol. */
+/* The prometheus_remote_write exporter: its life, and the way from its sender to its client. An attempt of the sender's
+ * is a delivery (remote_write_delivery.c), which is encoded and goes out by the shards (remote_write_shard.c); each of
+ * their requests is a call of the HTTP client here, with the headers that are configured and what an authenticator
+ * adds.
+ *
+ * What can go wrong with a request is the shards' matter. A client, TLS or directory that cannot be had ends the start.
+ * What has not landed by the deadline of a stop is given up by the sender, and its deliveries are forgotten. */
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"
