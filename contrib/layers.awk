@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every file of src/ may include its own layer's folder and those below it, never one above or a sibling; in net/
 # and prom/ the same holds of the folders inside:
-#     awk -f contrib/layers.awk src/*/*.[ch] src/*.[ch]
+#     awk -f contrib/layers.awk $(find src -name "*.[ch]" -o -name "*.cc")
 BEGIN {
     n = split("base config codec net/socket net/message net/http1|net/http2 net/http wal otlp ottl|spans prom/model prom/relabel " \
               "prom/exposition prom/series prom/remote_write|prom/endpoint|prom/intake pipeline oauth2|kube|kafka queue page receiver|processor|exporter|connector|extension service registry command main", layers, " ")
