@@ -226,14 +226,16 @@ class Hop:
                 self.latency(name, kind, way)
 
     def latency(self, name, kind, way):
-        """From when a request is due to its answer, with half as many a second as there can be. Beside it what `nop` takes at
-        that rate, in turn: on a machine with others on it most of the 99th percentile is the machine's."""
+        """From when the generator looks for a request that is due to its answer, with half as many a second as there can be one
+        at a time on each connection. (With more under way a wake-up serves many, and half of that can be more than all of what
+        comes at its own pace.) Beside it what `nop` takes at that rate, in turn, and how late the generator looked: on a machine
+        with others on it, most of the 99th percentile is the wait of three programs for two cores."""
         d, sinks = self.start(kind, way)
         plain, _ = self.start(kind, NOWHERE)
         n = kind.requests
         self.push(d, kind, way, n // 10)
         self.settle(d)
-        full = self.push(d, kind, way, n)
+        full = self.push(d, kind, way, n, m=1)
         self.settle(d)
         rate = int(full["requests"] / full["seconds"] / 2)
         runs = {"": [], "  in -> nop ": []}
@@ -245,7 +247,8 @@ class Hop:
         for words, of in runs.items():
             p50, p99, p999 = (statistics.median(r[k] for r in of) / 1000 for k in ("p50_us", "p99_us", "p999_us"))
             text += f"{words}p50 {p50:.2f} ms  p99 {p99:.2f} ms  p99.9 {p999:.2f} ms"
-        self.bench.row(name, f"{text}  at {rate:,} requests/s")
+        late = statistics.median(r["late_p99_us"] for of in runs.values() for r in of) / 1000
+        self.bench.row(name, f"{text}  generator late p99 {late:.2f} ms  at {rate:,} requests/s")
         self.end(plain, [])
         self.end(d, sinks)
 

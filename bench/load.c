@@ -8,8 +8,9 @@
  *
  * -g gRPC framing, -s TLS (whatever the certificate says), -z bodies are gzipped, -r requests each second, -k what is
  * refused is no failure, -t put the time of sending where a body has the mark 0x1122334455667788 (a point's fixed64
- * time). With -r a request's latency begins when it is due. The file of bodies: for each its length (u32, big endian),
- * then the bytes. The last line on stdout is one JSON object. */
+ * time). With -r a request's latency begins when it is due, less what this program itself was late to look
+ * (late_p99_us): it never waits for the server, but for a processor. The file of bodies: for each its length (u32, big
+ * endian), then the bytes. The last line on stdout is one JSON object. */
 #include <nghttp2/nghttp2.h>
 #include <openssl/ssl.h>
 
@@ -63,6 +64,8 @@ static size_t n_bodies;
 static struct connection *connections;
 static uint64_t start, begun, done, failed, bytes_sent;
 static uint32_t *latencies; /* us */
+static uint32_t *lates;     /* us from when a request was due to when it was looked for */
+static uint64_t looked;     /* when that was before this turn, ns */
 
 static void die(const char *what)
 {
@@ -223,7 +226,17 @@ static uint64_t due_time(uint64_t number)
     return start + (uint64_t)((double)number * 1e9 / (double)opt.rate);
 }
 
-static void begin_call(struct connection *c)
+/* When its latency begins. What was due before the last look has waited for a stream since: that is the server's. */
+static uint64_t begin_time(uint64_t now)
+{
+    uint64_t due = due_time(begun);
+    bool first = due > looked;
+
+    lates[begun] = first ? (uint32_t)((now - due) / 1000) : 0;
+    return first ? now : due;
+}
+
+static void begin_call(struct connection *c, uint64_t now)
 {
     struct call *call = calloc(1, sizeof(*call));
     nghttp2_data_provider provider = { .source.ptr = call, .read_callback = on_read };
@@ -243,7 +256,7 @@ static void begin_call(struct connection *c)
         nghttp2_nv grpc = HEADER("grpc-encoding", "gzip"), http = HEADER("content-encoding", "gzip");
         headers[n++] = opt.grpc ? grpc : http;
     }
-    call->begun = opt.rate > 0 ? due_time(begun) : now_ns(CLOCK_MONOTONIC);
+    call->begun = opt.rate > 0 ? begin_time(now) : now_ns(CLOCK_MONOTONIC);
     call->body = &bodies[begun++ % n_bodies];
     stamp(call->body);
     if (nghttp2_submit_request(c->session, NULL, headers, n, &provider, call) < 0)
@@ -351,13 +364,14 @@ static void turn(void)
     for (uint32_t i = 0; i < opt.connections; i++) {
         struct connection *c = &connections[i];
         while (c->open < opt.streams && may_begin(now))
-            begin_call(c);
+            begin_call(c, now);
         if (nghttp2_session_send(c->session) != 0)
             die("send");
         fds[i] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
         if (nghttp2_session_want_write(c->session))
             fds[i].events |= POLLOUT;
     }
+    looked = now;
     pause = pause_from(now_ns(CLOCK_MONOTONIC));
     if (ppoll(fds, opt.connections, &pause, NULL) < 0 && errno != EINTR)
         die("poll");
@@ -376,11 +390,13 @@ static int compare(const void *a, const void *b)
 static void report(uint64_t took)
 {
     qsort(latencies, done, sizeof(*latencies), compare);
+    qsort(lates, begun, sizeof(*lates), compare);
     printf("{\"requests\": %llu, \"failed\": %llu, \"bytes\": %llu, \"seconds\": %.6f, \"p50_us\": %u, \"p99_us\": %u, "
-           "\"p999_us\": %u, \"max_us\": %u}\n",
+           "\"p999_us\": %u, \"max_us\": %u, \"late_p99_us\": %u}\n",
            (unsigned long long)done, (unsigned long long)failed, (unsigned long long)bytes_sent, (double)took / 1e9,
            done ? latencies[done / 2] : 0, done ? latencies[done * 99 / 100] : 0,
-           done ? latencies[done * 999 / 1000] : 0, done ? latencies[done - 1] : 0);
+           done ? latencies[done * 999 / 1000] : 0, done ? latencies[done - 1] : 0,
+           begun ? lates[begun * 99 / 100] : 0);
 }
 
 static void read_options(int argc, char **argv)
@@ -443,8 +459,9 @@ int main(int argc, char **argv)
     read_options(argc, argv);
     read_bodies();
     latencies = calloc(opt.requests, sizeof(*latencies));
+    lates = calloc(opt.requests, sizeof(*lates));
     connections = calloc(opt.connections, sizeof(*connections));
-    if (latencies == NULL || connections == NULL)
+    if (latencies == NULL || lates == NULL || connections == NULL)
         die("memory");
     for (uint32_t i = 0; i < opt.connections; i++)
         open_connection(&connections[i]);
