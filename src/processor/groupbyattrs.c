@@ -91,8 +91,8 @@ struct groupbyattrs {
     uint64_t copied;         /* bytes of the resources that were made for the batch */
     bool too_many;           /* resources in it */
     struct complaint crowded;
-    struct bytes scope_name, scope_version;
-    struct digest of_resource;
+    struct digest of_resource, of_scope, of_metric;
+    struct groups_head head; /* of the metric */
     struct item_count items;
     struct metric *grouped, *other, *groups;
 };
@@ -202,18 +202,22 @@ static struct message *find_resource(struct groupbyattrs *p, const struct visit 
     return group;
 }
 
+/* What is known of many items by one digest is not looked at again for each of them. */
+static struct digest digest_in(struct digest parent, const struct digest *d)
+{
+    return digest_number(digest_number(parent, d->lo), d->hi);
+}
+
 static struct message *find_group(struct groupbyattrs *p, const struct visit *at)
 {
     struct message *group = find_resource(p, at);
-    struct digest key = digest_bytes(digest_bytes(group->key, p->scope_name), p->scope_version);
-    struct metric_view metric;
+    struct digest key = digest_in(group->key, &p->of_scope);
 
     group = groups_scope(&p->assembly, group, &key, visit_scope(at), bytes_of(NULL, 0));
     if (at->data == 0)
         return group;
-    metric = metric_view(at->metric);
-    key = digest_number(digest_bytes(key, metric.name), at->data);
-    return groups_metric(&p->assembly, group, &key, at->metric, at->data, 0);
+    key = digest_number(digest_in(key, &p->of_metric), at->data);
+    return groups_metric(&p->assembly, group, &key, at->metric, at->data, 0, &p->head);
 }
 
 /* ---- the walk ---- */
@@ -233,8 +237,17 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
     struct scope_view v = scope_view(at->message);
 
     (void)edit;
-    p->scope_name = v.name;
-    p->scope_version = v.version;
+    p->of_scope = digest_bytes(digest_bytes((struct digest){ 0 }, v.name), v.version);
+    return REWRITE_KEEP;
+}
+
+static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct groupbyattrs *p = arg;
+
+    (void)edit;
+    p->of_metric = digest_bytes((struct digest){ 0 }, metric_view(at->message).name);
+    p->head = (struct groups_head){ 0 };
     return REWRITE_KEEP;
 }
 
@@ -338,7 +351,9 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     p->config = config;
     node->in.consume = consume;
-    p->visitor = (struct rewrite_visitor){ .resource = on_resource, .scope = on_scope, .item = on_item, .arg = p };
+    p->visitor = (struct rewrite_visitor){
+        .resource = on_resource, .scope = on_scope, .metric = on_metric, .item = on_item, .arg = p
+    };
     assembly_init(&p->assembly);
     item_count_init(&p->items, node);
     p->grouped = metrics_get(m, &grouped_rows[node->signal], NULL, 0);

@@ -35,24 +35,32 @@ struct message *groups_scope(struct assembly *a, struct message *resource, const
     return m;
 }
 
+static void make_head(struct assembly *a, struct bytes metric, uint32_t without, struct groups_head *head)
+{
+    struct buf copy = { 0 };
+
+    metric_edit_copy(&copy, metric, METRIC_DATA_FIELDS | without);
+    head->own = assembly_keep(a, buf_bytes(&copy));
+    copy.len = 0;
+    metric_edit_copy(&copy, metric_view(metric).data, FIELD_BIT(OTLP_DATA_POINTS));
+    head->data = assembly_keep(a, buf_bytes(&copy));
+    buf_free(&copy);
+    head->made = true;
+}
+
 struct message *groups_metric(struct assembly *a, struct message *scope, const struct digest *key, struct bytes metric,
-                              uint32_t number, uint32_t without)
+                              uint32_t number, uint32_t without, struct groups_head *head)
 {
     bool made;
     struct message *m = assembly_find(a, scope, OTLP_SCOPE_GROUP_ITEMS, key, &made), *data;
-    struct metric_view v;
-    struct buf head = { 0 };
 
     if (!made)
         return m->user;
-    v = metric_view(metric);
-    metric_edit_copy(&head, metric, METRIC_DATA_FIELDS | without);
-    assembly_put(a, m, assembly_keep(a, buf_bytes(&head)));
-    head.len = 0;
+    if (!head->made)
+        make_head(a, metric, without, head);
+    assembly_put(a, m, head->own);
     data = assembly_add(a, m, number);
-    metric_edit_copy(&head, v.data, FIELD_BIT(OTLP_DATA_POINTS));
-    assembly_put(a, data, assembly_keep(a, buf_bytes(&head)));
-    buf_free(&head);
+    assembly_put(a, data, head->data);
     m->user = data;
     return data;
 }

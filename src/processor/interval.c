@@ -84,9 +84,11 @@ static struct message *find_data(struct interval *p, const struct visit *at, con
     struct assembly *a = &p->held.holder.assembly;
     struct message *m =
         groups_resource(a, &p->scope.resource, visit_resource(at), visit_schema_url(at, LEVEL_RESOURCE));
+    struct groups_head head = { 0 };
 
     m = groups_scope(a, m, &p->scope.scope, visit_scope(at), visit_schema_url(at, LEVEL_SCOPE));
-    return groups_metric(a, m, metric, at->metric, metric_view(at->metric).view.which, FIELD_BIT(OTLP_METRIC_METADATA));
+    return groups_metric(a, m, metric, at->metric, metric_view(at->metric).view.which, FIELD_BIT(OTLP_METRIC_METADATA),
+                         &head);
 }
 
 /* Into the room that it has; a larger one leaves that unused until the interval ends, so it gets some to spare. */

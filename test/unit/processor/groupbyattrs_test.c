@@ -137,6 +137,24 @@ START_TEST(a_batch_of_too_many_resources_goes_on_as_it_came)
 }
 END_TEST
 
+/* 200,000 points of one metric, each of a group of its own: a look at all points for each would take minutes. */
+START_TEST(a_metric_of_very_many_groups_is_looked_through_once)
+{
+    struct buf json = { 0 };
+
+    processor_rig_init(&rig, &groupbyattrs_processor, SIGNAL_METRICS, SIGNAL_METRICS, "{keys: [k]}");
+    buf_puts(&json, "{'resourceMetrics':[{'scopeMetrics':[{'metrics':[{'name':'m','gauge':{'dataPoints':[{}");
+    for (unsigned i = 0; i < 200000; i++)
+        buf_printf(&json, ",{'attributes':[{'key':'k','value':{'intValue':'%u'}}]}", i);
+    buf_puts(&json, "]}}]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_uint_eq(rig.sink.items, 200001);
+    ck_assert_uint_eq(rig.ledger.delivered, 200001);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("groupbyattrs");
@@ -150,6 +168,7 @@ int main(void)
     tcase_add_test(t, copies_of_a_large_resource_are_bounded_and_no_item_is_lost);
     tcase_add_test(t, groups_of_small_resources_are_bounded_too);
     tcase_add_test(t, a_batch_of_too_many_resources_goes_on_as_it_came);
+    tcase_add_test(t, a_metric_of_very_many_groups_is_looked_through_once);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
