@@ -69,7 +69,9 @@ LDFLAGS_fuzz   := -fsanitize=address,undefined
 CFLAGS_package := $(CFLAGS_release) -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS_package := $(LDFLAGS_release)
 CFLAGS_static  := $(CFLAGS_package) -DOTELCD_STATIC
-LDFLAGS_static := -static-pie -Wl,-z,relro,-z,now $(RELR) -Wl,-Map=$(B)/otelcd.map
+LDFLAGS_static := -static-pie -Wl,-z,relro,-z,now $(RELR)
+# Of the program, for its bill of materials, and not of a test that is linked later.
+MAP_static = -Wl,-Map=$@.map
 
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ISAL_FLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # RE2 is C++, and one file of ours with it.
@@ -112,7 +114,7 @@ endif
 endif
 $(B)/otelcd: $(B)/src/main.o $(B)/core.a $(if $(LATE),$(B)/gen/late.o)
 	$(call say,LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(filter-out $(LATE),$(LIBS))
+	$(Q)$(CC) $(ALL_LDFLAGS) $(MAP_$(MODE)) -o $@ $^ $(filter-out $(LATE),$(LIBS))
 
 $(B)/gen/late.S: $(B)/core.a contrib/late.sh
 	$(Q)contrib/late.sh "$(CC)" $< >$@
