@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
 #include <unistd.h>
@@ -347,16 +348,17 @@ struct disk_seen machine_disk(const char *path)
 {
     char at[PATH_MAX];
     struct statvfs v;
+    struct stat st;
     char *slash;
 
     snprintf(at, sizeof(at), "%s", path);
-    while (statvfs(at, &v) != 0) {
+    while (statvfs(at, &v) != 0 || stat(at, &st) != 0) {
         slash = strrchr(at, '/');
         if (slash == NULL || strcmp(at, "/") == 0)
             return (struct disk_seen){ 0 };
         slash[slash == at] = '\0';
     }
-    return (struct disk_seen){ (uint64_t)v.f_blocks * v.f_frsize, (uint64_t)v.f_bavail * v.f_frsize, v.f_fsid };
+    return (struct disk_seen){ (uint64_t)v.f_blocks * v.f_frsize, (uint64_t)v.f_bavail * v.f_frsize, st.st_dev };
 }
 
 bool machine_clock_is_set(void)

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 START_TEST(who_listens_on_a_port_is_found)
@@ -92,9 +93,12 @@ END_TEST
 START_TEST(the_disk_of_a_path_that_is_not_there_yet_is_that_of_its_folder)
 {
     struct disk_seen root = machine_disk("/"), deep = machine_disk("/no/such/folder");
+    struct stat st;
 
     ck_assert(root.total > 0 && root.free <= root.total);
     ck_assert_uint_eq(deep.total, root.total);
+    ck_assert_int_eq(stat("/", &st), 0);
+    ck_assert(root.device == st.st_dev && deep.device == st.st_dev);
     ck_assert_uint_eq(machine_disk("relative").total, 0);
 }
 END_TEST
