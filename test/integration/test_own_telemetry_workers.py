@@ -133,5 +133,6 @@ def test_what_a_killed_worker_had_gathered_of_own_telemetry_is_counted_as_droppe
     for of_signal in ("logs", "traces"):
         d.wait_metrics(lambda m, s=of_signal: m.sum("otelcd_telemetry_dropped_items", signal=s) > 0)
     assert d.metrics().sum("otelcd_telemetry_dropped_items", signal="traces") == 2
+    d.wait_log("The worker runs again")
     d.close_clients()
     assert d.stop() == 0

@@ -192,6 +192,14 @@ def test_a_caller_whose_worker_is_dead_gets_another(otelcd):
     assert not set(pids(d)) & set(first)
 
 
+def test_a_stop_while_a_worker_starts_again_is_no_failure(otelcd):
+    d = otelcd(shared(NOP), expect=[DIED])
+    before = {0, *pids(d)}
+    os.kill(pids(d)[0], signal.SIGKILL)
+    wait(lambda: set(pids(d)) - before, "it is not started again")
+    assert d.stop() == 0
+
+
 def test_what_workers_had_counted_stays_in_the_sums_when_they_die(otelcd):
     d = otelcd(shared(NOP), expect=[DIED])
     for _ in range(4):

@@ -332,8 +332,8 @@ static void on_process_end(uv_process_t *process, int64_t code, int number)
         on_death(w, code, number);
         return;
     }
-    if (!w->ran && is_asked_for(number)) /* it was given nothing yet */
-        number = 0;
+    if (!w->ran && (is_asked_for(number) || (number == 0 && code == EXIT_CODE_FAILED)))
+        code = number = 0;            /* it was given nothing yet, and found the doors shut */
     w->gone = w->gone || number != 0; /* what it held is lost */
     if (number != 0)
         own_waiting_lost(&w->own, w->front->service);

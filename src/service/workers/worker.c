@@ -356,7 +356,8 @@ static void serve_inside(struct worker *w)
     struct error err;
 
     if (http_server_listen(&w->inside, &s->loop, &options, &s->site.local.service, &s->budget, &s->log, NULL, &err) !=
-        0)
+            0 &&
+        err.code != UV_ECANCELED) /* the front stops meanwhile */
         log_error(&s->log, "No way for the front to this worker's page", F_STR("error", err.text));
 }
 
