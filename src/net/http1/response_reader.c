@@ -4,6 +4,7 @@
 #include "net/http1/response_reader.h"
 
 #include "base/loop/clock.h"
+#include "net/message/call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,17 +50,20 @@ static enum http1_framing framing_of(const struct http1_head *h)
 static bool may_be_answer(struct bytes head)
 {
     static const struct bytes begin = BYTES_LIT("HTTP/1.");
-    size_t n = head.len < begin.len ? head.len : begin.len;
 
-    return n == 0 || memcmp(head.data, begin.data, n) == 0;
+    return memcmp(head.data, begin.data, head.len < begin.len ? head.len : begin.len) == 0;
 }
 
 /* -1: broken. 0: the head goes on. Else its length. */
 static ssize_t read_head(struct response_reader *a)
 {
+    struct bytes head = buf_bytes(&a->head_bytes);
     struct http1_fault fault;
-    ssize_t len = may_be_answer(buf_bytes(&a->head_bytes)) ? http1_scan(&a->scan, buf_bytes(&a->head_bytes)) : -1;
+    ssize_t len;
 
+    if (http_spoken_by(head) == HTTP_SPOKEN_NOTHING) /* whose first bytes these are is told when there are more */
+        return 0;
+    len = may_be_answer(head) ? http1_scan(&a->scan, head) : -1;
     if (len <= 0)
         return len < 0 || a->head_bytes.len > HEAD_MAX ? -1 : 0;
     if (http1_parse_response(&a->head, a->head_bytes.data, (size_t)len, a->headers, HTTP1_MAX_HEADERS, &fault) != 0)

@@ -434,6 +434,7 @@ START_TEST(what_is_no_http_breaks_the_call)
         "220 smtp.example ESMTP\r\n",
         "SSH-2.0-OpenSSH_9.2p1\r\n", /* and waits for ours */
         "HTTP/2",
+        "\x16\x04",
         "HTTP/1.1 200 OK\n\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
@@ -475,7 +476,10 @@ START_TEST(another_protocol_is_named_and_has_not_read_the_request)
 
         call(&t, "x");
         fd = take();
-        ck_assert_int_eq(send(fd, others[i].said, others[i].len, MSG_NOSIGNAL), (ssize_t)others[i].len);
+        ck_assert_int_eq(send(fd, others[i].said, 1, MSG_NOSIGNAL), 1); /* which says nothing yet */
+        settle();
+        ck_assert_uint_eq(t.times, 0);
+        ck_assert_int_eq(send(fd, others[i].said + 1, others[i].len - 1, MSG_NOSIGNAL), (ssize_t)others[i].len - 1);
         settle();
         ck_assert_uint_eq(t.times, 1);
         ck_assert_int_eq(t.failure, HTTP_WRONG_PROTOCOL);
