@@ -51,12 +51,11 @@ bool http_server_make_room(struct http_server *s, const struct peer *peer, uint6
 {
     struct crowd *crowd = s->shared.crowd;
     uint64_t limit = budget_limit(s->shared.budget);
-    bool made = true;
+    bool made;
 
     if (crowd == NULL || crowd_may_keep(crowd, bytes, limit))
         return true;
-    while (made && !crowd_may_keep(crowd, bytes, limit))
-        made = crowd_make_room(crowd, peer);
+    made = crowd_make_room_to_keep(crowd, peer, bytes, limit);
     s->shared.stats.accept_failures += !made;
     if (complaint_due(&s->full, &s->shared.loop->clock))
         log_warn(s->shared.log,

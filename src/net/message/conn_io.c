@@ -100,7 +100,7 @@ void conn_io_keep(struct conn_io *io, uint64_t bytes)
 {
     budget_charge(io->shared->budget, bytes);
     budget_give(io->shared->budget, io->kept);
-    if (io->shared->crowd != NULL)
-        io->shared->crowd->kept += bytes - io->kept;
+    if (io->member != NULL)
+        crowd_keep(io->shared->crowd, io->member, bytes);
     io->kept = bytes;
 }

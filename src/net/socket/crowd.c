@@ -190,23 +190,28 @@ struct choice {
     uint64_t since;
 };
 
-/* Look at some of a host's connections. Those that stay go to the end of their order. */
-static void look_at(struct crowd_host *h, struct choice *best, unsigned *looks)
+/* Look at some of a host's connections, or of those that keep something. Those that stay go to the end of their order.
+ */
+static void look_at(struct crowd_host *h, bool keepers, struct choice *best, unsigned *looks)
 {
-    for (size_t left = h->n; left > 0 && *looks > 0; left--, (*looks)--) {
+    for (size_t left = h->n; left > 0 && *looks > 0; left--) {
         struct crowd_member *m = container_of(h->members.next, struct crowd_member, link);
+        enum crowd_rank rank;
         uint64_t since = 0;
-        enum crowd_rank rank = m->rank(m, &since);
 
         list_remove(&m->link);
         list_push(&h->members, &m->link);
+        if (keepers && m->kept == 0)
+            continue;
+        (*looks)--;
+        rank = m->rank(m, &since);
         if (rank == CROWD_BUSY || rank > best->rank || (rank == best->rank && since >= best->since))
             continue;
         *best = (struct choice){ m, rank, since };
     }
 }
 
-bool crowd_make_room(struct crowd *c, const struct peer *peer)
+static bool let_go(struct crowd *c, const struct peer *peer, bool keepers)
 {
     const struct crowd_host *asks = peer != NULL ? find_host(c, peer) : NULL;
     struct choice best = { .rank = CROWD_BUSY };
@@ -215,9 +220,11 @@ bool crowd_make_room(struct crowd *c, const struct peer *peer)
     for (size_t i = 0; i < c->heap.n && looks > 0; i++) {
         struct crowd_host *h = c->heap.v[i];
 
+        if (keepers && h->kept == 0)
+            continue;
         if (best.member != NULL && h->n + (best.rank == CROWD_UNFINISHED) < best.member->host->n)
             break;
-        look_at(h, &best, &looks);
+        look_at(h, keepers, &best, &looks);
     }
     if (best.member == NULL)
         return false;
@@ -226,6 +233,11 @@ bool crowd_make_room(struct crowd *c, const struct peer *peer)
         return false;
     best.member->give_way(best.member);
     return true;
+}
+
+bool crowd_make_room(struct crowd *c, const struct peer *peer)
+{
+    return let_go(c, peer, false);
 }
 
 /* --- requests --- */
@@ -249,7 +261,22 @@ bool crowd_may_hold(const struct crowd *c, const struct crowd_member *m, uint64_
     return c->held <= limit / 2 && m->host->held < c->held / c->heap.n;
 }
 
+void crowd_keep(struct crowd *c, struct crowd_member *m, uint64_t bytes)
+{
+    m->host->kept += bytes - m->kept;
+    c->kept += bytes - m->kept;
+    m->kept = bytes;
+}
+
 bool crowd_may_keep(const struct crowd *c, uint64_t bytes, uint64_t limit)
 {
     return c->kept == 0 || c->kept + bytes <= limit / 4;
+}
+
+bool crowd_make_room_to_keep(struct crowd *c, const struct peer *peer, uint64_t bytes, uint64_t limit)
+{
+    while (!crowd_may_keep(c, bytes, limit))
+        if (!let_go(c, peer, true))
+            return false;
+    return true;
 }

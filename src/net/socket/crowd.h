@@ -33,6 +33,7 @@ struct crowd_host {
     struct list members;
     size_t n;
     uint64_t held; /* bytes, by requests under way on all of its connections */
+    uint64_t kept; /* and by its connections themselves */
     size_t place;  /* in the heap */
     struct crowd_host *next;
 };
@@ -41,6 +42,7 @@ struct crowd_host {
 struct crowd_member {
     struct list link;
     struct crowd_host *host;                                          /* NULL: it has not joined */
+    uint64_t kept;                                                    /* bytes, for itself */
     enum crowd_rank (*rank)(struct crowd_member *m, uint64_t *since); /* since when, mono ns */
     void (*give_way)(struct crowd_member *m);                         /* it closes, and leaves, before this returns */
 };
@@ -75,7 +77,13 @@ void crowd_release(struct crowd *c, struct crowd_member *m, uint64_t bytes);
  * quarter of them; beyond it only hosts that hold less than the average may, and beyond half of them nobody. */
 bool crowd_may_hold(const struct crowd *c, const struct crowd_member *m, uint64_t limit);
 
-/* May another connection come that keeps `bytes` for itself, whatever is asked on it? All may keep a quarter of it. */
+/* What that connection keeps for itself from now on, whatever is asked on it; 0 before it leaves. */
+void crowd_keep(struct crowd *c, struct crowd_member *m, uint64_t bytes);
+
+/* May a connection keep `bytes` more? All may keep a quarter of `limit`. */
 bool crowd_may_keep(const struct crowd *c, uint64_t bytes, uint64_t limit);
+
+/* Make connections give way that keep something, until one from that peer may keep `bytes` more. False: too few may. */
+bool crowd_make_room_to_keep(struct crowd *c, const struct peer *peer, uint64_t bytes, uint64_t limit);
 
 #endif

@@ -43,6 +43,7 @@ static void give_way(struct crowd_member *m)
 
     c->gave_way = true;
     c->here = false;
+    crowd_keep(&crowd, m, 0);
     crowd_leave(&crowd, m);
 }
 
@@ -179,10 +180,36 @@ END_TEST
 START_TEST(connections_keep_a_quarter_for_themselves_and_one_is_always_let_in)
 {
     ck_assert(crowd_may_keep(&crowd, 500, 1000));
-    crowd.kept = 200;
+    struct conn *c = join(1, CROWD_IDLE, 1);
+
+    ck_assert(crowd_may_keep(&crowd, 500, 1000));
+    crowd_keep(&crowd, &c->member, 200);
     ck_assert(crowd_may_keep(&crowd, 50, 1000));
     ck_assert(!crowd_may_keep(&crowd, 51, 1000));
-    crowd.kept = 0;
+    crowd_keep(&crowd, &c->member, 0);
+    ck_assert_uint_eq(crowd.kept, 0);
+}
+END_TEST
+
+START_TEST(who_keeps_nothing_does_not_give_way_to_who_keeps_something)
+{
+    struct peer p = peer_from(2);
+    struct conn *keeps[3];
+
+    for (unsigned i = 0; i < 1000; i++)
+        join(1, CROWD_ENDING, i);
+    for (unsigned i = 0; i < 3; i++) {
+        keeps[i] = join(i % 2 + 1, i == 2 ? CROWD_BUSY : CROWD_IDLE, i);
+        crowd_keep(&crowd, &keeps[i]->member, 100);
+    }
+    ck_assert(crowd_make_room_to_keep(&crowd, &p, 50, 1200));
+    ck_assert(keeps[0]->gave_way && !keeps[1]->gave_way);
+    ck_assert(crowd_make_room_to_keep(&crowd, &p, 100, 1000));
+    ck_assert(keeps[1]->gave_way);
+    ck_assert(!crowd_make_room_to_keep(&crowd, &p, 200, 1000)); /* the last one is busy */
+    for (unsigned i = 0; i < 1000; i++)
+        ck_assert(!conns[i].gave_way);
+    crowd_keep(&crowd, &keeps[2]->member, 0);
 }
 END_TEST
 
@@ -201,6 +228,7 @@ int main(void)
     tcase_add_test(tc, requests_hold_a_quarter_of_the_room_and_more_only_for_who_holds_little);
     tcase_add_test(tc, the_largest_host_is_known_among_thousands);
     tcase_add_test(tc, connections_keep_a_quarter_for_themselves_and_one_is_always_let_in);
+    tcase_add_test(tc, who_keeps_nothing_does_not_give_way_to_who_keeps_something);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
