@@ -177,6 +177,27 @@ def test_streams_that_are_opened_and_held_cost_no_more_than_the_budget(otelcd, h
     d.wait_metrics(lambda m: m.find("otelcd_budget_used_bytes")[0].value < 1 << 20)
 
 
+def number(prefix, mask, n):
+    """An integer of HPACK (RFC 7541 5.1)."""
+    out = [prefix | mask]
+    n -= mask
+    while n >= 128:
+        out.append(n % 128 | 128)
+        n //= 128
+    return bytes([*out, n])
+
+
+def long_field(size):
+    """A name of that size, and a value of which the last byte is missing."""
+    return b"\x00" + number(0, 127, size) + b"n" * size + number(0, 127, size) + b"v" * (size - 1)
+
+
+def in_pieces(block):
+    """Headers that do not end."""
+    pieces = [block[i : i + 16384] for i in range(0, len(block), 16384)]
+    return frame(HEADERS, 0, 1, pieces[0]) + b"".join(frame(CONTINUATION, 0, 1, p) for p in pieces[1:])
+
+
 BEGINNINGS = {
     "nothing": b"",
     "a head of 32 KB that does not end": frame(HEADERS, 0, 1, GRPC)
@@ -197,6 +218,24 @@ def test_sessions_hold_a_quarter_of_the_budget_and_heads_that_do_not_end_another
     d.wait_log("connections hold a quarter of the memory budget")
     used = d.metrics().sum("otelcd_budget_used_bytes")
     assert used <= 9 << 20, "a quarter for sessions, another for heads, and something for who asks"
+    report.end(16 << 20)
+    for a in attackers:
+        a.close()
+    d.wait_metrics(lambda m: m.find("otelcd_budget_used_bytes")[0].value < 1 << 20)
+
+
+def test_fields_that_do_not_end_hold_a_quarter_of_the_budget(otelcd):
+    """120 KB of one on each of 400 connections: who would hold more ends, and others are served."""
+    few = NOP.replace("service:\n", "service:\n  memory_budget_mib: 16\n")
+    d = otelcd(few, allow=["connections hold a quarter of the memory budget"], expect=["broke the HTTP protocol"])
+    report = Report(d, "400 connections, each with a field of 120 KB that does not end")
+    attackers = [connect(d.grpc_address(), "127.0.0.2") for _ in range(400)]
+    begun = PREFACE + frame(SETTINGS, 0, 0) + in_pieces(GRPC + long_field(60000))
+    for a in attackers:
+        with contextlib.suppress(OSError):
+            a.sendall(begun)
+    assert "no room for its headers" in d.wait_log("broke the HTTP protocol")["reason"]
+    assert d.metrics().sum("otelcd_budget_used_bytes") <= 9 << 20, "a quarter for sessions, another for heads, and something for who asks"
     report.end(16 << 20)
     for a in attackers:
         a.close()

@@ -11,6 +11,7 @@
 
 #define OUTPUT_ONCE (128 * 1024ul) /* bytes pulled before they are written */
 #define FIELDS_MAX 256             /* of a request: an indexed one costs a peer a byte */
+#define BLOCK_USUAL 8192           /* bytes of headers that may be on their way though there is no room */
 #define REFUSED_MAX 4096 /* streams past the announced limit that nghttp2 may hold until their reset is sent */
 
 /* --- what arrives --- */
@@ -153,6 +154,22 @@ static void take_data(struct http2_session *s, int32_t stream_id, struct bytes d
         nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
 }
 
+/* Of a field that is not whole nghttp2 keeps up to 128 KiB, which count neither for a request nor for the session. */
+static void hold_block(struct http2_session *s)
+{
+    struct http2 *h = http2_of(s);
+    uint64_t size = s->block_arrived;
+
+    if (size == h->block_held)
+        return;
+    if (size > BLOCK_USUAL && size > h->block_held && !conn_io_may_hold(h->io))
+        http2_session_kill(s, NGHTTP2_ENHANCE_YOUR_CALM, "no room for the headers",
+                           "its share of the memory budget has no room for its headers");
+    conn_io_hold(h->io, size);
+    conn_io_release(h->io, h->block_held);
+    h->block_held = size;
+}
+
 static size_t input(struct conn_io *io, struct bytes data)
 {
     struct http2 *h = io->state;
@@ -224,6 +241,7 @@ static const struct http2_side side = {
     .data = take_data,
     .sent = note_sent,
     .closed = note_closed,
+    .block = hold_block,
     .kick = kick,
     .complain = complain,
     .strict = true,
@@ -337,6 +355,7 @@ static void close_session(struct conn_io *io)
         forget_request(h, r);
         request_close(r, !r->answer_sent);
     }
+    conn_io_release(io, h->block_held);
     http2_session_close(&h->session);
     free(h);
     io->state = NULL;

@@ -25,6 +25,7 @@ struct http2 {
     bool writable_due;      /* some request has on_writable coming */
     uint64_t last_client_ping;
     unsigned strikes;
+    uint64_t block_held;   /* charged for headers that are still coming */
     bool strikes_forgiven; /* we have sent HEADERS or DATA since the last ping */
 };
 

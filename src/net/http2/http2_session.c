@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define BLOCK_RUN 4096ul      /* bytes of headers between two looks at whether there is room for more */
 #define QUEUE_MAX 1000        /* frames waiting to go out before reading stops */
 #define CONTINUATIONS_MAX 8   /* of one header block */
 #define CONTROL_MAX 16384u    /* of a frame that nghttp2 keeps as a whole until it is there: any but DATA and headers */
@@ -200,6 +201,8 @@ static void judge_frame(struct http2_session *s)
 
     s->frame_left = hd.length;
     s->frame_seen = 0;
+    if (hd.type == NGHTTP2_HEADERS)
+        s->block_arrived = 0;
     if (hd.length > CONTROL_MAX && hd.type != NGHTTP2_DATA && hd.type != NGHTTP2_HEADERS &&
         hd.type != NGHTTP2_CONTINUATION) {
         http2_session_kill(s, NGHTTP2_FRAME_SIZE_ERROR, "frame too large", "a frame that is too large");
@@ -212,6 +215,19 @@ static void judge_frame(struct http2_session *s)
                nghttp2_session_find_stream(s->ng, hd.stream_id) == NULL) {
         judge_late_frame(s, &hd);
     }
+}
+
+/* So many bytes of a payload come next. How many at once? */
+static size_t count_run(struct http2_session *s, size_t n)
+{
+    bool of_block = s->frame[3] == NGHTTP2_HEADERS || s->frame[3] == NGHTTP2_CONTINUATION;
+
+    if (of_block && n > BLOCK_RUN)
+        n = BLOCK_RUN;
+    s->frame_left -= n;
+    if (of_block)
+        s->block_arrived = s->frame_left > 0 || !(s->frame[4] & NGHTTP2_FLAG_END_HEADERS) ? s->block_arrived + n : 0;
+    return n;
 }
 
 /* How many bytes to give to nghttp2 before the next frame must be judged. */
@@ -231,8 +247,7 @@ static size_t next_run(struct http2_session *s, struct bytes data)
         judge_frame(s);
     }
     n = data.len - head < s->frame_left ? data.len - head : s->frame_left;
-    s->frame_left -= n;
-    return head + n;
+    return head + count_run(s, n);
 }
 
 void http2_session_input(struct http2_session *s, struct bytes data)
@@ -248,6 +263,8 @@ void http2_session_input(struct http2_session *s, struct bytes data)
                                "too many frames to acknowledge");
         else if (n < 0)
             http2_session_kill(s, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n), nghttp2_strerror((int)n));
+        if (s->side->block != NULL && http2_session_is_open(s))
+            s->side->block(s);
         used += run;
     }
 }

@@ -31,7 +31,8 @@ struct http2_side {
     void (*data)(struct http2_session *s, int32_t stream_id, struct bytes data);
     void (*sent)(struct http2_session *s, const nghttp2_frame *frame);
     void (*closed)(struct http2_session *s, int32_t stream_id, uint32_t error_code);
-    void (*kick)(struct http2_session *s); /* there is output */
+    void (*block)(struct http2_session *s); /* `block_arrived` may be another; may be NULL */
+    void (*kick)(struct http2_session *s);  /* there is output */
     void (*complain)(struct http2_session *s, const char *reason);
     bool strict; /* HEADERS on a stream that is closed end the connection */
 };
@@ -54,6 +55,7 @@ struct http2_session {
     bool in_headers;        /* a header block has begun and not ended */
     unsigned continuations; /* of this header block */
     size_t block_bytes;     /* header bytes of this block, kept or not */
+    size_t block_arrived;   /* of its frames, while they come: nghttp2 keeps what is no whole field yet */
     uint8_t frame[9];       /* the header of the frame that is arriving */
     size_t frame_seen;      /* bytes of it */
     size_t frame_left;      /* bytes of the payload (a server's first: of the preface) still to come */
