@@ -218,7 +218,6 @@ static void end_tls(struct http_conn *c)
         begin_lingering(c);
 }
 
-/* What do these bytes begin? Nothing happens while they may begin several things. */
 /* A session costs memory before anything is asked on it. */
 static void begin_http2(struct http_conn *c)
 {
@@ -236,6 +235,7 @@ static void begin_http2(struct http_conn *c)
     http2_open(&c->io);
 }
 
+/* What do these bytes begin? Nothing happens while they may begin several things. */
 static void sniff_protocol(struct http_conn *c, struct bytes data)
 {
     size_t n = data.len < sizeof(preface) - 1 ? data.len : sizeof(preface) - 1;
