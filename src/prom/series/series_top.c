@@ -137,9 +137,10 @@ static bool is_metric(const void *entry, const void *key)
     return bytes_equal(bytes_of(m->name, m->len), *(const struct bytes *)key);
 }
 
+/* A name that is not kept is not looked at, for each series has it. */
 static struct top_metric *find_metric(const struct series_top *t, struct bytes name)
 {
-    return table_find(&t->metrics, bytes_hash(name), is_metric, &name);
+    return name.len > NAME_KEPT ? NULL : table_find(&t->metrics, bytes_hash(name), is_metric, &name);
 }
 
 static struct top_metric *make_metric(struct series_top *t, struct bytes name)
