@@ -379,4 +379,7 @@ help:
         deb rpm dist check-package check-reproducible check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
 .SECONDARY:
 .DELETE_ON_ERROR:
+# Another make may write them while this one lints, which needs none.
+ifeq ($(filter lint%,$(MAKECMDGOALS)),)
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+endif
