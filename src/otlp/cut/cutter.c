@@ -43,6 +43,7 @@ struct cutter {
     uint64_t bytes_each; /* and the pieces after it */
     uint64_t largest;    /* bytes; items that alone are larger go together */
     bool lost;           /* the piece being written has such */
+    bool thrifty;        /* a piece is as large as it is worth its heads, whatever it may have */
     segments *pieces;
     /* Items that are left out, and the number of the one that comes next. */
     const struct item_range *out_first, *out_end;
@@ -132,7 +133,7 @@ static bool is_full(const struct cutter *c, size_t more, bool lost)
     if (c->bytes > 0 && lost != c->lost)
         return c->items > 0;
     if (c->bytes > 0)
-        return c->items > 0 && size_with(c, more) > c->bytes && (!lost || is_worth_heads(c));
+        return c->items > 0 && size_with(c, more) > c->bytes && ((!lost && !c->thrifty) || is_worth_heads(c));
     return c->items >= c->most && (!c->behind || is_worth_heads(c));
 }
 
@@ -382,13 +383,17 @@ struct batch *batch_cutter_rest(struct batch_cutter *c)
     return batch_cutter_next(c);
 }
 
-/* What follows the first part: the segment that is being cut in pieces of `each` bytes, and all others as they are. */
+/* What follows the first part: the segment that is being cut in pieces of `each` bytes, and all others as they are. All
+ * of it is in memory at once: where the heads are nearly as large as a piece may be, pieces are larger, and cut again.
+ */
 static struct batch *take_tail(struct batch_cutter *c)
 {
     segments gathered = { 0 };
     struct segment piece = c->held;
     struct batch *tail;
 
+    c->cutter.thrifty = true;
+    c->cutter.largest = UINT64_MAX;
     while (piece.block != NULL || take_piece(c, &piece)) {
         *vec_push(&gathered) = piece;
         piece.block = NULL;

@@ -40,9 +40,10 @@ struct batch *batch_cutter_rest(struct batch_cutter *c);
 uint64_t batch_cutter_left(const struct batch_cutter *c);
 
 /* Cut by bytes (b->bytes > first, b->items > 1): *head has what fits into `first`, *tail the rest, in pieces of `each`
- * bytes as far as the cut goes through, so that cutting on costs one copy in all; both new, *tail NULL where nothing is
- * left. Where the first item does not fit into `first`: false, and nothing is made; by `force` it is the head, with
- * those behind it if neither fits into `each` (see batch_cutter_new()). first <= each. Else like batch_split(). */
+ * bytes as far as the cut goes through, so that cutting on costs one copy in all, or in larger ones that have as much
+ * of items as of what is repeated with them; both new, *tail NULL where nothing is left. Where the first item does not
+ * fit into `first`: false, and nothing is made; by `force` it is the head, with those behind it if neither fits into
+ * `each` (see batch_cutter_new()). first <= each. Else like batch_split(). */
 bool batch_split_bytes(struct batch *b, uint64_t first, uint64_t each, bool force, struct budget *budget,
                        struct batch **head, struct batch **tail);
 

@@ -490,6 +490,34 @@ START_TEST(a_cut_by_bytes_in_two_fills_the_first_and_copies_the_rest_once)
 }
 END_TEST
 
+/* Each piece of 10,000 bytes would have a few items, or one. */
+START_TEST(a_cut_by_bytes_in_two_repeats_no_more_than_it_cuts)
+{
+    struct batch *rest = make_headed(_i == 0 ? 9900 : 9970, 2000, 0), *head, *tail;
+    uint64_t bytes = rest->bytes, used = budget.used;
+    struct buf want = { 0 }, got = { 0 };
+
+    collect_batch(rest, &want);
+    while (rest != NULL) {
+        ck_assert(batch_split_bytes(rest, 10000, 10000, true, &budget, &head, &tail));
+        ck_assert_uint_le(head->bytes, 10000);
+        ck_assert_uint_lt(budget.used, used + 5 * bytes);
+        collect_batch(head, &got);
+        batch_unref(head);
+        batch_unref(rest);
+        rest = tail;
+        if (rest != NULL && rest->bytes <= 10000) {
+            collect_batch(rest, &got);
+            batch_unref(rest);
+            rest = NULL;
+        }
+    }
+    ck_assert(bytes_equal(buf_bytes(&got), buf_bytes(&want)));
+    buf_free(&want);
+    buf_free(&got);
+}
+END_TEST
+
 START_TEST(what_is_repeated_is_no_more_than_what_is_cut)
 {
     struct batch *whole = make_headed(100000, 10000, 0), *head, *tail;
@@ -520,6 +548,7 @@ int main(void)
     tcase_add_loop_test(tc, what_is_cut_part_by_part_may_be_left_or_taken_whole_at_any_time, 0, SIGNAL_PROFILES);
     tcase_add_test(tc, of_a_large_batch_no_more_is_copied_than_is_asked_for);
     tcase_add_test(tc, very_many_items_are_cut_one_by_one);
+    tcase_add_loop_test(tc, a_cut_by_bytes_in_two_repeats_no_more_than_it_cuts, 0, 2);
     tcase_add_test(tc, what_is_repeated_is_no_more_than_what_is_cut);
     tcase_add_test(tc, items_that_cannot_fit_for_what_they_are_in_come_together);
     tcase_add_test(tc, an_item_that_just_fits_is_not_with_those_that_cannot);
