@@ -55,6 +55,8 @@ void sender_end_if_done(struct sender *s, struct queue_entry *e)
         return;
     if (s->store->ops->done != NULL)
         s->store->ops->done(s->store, e);
+    if (e->outcome.verdict == VERDICT_RETRY && e->some_safe)
+        e->outcome.partly = true;
     if (e->waiter != NULL)
         ack_settle(e->waiter, &e->outcome);
     vec_free(&e->settled);

@@ -127,14 +127,12 @@ static void add_done(struct attempt *a, struct outcome *o)
     o->partly = o->partly || (partly && o->verdict == VERDICT_RETRY);
 }
 
-/* Other parts of one that was cut may be safe. */
 static void tell_entry(const struct slice *slice, struct outcome *o)
 {
     struct queue_entry *e = entry_of(slice->entry);
 
+    e->some_safe = e->some_safe || o->verdict == VERDICT_SAFE;
     outcome_add_part(&e->outcome, o, slice->items);
-    if (o->verdict == VERDICT_RETRY && (slice->first > 0 || slice->entry->rest != NULL))
-        e->outcome.partly = true;
 }
 
 static void finish_attempt(struct attempt *a, const struct outcome *outcome)

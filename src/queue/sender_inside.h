@@ -26,6 +26,7 @@ struct queue_entry {
     uint32_t attempts;      /* that have a part of it */
     struct ack *waiter;     /* wait_for_result: who waits; the items are in the ledger by it. Else NULL */
     struct outcome outcome; /* of the slices that are settled */
+    bool some_safe;         /* one of them is */
 };
 
 static inline struct queue_entry *entry_of(struct batcher_entry *e)

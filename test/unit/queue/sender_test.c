@@ -244,6 +244,27 @@ START_TEST(a_batch_in_two_attempts_is_done_when_both_are)
 }
 END_TEST
 
+/* In any order of the answers. */
+START_TEST(a_batch_in_two_attempts_is_refused_for_now_in_part_when_one_of_them_is_safe)
+{
+    bool is_safe = _i < 2;
+    struct client *a;
+
+    sink.hold = true;
+    options.consumers = 2;
+    options.wait_for_result = true;
+    batches(10, 10);
+    a = send_logs(20);
+    sink_settle(&sink, _i % 2, &come_again);
+    turn_run(&rig.loop.turn);
+    sink_settle(&sink, 0, is_safe ? &safe : &come_again);
+    turn_run(&rig.loop.turn);
+    ck_assert(a->settled);
+    ck_assert_int_eq(a->outcome.verdict, VERDICT_RETRY);
+    ck_assert(a->outcome.partly == is_safe);
+}
+END_TEST
+
 START_TEST(without_retries_and_a_disk_senders_wait_for_the_result)
 {
     struct client *a;
@@ -654,6 +675,7 @@ int main(void)
     tcase_add_test(tc, without_a_least_size_nothing_waits);
     tcase_add_test(tc, sizes_in_bytes_are_kept_and_one_item_that_is_too_heavy_goes_alone);
     tcase_add_test(tc, a_batch_in_two_attempts_is_done_when_both_are);
+    tcase_add_loop_test(tc, a_batch_in_two_attempts_is_refused_for_now_in_part_when_one_of_them_is_safe, 0, 4);
     tcase_add_loop_test(tc, without_retries_and_a_disk_senders_wait_for_the_result, 0, 2);
     tcase_add_test(tc, what_was_rejected_is_told_once_to_those_who_wait);
     tcase_add_loop_test(tc, what_an_attempt_drops_is_in_the_ledger_of_those_who_wait_too, 0, 2);
