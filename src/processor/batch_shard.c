@@ -184,13 +184,16 @@ static void wait_to_go_again(struct shard *s, const struct outcome *o)
         return;
     }
     outcome_copy(&s->refusal, o);
-    s->refusal.retry_after_ms = wait;
     enter_state(s, SHARD_REFUSED);
     clock_start(&s->node->host->loop->clock, &s->again, wait * NS_PER_MS, on_again);
 }
 
+/* Until then it is as it was. */
 static void refuse_arrival(struct shard *s, struct arrival *a)
 {
+    uint64_t now = clock_mono(&s->node->host->loop->clock), left = s->again.due > now ? s->again.due - now : 1;
+
+    s->refusal.retry_after_ms = (left + NS_PER_MS - 1) / NS_PER_MS;
     batch_unref(a->in.rest);
     ack_settle(a->ack, &s->refusal);
     give_arrival(s, a);
@@ -269,7 +272,7 @@ static void complain_failure(struct shard *s, const struct outcome *o, bool agai
     if (again)
         log_warn(&s->node->log,
                  "What is behind the batch refuses it for now. It is sent again, and senders are told to retry",
-                 F_STR("error", why), F_UINT("held_items", s->pool.open),
+                 F_STR("error", why), F_UINT("held_items", s->pool.open + s->ack.open),
                  F_UINT("repeated", complaint_taken(s->complaint)));
     else
         log_warn(&s->node->log, "Sender failed", F_STR("error", why),
@@ -299,13 +302,6 @@ static void on_sent(struct ack *ack, const struct outcome *outcome)
     struct shard *s = container_of(ack, struct shard, ack);
     bool again = goes_again(s, outcome);
 
-    if (again) {
-        wait_to_go_again(s, outcome);
-    } else {
-        enter_state(s, is_flushing(s) ? SHARD_LAST_FILLING : SHARD_FILLING);
-        ack_give_up(ack);
-        forget_kept(s);
-    }
     if (outcome->verdict == VERDICT_SAFE) {
         count_send(s);
         if (complaint_over(s->complaint))
@@ -313,7 +309,14 @@ static void on_sent(struct ack *ack, const struct outcome *outcome)
     } else {
         complain_failure(s, outcome, again);
     }
-    answer_senders(s, outcome);
+    if (again) {
+        wait_to_go_again(s, outcome); /* the outcome may be gone then */
+    } else {
+        enter_state(s, is_flushing(s) ? SHARD_LAST_FILLING : SHARD_FILLING);
+        ack_give_up(ack);
+        forget_kept(s);
+        answer_senders(s, outcome);
+    }
     advance_shard(s);
 }
 

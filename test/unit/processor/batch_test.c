@@ -310,6 +310,51 @@ START_TEST(what_waits_to_go_again_is_tried_once_more_at_the_end)
 }
 END_TEST
 
+START_TEST(what_is_refused_while_the_end_waits_for_it_is_no_send_until_it_is_taken)
+{
+    bool stopped = false;
+
+    config.send_batch_size = 10;
+    sink.hold = true;
+    sink.on_batch = NULL;
+    begin();
+    send_logs(10);
+    rig_stop(node, UINT64_MAX, &stopped);
+    sink_settle(&sink, 0, &retry);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(sink.batches, 2);
+    ck_assert_uint_eq(ledger.held, 10);
+    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_batch_size_trigger_send", "processor", "batch", NULL),
+                        -1);
+    sink_settle(&sink, 0, _i == 1 ? &safe : &retry);
+    turn_run(&rig.loop.turn);
+    ck_assert(stopped);
+    ck_assert_uint_eq(ledger.delivered, _i == 1 ? 10 : 0);
+    ck_assert_uint_eq(ledger.held, 0);
+    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_batch_size_trigger_send", "processor", "batch", NULL),
+                        _i == 1 ? 1 : -1);
+}
+END_TEST
+
+START_TEST(who_comes_late_is_told_to_wait_for_what_is_left_of_the_time)
+{
+    struct client *late;
+
+    config.send_batch_size = 10;
+    sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "full", .retry_after_ms = 3600000 };
+    sink.on_batch = NULL;
+    begin();
+    send_logs(10);
+    turn_run(&rig.loop.turn);
+    send_logs(10);
+    clock_advance(&rig.loop.clock, 3590000 * MS);
+    late = send_logs(1);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(late->outcome.verdict, VERDICT_RETRY);
+    ck_assert_uint_eq(late->outcome.retry_after_ms, 10000);
+}
+END_TEST
+
 START_TEST(what_waits_to_go_again_stays_in_the_ledger_as_held_when_there_is_no_time)
 {
     sink.answer = retry;
@@ -576,6 +621,8 @@ int main(void)
     tcase_add_test(tc, while_a_batch_waits_to_go_again_one_more_is_filled_and_other_senders_are_told_to_come_again);
     tcase_add_test(tc, what_another_branch_has_already_is_not_sent_again_and_again);
     tcase_add_loop_test(tc, what_waits_to_go_again_is_tried_once_more_at_the_end, 0, 2);
+    tcase_add_loop_test(tc, what_is_refused_while_the_end_waits_for_it_is_no_send_until_it_is_taken, 0, 2);
+    tcase_add_test(tc, who_comes_late_is_told_to_wait_for_what_is_left_of_the_time);
     tcase_add_test(tc, what_waits_to_go_again_stays_in_the_ledger_as_held_when_there_is_no_time);
     tcase_add_test(tc, with_hold_ack_the_failure_goes_back_to_every_sender_of_the_batch);
     tcase_add_test(tc, with_hold_ack_a_sender_whose_batch_was_cut_hears_once_the_last_part_is_safe);
