@@ -10,7 +10,7 @@ import time
 import pytest
 from google.protobuf import json_format
 from harness import otlp
-from harness.limits import PATIENCE
+from harness.limits import PATIENCE, ROOT
 from harness.otlp_peer import PEERS
 
 kafka = pytest.importorskip("harness.kafka")
@@ -333,6 +333,16 @@ def test_large_records_for_which_there_is_no_room_wait(mock, otelcd, peer):
     wait_received(d, 8)
     wait_committed(d, cluster, "otlp_logs", 8)
     assert {body[0] for body in bodies(p)} == set(numbers)
+
+
+def test_a_large_record_of_profiles_is_read_whatever_its_texts_could_take(mock, otelcd):
+    cluster = mock()
+    cluster.topic("otlp_profiles", 1)
+    request = json.loads((ROOT / "test/data/debug/profiles.json").read_bytes())
+    request["resourceProfiles"][0]["resource"]["attributes"].append({"key": "long", "value": {"stringValue": "x" * 1_200_000}})
+    kafka.write(cluster.address, "otlp_profiles", [json.dumps(request).encode()], message_max_bytes=4_000_000)
+    d = otelcd(text(cluster, signals=("profiles",), service="\n  memory_budget_mib: 8", profiles={"encoding": "otlp_json"}), allow=TROUBLE)
+    d.wait_metrics(lambda _: d.ledger("pipeline", "profiles")["delivered"] > 0)
 
 
 def test_a_broker_that_goes_and_comes_costs_no_record(mock, otelcd, peer):

@@ -108,14 +108,24 @@ static void on_dropped(struct job *job)
     free_large(g);
 }
 
+/* What the job takes beside the record. Texts for numbers of profiles may take many times that, and what is out of
+ * proportion to the budget is not waited for: there would never be room. */
+static uint64_t charge_of(const struct kafka_value *v, const struct budget *budget)
+{
+    uint64_t record = v->bytes.len + sizeof(struct block), most = budget_most(budget);
+    uint64_t texts = v->signal == SIGNAL_PROFILES ? profile_strings_memory(v->bytes.len) : 0;
+
+    if (texts > budget_limit(budget) / 8)
+        texts = budget_limit(budget) / 8;
+    return record + texts < most ? record + texts : most;
+}
+
 bool kafka_large_begin(struct kafka_receiver *r, const struct kafka_value *v, struct held_record held, uint64_t *need)
 {
     struct budget *budget = host_budget(r->node.host, r->node.signal);
-    uint64_t charge = v->bytes.len + sizeof(struct block);
+    uint64_t charge = charge_of(v, budget);
     struct kafka_large *g;
 
-    if (v->signal == SIGNAL_PROFILES)
-        charge += profile_strings_memory(v->bytes.len);
     if (!budget_take(budget, charge)) {
         *need = charge;
         return false;
