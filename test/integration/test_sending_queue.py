@@ -298,6 +298,7 @@ def test_what_waits_for_more_on_disk_survives_kill_9(otelcd, tmp_path):
     d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
     ledger = d.ledger("exporter", "debug", "logs")
     assert ledger["received"] == ledger["delivered"] == 2250
+    d.wait_log("^Logs$")
     assert sum(printed(d)) >= 250
 
 
