@@ -80,9 +80,9 @@ CXX := $(if $(CLANG),$(subst clang,clang++,$(CC)),$(if $(findstring gcc,$(CC)),$
 endif
 ALL_CXXFLAGS := -std=gnu++17 -fno-exceptions -fno-rtti $(CFLAGS_$(MODE)) -Wall -Wextra -Wshadow -Werror
 ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) $(WARN) $(CFLAGS)
-# What runs once, for somebody at a command line, is made small.
+# What runs for a person, once at a command line or when somebody looks at the page, is made small.
 ifneq ($(filter release package static,$(MODE)),)
-$(B)/src/command/%.o: ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) -Os $(WARN) $(CFLAGS)
+$(B)/src/command/%.o $(patsubst %.c,$(B)/%.o,$(wildcard src/page/*.c)): ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) -Os $(WARN) $(CFLAGS)
 endif
 # Only what is used is loaded: it shows in start time and memory.
 ALL_LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE)) $(LDFLAGS)
