@@ -217,16 +217,25 @@ static void judge_frame(struct http2_session *s)
     }
 }
 
+static bool is_of_block(const struct http2_session *s)
+{
+    return s->frame[3] == NGHTTP2_HEADERS || s->frame[3] == NGHTTP2_CONTINUATION;
+}
+
+/* What has come so far ends with a frame that ends a header block. */
+static bool is_block_over(const struct http2_session *s)
+{
+    return is_of_block(s) && s->frame_seen == 0 && s->frame_left == 0 && (s->frame[4] & NGHTTP2_FLAG_END_HEADERS) != 0;
+}
+
 /* So many bytes of a payload come next. How many at once? */
 static size_t count_run(struct http2_session *s, size_t n)
 {
-    bool of_block = s->frame[3] == NGHTTP2_HEADERS || s->frame[3] == NGHTTP2_CONTINUATION;
-
-    if (of_block && n > BLOCK_RUN)
+    if (is_of_block(s) && n > BLOCK_RUN)
         n = BLOCK_RUN;
     s->frame_left -= n;
-    if (of_block)
-        s->block_arrived = s->frame_left > 0 || !(s->frame[4] & NGHTTP2_FLAG_END_HEADERS) ? s->block_arrived + n : 0;
+    if (is_of_block(s))
+        s->block_arrived = is_block_over(s) ? 0 : s->block_arrived + n;
     return n;
 }
 
@@ -263,6 +272,8 @@ void http2_session_input(struct http2_session *s, struct bytes data)
                                "too many frames to acknowledge");
         else if (n < 0)
             http2_session_kill(s, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n), nghttp2_strerror((int)n));
+        if (is_block_over(s)) /* nghttp2 does not tell of one that it refuses */
+            s->in_headers = false;
         if (s->side->block != NULL && http2_session_is_open(s))
             s->side->block(s);
         used += run;

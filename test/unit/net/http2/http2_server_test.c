@@ -646,6 +646,30 @@ START_TEST(headers_that_do_not_end_in_time_end_the_connection)
 }
 END_TEST
 
+START_TEST(headers_that_are_refused_have_ended_too)
+{
+    struct buf block = { 0 };
+
+    options.read_header_timeout = 10 * NS_PER_S;
+    r.at_once = true;
+    start_clean();
+    put_request_block(&block, "POST", "/");
+    buf_append(&block, "\0\5X-Bad\1x", 9);
+    put_frame(&in, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, bytes_of(block.data, block.len - 4));
+    put_frame(&in, NGHTTP2_CONTINUATION, NGHTTP2_FLAG_END_HEADERS, 1, bytes_of(block.data + block.len - 4, 4));
+    send_in();
+    expect_reset(1, NGHTTP2_PROTOCOL_ERROR);
+    clock_advance(&m.loop.clock, 11 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_int_eq(m.fate, HTTP_GOES_ON);
+    ck_assert_uint_eq(m.shared.stats.timeouts, 0);
+    put_request(&in, 3, "GET", "/", true);
+    send_in();
+    ck_assert_uint_eq(r.requests, 1);
+    buf_free(&block);
+}
+END_TEST
+
 START_TEST(strangers_have_a_minute_for_headers_and_answers_and_a_quarter_of_an_hour_for_nothing)
 {
     struct buf block = { 0 };
@@ -877,6 +901,7 @@ int main(void)
     tcase_add_test(tc, after_the_last_answer_the_connection_is_over);
     tcase_add_test(tc, idle_and_old_connections_are_told_to_go);
     tcase_add_test(tc, headers_that_do_not_end_in_time_end_the_connection);
+    tcase_add_test(tc, headers_that_are_refused_have_ended_too);
     tcase_add_test(tc, a_slow_body_is_answered_with_408);
     tcase_add_test(tc, a_reader_that_opens_no_window_is_told_by_false_and_then_cut_off);
     tcase_add_test(tc, the_service_may_reset_one_request);
