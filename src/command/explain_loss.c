@@ -276,8 +276,9 @@ static void lose_in_want(struct section *s)
             const struct explained *x = explained_of(s->e, p->processors[k]);
 
             if (strcmp(p->processors[k]->component->type, "memory_limiter") == 0 && early != NULL)
-                put_line(s, "%s, in pipeline %s: what it refuses, for %s has answered before; put it first", x->path,
-                         p->id, early->path);
+                put_line(s,
+                         "%s, in pipeline %s: what it refuses cannot go back, for %s has answered before; put it first",
+                         x->path, p->id, early->path);
             else if (answers_before(x, is_kept(c, x->cc)))
                 early = x;
         }

@@ -172,7 +172,8 @@ static void check_order(struct loader *l, const struct config_pipeline *p, const
 
         if (is_type(cc, "memory_limiter") && early != NULL)
             fault_add(faults_of(l), list, path, true,
-                      "%s stands behind %s, which answers senders before: what it refuses is lost; put it first",
+                      "%s stands behind %s, which answers senders before: what it refuses cannot go back to them; put "
+                      "it first",
                       cc->id, early->id);
         else if (cc->component != NULL && cc->component->safe != NULL && !holds)
             early = cc;
