@@ -26,6 +26,7 @@ run_one() # NAME SECONDS PREFIX...
     local name=$1 seconds=$2 log=build/fuzz/$1.log new=build/fuzz/new/$1 seed=${FUZZ_SEED:-} seeds learnt= runs ran of=
     shift 2
     runs=$(runs_of "$name")
+    [ -n "$runs" ] || { echo "fuzz $name: fuzz/runs, or its row, is missing" && return 1; }
     if [ -n "$seed" ]; then
         new+=-$seed
         rm -rf "$new"
