@@ -9,6 +9,8 @@
 
 #define MOST_ROUNDS 1000u
 #define MOST_DEPTH 100u
+#define MOST_TEXT (1u << 20)   /* of a value that has references inside other text, at any moment */
+#define MOST_TOTAL (64u << 20) /* of all that references stand for */
 
 struct expander {
     struct arena *arena;
@@ -17,6 +19,8 @@ struct expander {
     struct source_files *files; /* may be NULL */
     unsigned rounds;            /* of the value that is being expanded */
     bool inside;                /* such a value */
+    bool full;                  /* there are MOST_TOTAL bytes: no reference is resolved any more */
+    size_t total;               /* of what references stood for */
     struct buf path;            /* where it stands */
 };
 
@@ -152,9 +156,9 @@ static bool find_reference(const char *text, size_t *from, size_t *to)
 
         if (close == NULL)
             return false;
-        for (const char *p = scan; p + 1 < close; p++)
-            if (p[0] == '$' && p[1] == '{')
-                open = p;
+        for (const char *p = close; open == NULL && p - scan >= 2; p--)
+            if (p[-2] == '$' && p[-1] == '{')
+                open = p - 2;
         if (open == NULL) {
             scan = close + 1;
             continue;
@@ -215,34 +219,91 @@ static struct yaml_node *parse_typed(struct expander *x, const char *text, const
     return n;
 }
 
+/* May another reference be resolved? What is too much is said once. */
+static bool has_rounds(struct expander *x, const struct yaml_node *n)
+{
+    if (++x->rounds == MOST_ROUNDS + 1)
+        add_fault(x, n, false,
+                  "too many recursive expansions: a value may have %u references, with those in what they stand for",
+                  MOST_ROUNDS);
+    return x->rounds <= MOST_ROUNDS && !x->full;
+}
+
+static bool has_room(struct expander *x, const struct yaml_node *n, const char *text)
+{
+    x->total += strlen(text);
+    x->full = x->total > MOST_TOTAL;
+    if (x->full)
+        add_fault(x, n, false, "what references of the configuration stand for comes to more than %u MiB",
+                  MOST_TOTAL >> 20);
+    return !x->full;
+}
+
+static bool replace_bytes(struct buf *text, size_t from, size_t to, const char *with)
+{
+    size_t n = strlen(with), rest = text->len - to;
+
+    if (from + n + rest > MOST_TEXT)
+        return false;
+    buf_reserve(text, n + 1);
+    memmove(text->data + from + n, text->data + to, rest);
+    memcpy(text->data + from, with, n);
+    text->len = from + n + rest;
+    return true;
+}
+
+/* Until there is no reference in the text, or it is one as a whole, which stands for *whole then. False: a fault. */
+static bool expand_text(struct expander *x, const struct yaml_node *n, struct buf *text, struct reference *whole)
+{
+    size_t from, to;
+
+    while (find_reference(buf_cstr(text), &from, &to)) {
+        const char *uri = arena_strndup(x->arena, text->data + from + 2, to - from - 3);
+        struct reference ref;
+
+        if (!has_rounds(x, n))
+            return false;
+        ref = resolve_reference(x, uri, n);
+        if (ref.text == NULL || !has_room(x, n, ref.text))
+            return false;
+        if (from == 0 && to == text->len) {
+            *whole = ref;
+            return true;
+        }
+        if (!replace_bytes(text, from, to, ref.text)) {
+            add_fault(x, n, false, "with what its references stand for the value is longer than %u MiB",
+                      MOST_TEXT >> 20);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The text of a value or of what a reference in it stood for. */
 static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned depth)
 {
     struct yaml_node *n = *at;
     bool quoted = n->quoted || !n->plain;
-    size_t from, to;
+    struct reference whole = { 0 };
+    struct buf text = { 0 };
 
-    while (find_reference(n->text, &from, &to)) {
-        const char *uri = arena_strndup(x->arena, n->text + from + 2, to - from - 3);
-        struct reference ref;
-
-        if (++x->rounds > MOST_ROUNDS) {
-            if (x->rounds == MOST_ROUNDS + 1)
-                add_fault(x, n, false, "too many recursive expansions");
-            return;
-        }
-        ref = resolve_reference(x, uri, n);
-        if (ref.text == NULL)
-            return;
-        if (from == 0 && n->text[to] == '\0') {
-            *at = ref.empty_default ? yaml_scalar(x->arena, "", false, n) : parse_typed(x, ref.text, n, quoted);
-            expand_node(x, at, depth + 1);
-            return;
-        }
-        n->text = arena_printf(x->arena, "%.*s%s%s", (int)from, n->text, ref.text, n->text + to);
+    buf_puts(&text, n->text);
+    if (!expand_text(x, n, &text, &whole)) {
+        buf_free(&text);
+        return;
+    }
+    if (whole.text != NULL) {
+        buf_free(&text);
+        *at = whole.empty_default ? yaml_scalar(x->arena, "", false, n) : parse_typed(x, whole.text, n, quoted);
+        expand_node(x, at, depth + 1);
+        return;
+    }
+    if (strcmp(n->text, buf_cstr(&text)) != 0) {
+        n->text = arena_strdup(x->arena, buf_cstr(&text));
         n->plain = false;
         n->original = NULL;
     }
+    buf_free(&text);
     n->text = unescape_text(x, n->text);
     if (n->original != NULL)
         n->original = unescape_text(x, n->original);

@@ -108,7 +108,8 @@ static const struct {
     { "a: x${env:T_UNSET}y", "{\"a\":\"xy\"}" },
     /* from the inside out */
     { "a: ${env:${env:T_NAME}}", "{\"a\":42}" },
-    { "a: ${env:T_LOOP}", "!1:4: too many recursive expansions" },
+    { "a: ${env:T_LOOP}",
+      "!1:4: too many recursive expansions: a value may have 1000 references, with those in what they stand for" },
     /* escapes */
     { "a: $${env:T_INT}", "{\"a\":\"${env:T_INT}\"}" },
     { "a: $$$${env:T_INT}", "{\"a\":\"$${env:T_INT}\"}" },
@@ -216,6 +217,55 @@ START_TEST(nesting_is_limited)
 }
 END_TEST
 
+/* `n` times the reference, in a list of values of `each`. */
+static void put_references(struct buf *text, const char *reference, int n, int each)
+{
+    buf_puts(text, "a: [\"");
+    for (int i = 0; i < n; i++)
+        buf_printf(text, "%s%s", i == 0 ? "x" : i % each == 0 ? "\", \"x" : "", reference);
+    buf_puts(text, "\"]");
+}
+
+START_TEST(a_value_of_countless_references_takes_no_memory_for_each_of_them)
+{
+    struct buf text = { 0 };
+
+    put_references(&text, "${env:T_INT}", 50000, 50000);
+    read_as_json(buf_cstr(&text));
+    ck_assert_msg(strncmp(buf_cstr(&out), "!1:5: too many recursive expansions", 35) == 0, "%.200s", buf_cstr(&out));
+    ck_assert_uint_lt(arena.total, 16 * text.len);
+    buf_free(&text);
+}
+END_TEST
+
+START_TEST(what_references_stand_for_is_bounded_in_each_value_and_in_all)
+{
+    struct buf text = { 0 };
+    char *large = mem_zalloc((64 << 10) + 1);
+
+    memset(large, 'l', 64 << 10);
+    setenv("T_LARGE", large, 1);
+    put_references(&text, "${env:T_LARGE}", 15, 15);
+    read_as_json(buf_cstr(&text));
+    ck_assert_uint_eq(faults.n_errors, 0);
+    text.len = out.len = 0;
+    put_references(&text, "${env:T_LARGE}", 16, 16);
+    read_as_json(buf_cstr(&text));
+    ck_assert_str_eq(buf_cstr(&out), "!1:5: with what its references stand for the value is longer than 1 MiB");
+    teardown();
+    text.len = 0;
+    put_references(&text, "${env:T_LARGE}", 1100, 10);
+    read_as_json(buf_cstr(&text));
+    ck_assert_msg(strstr(buf_cstr(&out), "what references of the configuration stand for comes to more than 64 MiB") !=
+                      NULL,
+                  "%.200s", buf_cstr(&out));
+    ck_assert_uint_eq(faults.n_errors, 1);
+    unsetenv("T_LARGE");
+    free(large);
+    buf_free(&text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("source");
@@ -231,6 +281,8 @@ int main(void)
     tcase_add_test(tc, a_billion_laughs_are_cut_short);
     tcase_add_test(tc, a_map_of_countless_keys_is_cut_short);
     tcase_add_test(tc, nesting_is_limited);
+    tcase_add_test(tc, a_value_of_countless_references_takes_no_memory_for_each_of_them);
+    tcase_add_test(tc, what_references_stand_for_is_bounded_in_each_value_and_in_all);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
