@@ -137,6 +137,10 @@ static struct json_node *read_value(struct reading *r, struct bytes parent, unsi
         r->s->fault = depth == r->rules->max_depth ? "lists and objects that are not so deep" : "fewer values";
         return NULL;
     }
+    if (r->rules->max_memory > 0 && r->a->total > r->rules->max_memory) {
+        r->s->fault = "less to keep";
+        return NULL;
+    }
     n = arena_zalloc(r->a, sizeof(*n));
     if (c == '[' || c == '{') {
         n->kind = c == '[' ? JSON_LIST : JSON_OBJECT;

@@ -21,6 +21,7 @@ struct json_node {
 struct json_tree_rules {
     size_t max_nodes;   /* more are a fault */
     unsigned max_depth; /* of lists and objects that are kept; deeper is a fault */
+    size_t max_memory;  /* of the arena, before another value is read; 0: any */
     /* Is the member `key` kept, of an object that is (a list's item too) the member `parent`? NULL: all are. */
     bool (*keep)(struct bytes parent, struct bytes key);
 };

@@ -234,6 +234,10 @@ bool kube_event_read(struct bytes line, const struct json_tree_rules *rules, str
         return true;
     }
     e->item.root = json_tree_parse(object, &e->item.memory, rules, err);
+    if (rules->max_memory > 0 && e->item.memory.total > rules->max_memory)
+        error_set(err, UV_EMSGSIZE,
+                  "no room in the memory budget: the object of an event takes more than the %u KiB that it may",
+                  (unsigned)(rules->max_memory >> 10));
     if (e->item.root != NULL && !copy_text(json_text_at(e->item.root, "metadata.resourceVersion"), e->version))
         error_set(err, UV_EINVAL, "an object's resourceVersion is too long");
     if (err->code != 0)

@@ -43,7 +43,8 @@ struct kube_event {
     struct kube_item item;
 };
 
-/* False and `err`: it is none. It touches nothing but the event, as with a page. */
+/* False and `err`: it is none, or, with the code UV_EMSGSIZE, keeps more than the rules' max_memory. It touches nothing
+ * but the event, as with a page. */
 bool kube_event_read(struct bytes line, const struct json_tree_rules *rules, struct kube_event *e, struct error *err);
 /* Once. False and `err`: its object was refused. */
 bool kube_event_take(struct kube_event *e, struct kube_store *s, struct error *err);

@@ -167,7 +167,10 @@ static bool charge_ahead(struct run *run)
         return false;
     }
     run->charged += most;
-    run->page.most = most;
+    if (run->is_page)
+        run->page.most = most;
+    else
+        run->rules.max_memory = most;
     return true;
 }
 

@@ -287,11 +287,25 @@ static bool is_settled(const struct kube_watch *w)
     return clock_mono(clock_of(w)) - w->request.began >= SETTLED;
 }
 
+static bool put_late(struct kube_watch *w, struct bytes data)
+{
+    if (w->late.len + data.len > MOST_LATE || !budget_take(w->o.budget, data.len))
+        return false;
+    buf_put(&w->late, data);
+    return true;
+}
+
+static void forget_late(struct kube_watch *w)
+{
+    budget_give(w->o.budget, w->late.len);
+    buf_free(&w->late);
+}
+
 static void end_call(struct kube_watch *w)
 {
     kube_request_cancel(&w->request);
     kube_reading_stop(w->reading);
-    buf_free(&w->late);
+    forget_late(w);
 }
 
 static void fail_watch(struct kube_watch *w, const char *why)
@@ -334,17 +348,20 @@ static bool take_line(struct kube_watch *w, struct bytes line)
     return take_event(w, &e, &err);
 }
 
-/* `data` is what stands behind the line, which is w->line. */
-static void read_beside(struct kube_watch *w, struct bytes data)
-{
-    buf_put(&w->late, data);
-    http_call_pause(&w->request.call);
-    kube_reading_event(w->reading, &w->line.text, kube_line_take_charge(&w->line));
-}
-
 static void fail_line(struct kube_watch *w)
 {
     fail_watch(w, "an event has more than 8 MiB, or there is no room for it in the memory budget");
+}
+
+/* `data` is what stands behind the line, which is w->line. */
+static void read_beside(struct kube_watch *w, struct bytes data)
+{
+    if (!put_late(w, data)) {
+        fail_line(w);
+        return;
+    }
+    http_call_pause(&w->request.call);
+    kube_reading_event(w->reading, &w->line.text, kube_line_take_charge(&w->line));
 }
 
 static void take_data(struct kube_watch *w, struct bytes data)
@@ -382,6 +399,7 @@ static void on_event(void *owner, const struct kube_event *e, const struct error
     struct buf late = w->late;
     bool over = w->over;
 
+    budget_give(w->o.budget, late.len);
     w->late = (struct buf){ 0 };
     w->over = false;
     if (take_event(w, e, err))
@@ -403,10 +421,8 @@ static void on_body(struct http_call *call, struct bytes data)
         (void)kube_line_add(&w->line, data, MOST_STATUS);
     else if (!kube_reading_is_busy(w->reading))
         take_data(w, data);
-    else if (w->late.len + data.len > MOST_LATE)
+    else if (!put_late(w, data))
         fail_watch(w, "the server sends on while it is asked to wait");
-    else
-        buf_put(&w->late, data);
 }
 
 static void on_watched(struct http_call *call, const struct http_response *a)
@@ -422,7 +438,7 @@ static void on_watched(struct http_call *call, const struct http_response *a)
     }
     kube_request_over(&w->request);
     kube_reading_stop(w->reading); /* the next watch has it again */
-    buf_free(&w->late);
+    forget_late(w);
     w->failures = good ? 0 : w->failures;
     if (a->failure == HTTP_ANSWERED && a->status == 410) {
         list_later(w);
@@ -490,7 +506,7 @@ void kube_watch_free(struct kube_watch *w)
     kube_line_release(&w->line);
     kube_store_free(&w->store);
     buf_free(&w->next);
-    buf_free(&w->late);
+    forget_late(w);
     kube_request_free(&w->request);
     free(w->path);
     free(w->labels);

@@ -228,6 +228,46 @@ START_TEST(a_long_line_changes_the_store_too)
 }
 END_TEST
 
+/* An object of countless empty lists, which are a node each. */
+static struct buf make_wide_line(unsigned n)
+{
+    struct buf line = { 0 };
+
+    buf_puts(&line, "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"},\"l\":[0");
+    for (unsigned i = 0; i < n; i++)
+        buf_puts(&line, ",0");
+    buf_puts(&line, "]}}");
+    return line;
+}
+
+START_TEST(a_long_line_that_comes_to_more_than_there_is_room_for_is_refused)
+{
+    static const struct json_tree_rules wide = { .max_nodes = 200000, .max_depth = 8 };
+    struct buf line = make_wide_line(100000);
+    uint64_t size = line.len, room = size + (2u << 20);
+    struct kube_event e;
+    struct error err;
+
+    ck_assert(kube_event_read(buf_bytes(&line), &wide, &e, &err));
+    ck_assert_uint_gt(e.item.memory.total, room);
+    kube_event_free(&e);
+    kube_reading_free(reading);
+    reading = kube_reading_new(&(struct kube_reading_options){ .loop = &rig.loop,
+                                                               .store = &store,
+                                                               .rules = &wide,
+                                                               .page_done = on_page,
+                                                               .event_done = on_event,
+                                                               .owner = &rig });
+    budget_set_limit(&rig.budget, room);
+    budget_charge(&rig.budget, size);
+    kube_reading_event(reading, &line, size);
+    UNTIL(n_events == 1);
+    ck_assert_msg(strstr(fault, "the object of an event takes more than") != NULL, "%s", fault);
+    ck_assert_uint_eq(store.n, 0);
+    ck_assert_uint_le(rig.budget.peak, room);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("kube_reading");
@@ -237,6 +277,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, a_long_line_that_comes_to_more_than_there_is_room_for_is_refused);
     tcase_add_test(tc, what_a_thread_may_make_of_a_page_is_charged_before_it_begins);
     tcase_add_test(tc, a_page_is_not_read_without_room_for_what_comes_of_it);
     tcase_add_test(tc, a_page_that_comes_to_more_than_there_is_room_for_is_refused);
