@@ -2,7 +2,7 @@
 /* The log on the loop: appends are gathered, a group of them is written and synced on a thread (wal_group.c), and when
  * it is back they are answered and the next group begins. What was settled meanwhile goes along as a note; when nothing
  * is appended, a timer writes it alone. A group that needs more room than its segment has begins a new one, and
- * segments in which all is settled are removed behind the note that says so.
+ * segments in which all is settled are removed behind the note that says so, beside the next group (wal_cleanup.c).
  *
  * When a write or sync fails the group's senders are told, its numbers are used up, and the segment is not written to
  * again. When there is no room for a new segment the disk is full (`stuck`): notes that set segments free go first, by
@@ -134,31 +134,32 @@ static bool all_is_settled(const struct wal *w)
 static void choose_removals(struct wal *w, struct wal_group *g)
 {
     bool rotating = g->state == WAL_GROUP_ROTATING, noted = rotating || g->note.len > 0;
+    size_t n = wal_removable(w);
 
-    g->remove.n = 0;
-    for (size_t i = 0; noted && i + 1 < w->segments.n; i++) {
-        if (w->segments.v[i + 1].first > w->state.floor + 1)
-            break;
-        *vec_push(&g->remove) = w->segments.v[i].first;
-    }
+    g->keep = w->keep;
+    for (; noted && n + 1 < w->segments.n && w->segments.v[n + 1].first <= w->state.floor + 1; n++)
+        g->keep = w->segments.v[n + 1].first;
     /* With a new segment, the newest of the old ones may go as well. */
-    if (rotating && w->segments.n > 0 && g->remove.n + 1 == w->segments.n && all_is_settled(w))
-        *vec_push(&g->remove) = w->segments.v[w->segments.n - 1].first;
+    if (rotating && n + 1 == w->segments.n && all_is_settled(w))
+        g->keep = g->head.first;
+    g->release = g->state == WAL_GROUP_FREEING && g->keep == w->keep;
 }
 
 /* Whether a note of what is settled sets a segment free, or all that is in the only one. */
 static bool note_frees(const struct wal *w)
 {
-    if (w->segments.n > 1)
-        return w->dirty && w->segments.v[1].first <= w->state.floor + 1;
-    return w->segments.n == 1 && all_is_settled(w) && !w->writer.released;
+    size_t n = wal_removable(w);
+
+    if (w->segments.n > n + 1)
+        return w->dirty && w->segments.v[n + 1].first <= w->state.floor + 1;
+    return w->segments.n == n + 1 && all_is_settled(w) && !w->writer.released;
 }
 
 /* Without room for a new segment every record fails, and the note that comes with it: what is settled is written down
  * first, by itself, into the reserve. */
 static bool take_freeing_note(struct wal *w, struct wal_group *g)
 {
-    if (!w->stuck || w->writer.fd < 0 || !note_frees(w))
+    if (w->stuck == 0 || w->writer.fd < 0 || !note_frees(w))
         return false;
     put_note(w, g);
     if (w->writer.at + g->note.len <= w->writer.size)
@@ -200,7 +201,7 @@ static void begin_group(struct wal *w)
 {
     struct wal_group *g = &w->group;
 
-    if (!is_idle(w) || (list_empty(&w->waiting) && !w->dirty))
+    if (!is_idle(w) || (list_empty(&w->waiting) && !w->dirty) || wal_cleanup_holds_up(w))
         return;
     clock_stop(&w->loop->clock, &w->note_timer);
     take_work(w, g);
@@ -211,6 +212,7 @@ static void begin_group(struct wal *w)
         g->head = (struct wal_head){ WAL_VERSION, w->state.last + 1, clock_wall(&w->loop->clock) };
     }
     choose_removals(w, g);
+    g->beside_cleanup = w->cleanup.state == WAL_CLEANUP_RUNNING;
     w->dirty = false;
     g->wal = w;
     g->job.work = run_group;
@@ -218,28 +220,20 @@ static void begin_group(struct wal *w)
     job_start(w->loop, JOB_DISK, &g->job);
 }
 
-static void drop_segment(struct wal *w, uint64_t first)
-{
-    wal_reader_on_unlink(w, first);
-    for (size_t i = 0; i < w->segments.n; i++)
-        if (w->segments.v[i].first == first) {
-            memmove(&w->segments.v[i], &w->segments.v[i + 1], (w->segments.n - i - 1) * sizeof(w->segments.v[0]));
-            w->segments.n--;
-            return;
-        }
-}
-
 static void take_results(struct wal *w, struct wal_group *g)
 {
     if (g->rotated) {
         if (w->segments.n > 0 && g->sealed > 0)
             w->segments.v[w->segments.n - 1].bytes = g->sealed;
+        assert(w->segments.n == 0 || w->segments.v[w->segments.n - 1].first < g->head.first);
         *vec_push(&w->segments) = (struct wal_segment){ .first = g->head.first, .time = g->head.time };
     }
     if (g->status == 0 || g->rotated)
         w->segments.v[w->segments.n - 1].bytes = w->writer.fd >= 0 ? w->writer.at : WAL_HEAD + g->opening.len;
-    for (size_t i = 0; i < g->removed; i++)
-        drop_segment(w, g->remove.v[i]);
+    if (g->sealed_fd >= 0)
+        wal_cleanup_close(w, g->sealed_fd, g->sealed);
+    if (g->status == 0)
+        w->keep = g->keep;
     w->stats.bytes_written += g->written;
     w->stats.syncs += w->sync;
 }
@@ -270,17 +264,26 @@ static void book_success(struct wal *w, struct wal_group *g)
 
 static void finish_closing(struct wal *w);
 
-static void on_group_done(struct job *job)
+/* There was no room for a new segment, but the cleanup makes some: the records wait for that. */
+static bool put_back(struct wal *w, struct wal_group *g)
 {
-    struct wal_group *g = container_of(job, struct wal_group, job);
-    struct wal *w = g->wal;
+    if (g->status != UV_ENOSPC || g->state != WAL_GROUP_ROTATING || g->rotated || !g->beside_cleanup)
+        return false;
+    g->status = 0;
+    list_move(&g->appends, &w->waiting);
+    list_move(&w->waiting, &g->appends);
+    w->waiting_bytes += g->bytes;
+    w->dirty |= g->noted;
+    w->stats.bytes_written += g->written;
+    return true;
+}
+
+static void answer_group(struct wal *w, struct wal_group *g)
+{
     int result = g->status;
     struct list appends;
     struct wal_append *a;
 
-    if (g->state == WAL_GROUP_ROTATING)
-        w->stuck = !g->rotated;
-    move_group(g, WAL_GROUP_IDLE);
     list_init(&appends);
     list_move(&appends, &g->appends);
     take_results(w, g);
@@ -290,13 +293,36 @@ static void on_group_done(struct job *job)
         book_failure(w, g);
     while ((a = list_pop(&appends, struct wal_append, link)) != NULL)
         a->on_done(a, result);
-    if (w->closing) {
+    if (result != 0 && w->dirty && !w->closing)
+        clock_start(&w->loop->clock, &w->note_timer, NOTE_AFTER_FAILURE, on_note_due);
+    wal_cleanup_group_done(w, result == 0);
+}
+
+static void on_group_done(struct job *job)
+{
+    struct wal_group *g = container_of(job, struct wal_group, job);
+    struct wal *w = g->wal;
+    bool again;
+
+    if (g->state == WAL_GROUP_ROTATING)
+        w->stuck = g->rotated ? 0 : g->status;
+    again = put_back(w, g);
+    move_group(g, WAL_GROUP_IDLE);
+    if (!again)
+        answer_group(w, g);
+    wal_go_on(w);
+}
+
+void wal_go_on(struct wal *w)
+{
+    if (!is_idle(w))
+        return;
+    if (w->closing)
         finish_closing(w);
-    } else if (!list_empty(&w->waiting)) {
+    else if (!list_empty(&w->waiting))
         begin_group(w);
-    } else if (w->dirty) {
-        clock_start(&w->loop->clock, &w->note_timer, result == 0 ? NOTE_AFTER : NOTE_AFTER_FAILURE, on_note_due);
-    }
+    else if (w->dirty)
+        wal_dirty(w);
 }
 
 static void on_kick(struct turn_task *task)
@@ -386,12 +412,12 @@ static void free_wal(struct wal *w)
     clock_stop(&w->loop->clock, &w->note_timer);
     turn_cancel(&w->loop->turn, &w->kick);
     wal_reader_close(w);
+    wal_cleanup_free(w);
     wal_state_free(&w->state);
     vec_free(&w->segments);
     buf_free(&w->group.heads);
     buf_free(&w->group.note);
     buf_free(&w->group.opening);
-    vec_free(&w->group.remove);
     vec_free(&w->group.parts);
     free(w);
 }
@@ -444,10 +470,6 @@ static void on_closed_turn(struct turn_task *task)
     void (*done)(void *) = w->on_closed;
     void *arg = w->closed_arg;
 
-    if (w->writer.fd >= 0) {
-        w->io->truncate(w->io->arg, w->writer.fd, w->writer.at);
-        w->io->close(w->io->arg, w->writer.fd);
-    }
     w->io->unlock(w->io->arg, w->lock_fd);
     free_wal(w);
     done(arg);
@@ -466,6 +488,12 @@ static void finish_closing(struct wal *w)
     }
     while ((a = list_pop(&w->waiting, struct wal_append, link)) != NULL)
         a->on_done(a, UV_ECANCELED);
+    if (w->writer.fd >= 0)
+        wal_cleanup_close(w, w->writer.fd, w->writer.at);
+    w->writer.fd = -1;
+    wal_cleanup_begin(w);
+    if (w->cleanup.state == WAL_CLEANUP_RUNNING)
+        return;
     w->kick.run = on_closed_turn;
     turn_defer(&w->loop->turn, &w->kick);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* On a thread of the disk's pool: one group of records, written and synced. While it runs nobody else touches the
- * writer. */
+ * writer. What it makes needless is removed by others, when it is answered (wal_cleanup.c). */
 #include "wal/wal_inside.h"
 
 #include <errno.h>
@@ -81,8 +81,7 @@ static int make_segment(struct wal_group *g)
     }
     if (w->writer.fd >= 0) {
         g->sealed = w->writer.at;
-        io->truncate(io->arg, w->writer.fd, w->writer.at); /* gives back what was never used */
-        io->close(io->arg, w->writer.fd);
+        g->sealed_fd = w->writer.fd;
     }
     w->writer = (struct wal_writer){ .fd = fd, .first = g->head.first, .at = WAL_HEAD + g->opening.len, .size = size };
     g->rotated = true;
@@ -112,21 +111,6 @@ static void gather_parts(struct wal_group *g)
         *vec_push(&g->parts) = (struct iovec){ g->note.data, g->note.len };
 }
 
-static void remove_segments(struct wal_group *g)
-{
-    const struct wal_io *io = g->wal->io;
-    char path[PATH_MAX_WAL];
-
-    for (g->removed = 0; g->removed < g->remove.n; g->removed++) {
-        int rc;
-
-        wal_path(g->wal, g->remove.v[g->removed], path);
-        rc = io->unlink(io->arg, path);
-        if (rc != 0 && rc != -ENOENT)
-            return;
-    }
-}
-
 /* What lies before the newest note is settled, and the note is safe. Where the file system cannot, nothing is won. */
 static void release_records(struct wal *w, uint64_t note)
 {
@@ -144,7 +128,7 @@ void wal_group_run(struct wal_group *g)
     g->status = 0;
     g->rotated = g->spoilt = false;
     g->written = g->sealed = 0;
-    g->removed = 0;
+    g->sealed_fd = -1;
     if (g->state == WAL_GROUP_ROTATING)
         g->status = make_segment(g);
     if (g->status != 0)
@@ -164,7 +148,6 @@ void wal_group_run(struct wal_group *g)
         }
         w->writer.at += g->bytes + g->note.len;
     }
-    if (g->state == WAL_GROUP_FREEING && g->remove.n == 0)
+    if (g->release)
         release_records(w, w->writer.at - g->note.len);
-    remove_segments(g);
 }

@@ -6,6 +6,7 @@
  *     wal_open.c   taking a directory over
  *     wal_scan.c   what a directory holds (wal_scan.h)
  *     wal_group.c  one write: on a thread, where it alone touches the writer
+ *     wal_cleanup.c what is not needed any more: closed and removed, beside the groups
  *     wal_read.c   records read back, one after another */
 #ifndef WAL_WAL_INSIDE_H
 #define WAL_WAL_INSIDE_H
@@ -42,13 +43,38 @@ struct wal_group {
     uint64_t need;        /* bytes that the new segment must have room for */
     struct wal_head head; /* of the new segment */
     struct buf opening;   /* the state that it begins with */
-    VEC(uint64_t) remove; /* segments that are not needed once this is safe */
+    uint64_t keep;        /* once this is safe, segments with smaller numbers are not needed */
+    bool release;         /* nor what the segment has before the note */
+    bool beside_cleanup;  /* which may have had the room that was missing */
     VEC(struct iovec) parts;
     /* Results. */
     int status;
     bool rotated, spoilt; /* spoilt: the file cannot be trusted behind writer.at */
-    uint64_t sealed;      /* bytes of the segment before */
+    int sealed_fd;        /* of the segment before, when there was one: left to the cleanup */
+    uint64_t sealed;      /* its bytes */
     uint64_t written;
+};
+
+enum wal_cleanup_state {
+    WAL_CLEANUP_IDLE,    /* nothing is being removed */
+    WAL_CLEANUP_RUNNING, /* on a thread, files are closed and the oldest segments unlinked */
+    WAL_CLEANUP_FAILED,  /* one could not be unlinked: again behind the next group */
+};
+
+/* A file that is only to be closed. */
+struct wal_leaving {
+    int fd;
+    uint64_t size; /* cut to that first */
+};
+#define WAL_AS_IT_IS UINT64_MAX
+
+struct wal_cleanup {
+    struct job job;
+    enum wal_cleanup_state state;
+    VEC(struct wal_leaving) files; /* for the next job */
+    /* The job's. */
+    VEC(struct wal_leaving) closing;
+    VEC(uint64_t) remove; /* segments, the log's oldest */
     size_t removed;
 };
 
@@ -83,14 +109,16 @@ struct wal {
     int lock_fd;
     struct wal_state state;
     wal_segments segments; /* ascending; the writer's is the last */
+    uint64_t keep;         /* a synced state has settled all that is in segments with smaller numbers */
     struct wal_writer writer;
     struct list waiting; /* appends that are in no group yet */
     uint64_t waiting_bytes;
     struct wal_group group;
+    struct wal_cleanup cleanup;
     struct turn_task kick;
     struct clock_timer note_timer;
     bool dirty; /* settled since the last note */
-    bool stuck; /* the disk had no room for a new segment */
+    int stuck;  /* why no new segment can be made: UV_ENOSPC ...; 0: it can */
     struct wal_reader reader;
     struct wal_stats stats;
     struct complaint failing;
@@ -114,6 +142,20 @@ uint64_t wal_settle_remainder(struct wal *w);
 
 /* On a thread. */
 void wal_group_run(struct wal_group *g);
+
+/* A job has ended: what waits for that goes on. */
+void wal_go_on(struct wal *w);
+
+/* How many of the first segments are removed, or are going to be. */
+size_t wal_removable(const struct wal *w);
+/* The file's last user leaves it to the next cleanup, which cuts it to `size` bytes, or WAL_AS_IT_IS. */
+void wal_cleanup_close(struct wal *w, int fd, uint64_t size);
+/* Unless it runs, or there is nothing to do. */
+void wal_cleanup_begin(struct wal *w);
+void wal_cleanup_group_done(struct wal *w, bool written);
+/* Whether a group has to wait for it. */
+bool wal_cleanup_holds_up(const struct wal *w);
+void wal_cleanup_free(struct wal *w);
 
 /* The records (after, before) cannot be read: what of them is held is lost. */
 void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items);

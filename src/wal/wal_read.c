@@ -38,14 +38,14 @@ void wal_reader_close(struct wal *w)
     w->reader.cap = 0;
 }
 
-/* Nothing in the segment is wanted any more, and the disk has its bytes back when nobody has it open. The position
- * moves on by itself. */
+/* Nothing in the segment is wanted any more, and the disk has its bytes back when nobody has it open: that takes a
+ * while, on a thread. The position moves on by itself. */
 static void leave_segment(struct wal *w)
 {
     struct wal_reader *r = &w->reader;
 
     if (r->fd >= 0)
-        w->io->close(w->io->arg, r->fd);
+        wal_cleanup_close(w, r->fd, WAL_AS_IT_IS);
     r->fd = -1;
     r->len = 0;
     r->end = r->at;
@@ -110,7 +110,7 @@ static int open_segment(struct wal *w, const struct wal_segment *s)
 /* To the segment behind this one: 1; 0: there is none; negative: it cannot be opened. */
 static int next_segment(struct wal *w)
 {
-    for (size_t i = 0; i < w->segments.n; i++)
+    for (size_t i = wal_removable(w); i < w->segments.n; i++)
         if (w->segments.v[i].first > w->reader.first) {
             uint64_t first = w->segments.v[i].first;
             int rc = open_segment(w, &w->segments.v[i]);
@@ -144,6 +144,7 @@ static void on_job_done(struct job *job)
     if (r->gone) {
         r->got = 0;
         leave_segment(w);
+        wal_cleanup_begin(w);
     }
     if (w->closing) {
         if (w->group.state == WAL_GROUP_IDLE)

@@ -5,6 +5,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Held until the end of the block. */
+#define HOLD_LOCK(fs) __attribute__((cleanup(leave))) pthread_mutex_t *held_lock = enter(fs)
+
+static pthread_mutex_t *enter(struct sim_fs *fs)
+{
+    pthread_mutex_lock(&fs->lock);
+    return &fs->lock;
+}
+
+static void leave(pthread_mutex_t **lock)
+{
+    pthread_mutex_unlock(*lock);
+}
+
+void sim_fs_hold(struct sim_fs *fs, bool held)
+{
+    HOLD_LOCK(fs);
+    fs->held = held;
+    pthread_cond_broadcast(&fs->let_go);
+}
+
+unsigned sim_fs_hanging(struct sim_fs *fs)
+{
+    HOLD_LOCK(fs);
+    return fs->hanging;
+}
+
+/* With the lock. */
+static void hang(struct sim_fs *fs)
+{
+    fs->hanging++;
+    while (fs->held)
+        pthread_cond_wait(&fs->let_go, &fs->lock);
+    fs->hanging--;
+}
+
 /* 0, or what the call answers instead of doing its work. */
 static int fault(struct sim_fs *fs)
 {
@@ -47,6 +83,7 @@ struct sim_file *sim_fs_find(struct sim_fs *fs, const char *end)
 
 static int make_directory(void *arg, const char *path)
 {
+    HOLD_LOCK(arg);
     (void)path;
     return fault(arg);
 }
@@ -54,6 +91,7 @@ static int make_directory(void *arg, const char *path)
 static int lock(void *arg, const char *path)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
 
     (void)path;
     if (fs->locked)
@@ -64,6 +102,7 @@ static int lock(void *arg, const char *path)
 
 static void unlock(void *arg, int fd)
 {
+    HOLD_LOCK(arg);
     (void)fd;
     ((struct sim_fs *)arg)->locked = false;
 }
@@ -71,6 +110,7 @@ static void unlock(void *arg, int fd)
 static int list(void *arg, const char *directory, void (*each)(void *user, const char *name), void *user)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     int rc = fault(fs);
 
     for (size_t i = 0; rc == 0 && i < fs->files.n; i++)
@@ -82,6 +122,7 @@ static int list(void *arg, const char *directory, void (*each)(void *user, const
 static int open_file(void *arg, const char *path, bool create)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     struct sim_file *f = find(fs, path);
     int rc = fault(fs);
 
@@ -101,12 +142,14 @@ static int open_file(void *arg, const char *path, bool create)
 
 static int close_file(void *arg, int fd)
 {
+    HOLD_LOCK(arg);
     ((struct sim_fs *)arg)->open.v[fd] = NULL;
     return 0;
 }
 
 static int64_t size_of(void *arg, int fd)
 {
+    HOLD_LOCK(arg);
     return (int64_t)((struct sim_fs *)arg)->open.v[fd]->now.len;
 }
 
@@ -140,6 +183,7 @@ static uint64_t used(const struct sim_fs *fs)
 static int allocate(void *arg, int fd, uint64_t size)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     int rc = fault(fs);
 
     if (rc == 0 && fs->capacity > 0 && used(fs) + size - fs->open.v[fd]->now.len > fs->capacity)
@@ -152,6 +196,7 @@ static int allocate(void *arg, int fd, uint64_t size)
 static int64_t read_file(void *arg, int fd, void *to, size_t n, uint64_t at)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     struct buf *b = &fs->open.v[fd]->now;
     int rc = fault(fs);
 
@@ -168,6 +213,7 @@ static int64_t read_file(void *arg, int fd, void *to, size_t n, uint64_t at)
 static int64_t write_file(void *arg, int fd, const struct iovec *parts, int n, uint64_t at)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     struct sim_file *f = fs->open.v[fd];
     struct sim_write w = { .at = at };
     int rc = fault(fs);
@@ -203,6 +249,7 @@ static void make_safe(struct sim_file *f)
 static int sync_file(void *arg, int fd)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     int rc = fault(fs);
 
     if (rc == 0)
@@ -213,6 +260,7 @@ static int sync_file(void *arg, int fd)
 static int truncate_file(void *arg, int fd, uint64_t size)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     int rc = fault(fs);
 
     if (rc == 0)
@@ -225,6 +273,7 @@ static int truncate_file(void *arg, int fd, uint64_t size)
 static int release(void *arg, int fd, uint64_t from, uint64_t to)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     struct sim_file *f = fs->open.v[fd];
     int rc = fault(fs);
 
@@ -238,9 +287,13 @@ static int release(void *arg, int fd, uint64_t from, uint64_t to)
 static int unlink_file(void *arg, const char *path)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     struct sim_file *f = find(fs, path);
-    int rc = fault(fs);
+    int rc;
 
+    if (f != NULL && f->link_safe)
+        hang(fs);
+    rc = fault(fs);
     if (rc == 0 && f == NULL)
         return -ENOENT;
     if (rc == 0)
@@ -251,6 +304,7 @@ static int unlink_file(void *arg, const char *path)
 static int sync_directory(void *arg, const char *path)
 {
     struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
     int rc = fault(fs);
 
     (void)path;
@@ -315,6 +369,8 @@ void sim_fs_init(struct sim_fs *fs)
                                .unlink = unlink_file,
                                .sync_directory = sync_directory,
                            } };
+    pthread_mutex_init(&fs->lock, NULL);
+    pthread_cond_init(&fs->let_go, NULL);
 }
 
 void sim_fs_free(struct sim_fs *fs)
@@ -329,4 +385,6 @@ void sim_fs_free(struct sim_fs *fs)
     }
     vec_free(&fs->files);
     vec_free(&fs->open);
+    pthread_cond_destroy(&fs->let_go);
+    pthread_mutex_destroy(&fs->lock);
 }

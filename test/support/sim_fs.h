@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file system in memory that fails and crashes where a test says: the log's wal_io.
  *
- * Every call counts as one point. What was written and not synced is remembered write by write, names that were made or
- * taken away and not synced too, so that a crash can lose, keep or tear them. */
+ * Threads may use it beside each other, one call at a time. Every call counts as one point. What was written and not
+ * synced is remembered write by write, names that were made or taken away and not synced too, so that a crash can lose,
+ * keep or tear them. */
 #ifndef SUPPORT_SIM_FS_H
 #define SUPPORT_SIM_FS_H
 
 #include "base/buf.h"
 #include "base/vec.h"
 #include "wal/wal_io.h"
+
+#include <pthread.h>
 
 enum sim_crash {
     SIM_LOSE,    /* nothing that was not synced is there, and what was taken away without a sync is back */
@@ -43,11 +46,17 @@ struct sim_fs {
     uint64_t capacity; /* bytes of all files; 0 = endless */
     bool stopped;      /* the machine is off: nothing has an effect any more */
     bool locked;
+    bool held;        /* who unlinks a name that was synced hangs, until it is let go */
+    unsigned hanging; /* calls that do */
+    pthread_mutex_t lock;
+    pthread_cond_t let_go;
 };
 
 void sim_fs_init(struct sim_fs *fs);
 void sim_fs_free(struct sim_fs *fs);
-void sim_fs_crash(struct sim_fs *fs, enum sim_crash how);                 /* off and on again */
+void sim_fs_crash(struct sim_fs *fs, enum sim_crash how); /* off and on again */
+void sim_fs_hold(struct sim_fs *fs, bool held);
+unsigned sim_fs_hanging(struct sim_fs *fs);
 struct sim_file *sim_fs_find(struct sim_fs *fs, const char *end_of_name); /* the first by that end; NULL */
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "support/files.h"
 #include "support/sim_fs.h"
+#include "support/until.h"
 #include "wal/wal_scan.h"
 
 #include <check.h>
@@ -58,6 +59,13 @@ static void run(void)
     turn_run(&loop.turn);
     while (uv_run(&loop.uv, UV_RUN_ONCE) != 0 || loop.turn.head != NULL)
         turn_run(&loop.turn);
+    turn_run(&loop.turn);
+}
+
+static void step(void)
+{
+    turn_run(&loop.turn);
+    uv_run(&loop.uv, UV_RUN_NOWAIT);
     turn_run(&loop.turn);
 }
 
@@ -261,8 +269,191 @@ static void check_reopened(const char *what, uint64_t point)
     close_log(w);
 }
 
-/* The workload with one fault; false when it ended before that call. */
-static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, const char *what)
+/* --- what is not needed any more --- */
+
+/* Groups until there is a second segment; then all that is in the first is settled, and the note of it written. */
+static void set_first_segment_free(struct wal *w)
+{
+    size_t last;
+
+    while (wal_stats(w)->segments < 2) {
+        append(w);
+        last = n_records - 1;
+        UNTIL(records[last].done);
+    }
+    for (size_t i = 0; i < n_records; i++)
+        settle(w, i);
+    clock_advance(&loop.clock, NS_PER_S);
+}
+
+static bool is_linked(const char *name)
+{
+    return sim_fs_find(&fs, name) != NULL;
+}
+
+START_TEST(records_are_answered_while_an_unlink_hangs)
+{
+    size_t last;
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    sim_fs_hold(&fs, true);
+    set_first_segment_free(w);
+    append(w);
+    UNTIL(records[n_records - 1].done && sim_fs_hanging(&fs) == 1);
+    while (wal_stats(w)->segments < 4) { /* new segments come, too */
+        append(w);
+        last = n_records - 1;
+        UNTIL(records[last].done);
+        ck_assert_int_eq(records[last].status, 0);
+    }
+    ck_assert(is_linked("0000000000000001.wal"));
+    sim_fs_hold(&fs, false);
+    UNTIL(wal_stats(w)->segments == 3);
+    ck_assert(!is_linked("0000000000000001.wal"));
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(the_lock_is_held_until_nothing_is_taken_away_any_more)
+{
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    sim_fs_hold(&fs, true);
+    set_first_segment_free(w);
+    UNTIL(sim_fs_hanging(&fs) == 1);
+    append(w);
+    closed = false;
+    wal_close(w, on_closed, &closed);
+    UNTIL(records[n_records - 1].done); /* by the last group */
+    ck_assert_int_eq(records[n_records - 1].status, 0);
+    for (int i = 0; i < 20; i++)
+        step();
+    ck_assert(!closed && fs.locked);
+    sim_fs_hold(&fs, false);
+    UNTIL(closed);
+    ck_assert(!fs.locked && !is_linked("0000000000000001.wal"));
+    for (size_t i = 0; i < fs.open.n; i++)
+        ck_assert_ptr_null(fs.open.v[i]);
+    tear_down();
+}
+END_TEST
+
+/* A disk that has room for two segments: the third is made in the place of the first. */
+START_TEST(records_wait_for_the_room_that_a_removal_makes)
+{
+    struct wal *w;
+    size_t first, refused = 0;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    sim_fs_hold(&fs, true);
+    fs.capacity = 135u << 10;
+    set_first_segment_free(w);
+    UNTIL(sim_fs_hanging(&fs) == 1);
+    first = n_records;
+    for (size_t last = first; n_records < RECORDS; last = n_records) {
+        append(w);
+        for (int i = 0; i < 200 && !records[last].done; i++) {
+            step();
+            poll(NULL, 0, 1);
+        }
+        if (!records[last].done)
+            break;
+    }
+    ck_assert_uint_lt(n_records, RECORDS);
+    ck_assert(!records[n_records - 1].done); /* neither safe nor refused */
+    sim_fs_hold(&fs, false);
+    UNTIL(records[n_records - 1].done);
+    for (size_t i = first; i < n_records; i++)
+        refused += !records[i].acknowledged;
+    ck_assert_uint_eq(refused, 0);
+    ck_assert_uint_eq(wal_stats(w)->sync_failures, 0);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_segment_that_cannot_be_unlinked_goes_behind_the_next_group)
+{
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    sim_fs_hold(&fs, true);
+    set_first_segment_free(w);
+    UNTIL(sim_fs_hanging(&fs) == 1);
+    fs.fail_at = fs.calls + 1;
+    fs.fault = SIM_EIO;
+    sim_fs_hold(&fs, false);
+    run();
+    ck_assert_uint_eq(wal_stats(w)->segments, 2);
+    append(w);
+    run();
+    ck_assert(records[n_records - 1].acknowledged);
+    ck_assert_uint_eq(wal_stats(w)->segments, 1);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+/* The reader has the segment open, so that the disk has it back only when the reader lets it go. */
+START_TEST(a_segment_that_goes_is_left_by_its_reader)
+{
+    struct reading x = { .r = { .budget = &budget, .on_read = on_read } };
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    append(w);
+    run();
+    wal_read(w, &x.r);
+    run();
+    ck_assert_int_eq(x.status, 0);
+    block_unref(x.r.block);
+    set_first_segment_free(w);
+    run();
+    ck_assert_uint_eq(wal_stats(w)->segments, 1);
+    for (size_t i = 0; i < fs.open.n; i++)
+        ck_assert(fs.open.v[i] == NULL || fs.open.v[i]->linked);
+    x.done = false;
+    wal_read(w, &x.r);
+    run();
+    ck_assert_int_eq(x.status, UV_EOF);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+/* The groups of work(), but what is unlinked hangs until sixteen records more are written. */
+static void work_ahead_of_removals(struct wal *w)
+{
+    while (n_records < RECORDS) {
+        sim_fs_hold(&fs, true);
+        for (int group = 0; group < 4; group++) {
+            size_t last;
+
+            for (int k = 0; k < 4; k++)
+                append(w);
+            last = n_records - 1;
+            UNTIL(records[last].done);
+            for (size_t i = n_records - 4; n_records > 4 && i-- > n_records - 8;)
+                settle(w, i);
+            clock_advance(&loop.clock, NS_PER_S);
+            step();
+        }
+        sim_fs_hold(&fs, false);
+        run();
+    }
+}
+
+/* One workload with one fault; false when it ended before that call. */
+static bool attempt(void (*some_work)(struct wal *w), enum sim_fault fault, uint64_t point, enum sim_crash how,
+                    const char *what)
 {
     struct wal *w;
     uint64_t calls;
@@ -271,7 +462,7 @@ static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, co
     fs.fail_at = point;
     fs.fault = fault;
     if (open_log(&w) == 0) {
-        work(w);
+        some_work(w);
         close_log(w);
     }
     calls = fs.calls;
@@ -289,9 +480,27 @@ START_TEST(nothing_acknowledged_is_lost_wherever_the_machine_stops)
 
     points = lost = 0;
     for (int how = 0; how < SIM_CRASHES; how++)
-        for (uint64_t point = 1; attempt(SIM_STOP, point, (enum sim_crash)how, names[how]); point++)
+        for (uint64_t point = 1; attempt(work, SIM_STOP, point, (enum sim_crash)how, names[how]); point++)
             ;
     printf("    power failures: %llu points, %llu acknowledged records lost\n", (unsigned long long)points,
+           (unsigned long long)lost);
+}
+END_TEST
+
+START_TEST(nothing_is_lost_where_segments_go_long_after_their_note)
+{
+    static const struct {
+        enum sim_fault fault;
+        const char *name;
+    } faults[] = { { SIM_STOP, "stop" }, { SIM_EIO, "EIO" } };
+
+    points = lost = 0;
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        for (int how = 0; how < SIM_CRASHES; how++)
+            for (uint64_t point = 1;
+                 attempt(work_ahead_of_removals, faults[i].fault, point, (enum sim_crash)how, faults[i].name); point++)
+                ;
+    printf("    removals that come late: %llu points, %llu acknowledged records lost\n", (unsigned long long)points,
            (unsigned long long)lost);
 }
 END_TEST
@@ -306,7 +515,8 @@ START_TEST(nothing_acknowledged_is_lost_whichever_call_fails)
     points = lost = 0;
     for (size_t i = 0; i < ARRAY_LEN(faults); i++)
         for (int how = 0; how < SIM_CRASHES; how++)
-            for (uint64_t point = 1; attempt(faults[i].fault, point, (enum sim_crash)how, faults[i].name); point++)
+            for (uint64_t point = 1; attempt(work, faults[i].fault, point, (enum sim_crash)how, faults[i].name);
+                 point++)
                 ;
     printf("    failing calls: %llu points, %llu acknowledged records lost\n", (unsigned long long)points,
            (unsigned long long)lost);
@@ -923,6 +1133,12 @@ int main(void)
     tcase_add_loop_test(tc, a_read_that_is_cancelled_is_not_answered_and_the_next_one_begins_where_it_is_told, 0, 2);
     tcase_add_test(tc, a_newer_format_is_refused_by_name);
     tcase_add_test(tc, a_full_log_refuses_and_takes_again_when_something_is_settled);
+    tcase_add_test(tc, records_are_answered_while_an_unlink_hangs);
+    tcase_add_test(tc, the_lock_is_held_until_nothing_is_taken_away_any_more);
+    tcase_add_test(tc, records_wait_for_the_room_that_a_removal_makes);
+    tcase_add_test(tc, a_segment_that_cannot_be_unlinked_goes_behind_the_next_group);
+    tcase_add_test(tc, a_segment_that_goes_is_left_by_its_reader);
+    tcase_add_test(tc, nothing_is_lost_where_segments_go_long_after_their_note);
     tcase_add_test(tc, nothing_acknowledged_is_lost_wherever_the_machine_stops);
     tcase_add_test(tc, nothing_acknowledged_is_lost_whichever_call_fails);
     suite_add_tcase(s, tc);
