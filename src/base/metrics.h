@@ -41,16 +41,21 @@ struct metric_row {
     enum metric_sum sum;
 };
 
-/* A counter or gauge that shows at level basic, as most do. */
-#define METRIC_ROW(name_, type_, unit_, help_)                                                                         \
+/* A row, with what every row says; what few rows say besides follows by its field's name. Most show at level basic:
+ *
+ *     METRIC_ROW("otelcd_x_bytes", METRIC_COUNTER, "By", "Bytes that ...")
+ *     METRIC_ROW("otelcd_x_age", METRIC_GAUGE, "s", "Age of ...", .sum = SHOW_MOST)
+ *     METRIC_ROW("otelcd_x_seconds", METRIC_HISTOGRAM, "s", "Time that ...", METRIC_BOUNDS(seconds))
+ *     METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_x_connections", METRIC_GAUGE, "{connection}", "Open connections.")
+ *
+ * SIGNAL_ITEM_ROWS (otlp/signal.h) writes the rows of something that is counted of each signal's items. */
+#define METRIC_ROW(name_, type_, unit_, help_, ...)                                                                    \
+    METRIC_ROW_AT(LEVEL_BASIC, name_, type_, unit_, help_, ##__VA_ARGS__)
+#define METRIC_ROW_AT(level_, name_, type_, unit_, help_, ...)                                                         \
     {                                                                                                                  \
-        .name = (name_), .type = (type_), .level = LEVEL_BASIC, .unit = (unit_), .help = (help_)                       \
+        .name = (name_), .type = (type_), .level = (level_), .unit = (unit_), .help = (help_), ##__VA_ARGS__           \
     }
-
-#define METRIC_ROW_AS(sum_, name_, type_, unit_, help_)                                                                \
-    {                                                                                                                  \
-        .name = (name_), .type = (type_), .level = LEVEL_BASIC, .unit = (unit_), .help = (help_), .sum = (sum_)        \
-    }
+#define METRIC_BOUNDS(array) .bounds = (array), .n_bounds = ARRAY_LEN(array)
 
 struct metric_label {
     const char *name;  /* already a Prometheus label name; static */

@@ -50,54 +50,21 @@ static const struct option options[] = {
     OPT_END,
 };
 
-static const struct metric_row row_series = {
-    .name = "otelcd_prometheus_series",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_BASIC,
-    .unit = "{series}",
-    .help = "Series that the scrape endpoint holds.",
-};
-static const struct metric_row row_bytes = {
-    .name = "otelcd_prometheus_series_memory",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "By",
-    .help = "Memory that these series take, as charged to the budget, without tables.",
-};
-static const struct metric_row row_expired = {
-    .name = "otelcd_prometheus_series_expired",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{series}",
-    .help = "Series that went because nothing arrived for them.",
-};
-static const struct metric_row row_ended = {
-    .name = "otelcd_prometheus_series_ended",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{series}",
-    .help = "Series that their senders ended (a point with no recorded value).",
-};
-static const struct metric_row row_rejected = {
-    .name = "otelcd_prometheus_points_rejected",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{datapoints}",
-    .help = "Points that could not be shown, by reason.",
-};
+static const struct metric_row row_series =
+    METRIC_ROW("otelcd_prometheus_series", METRIC_GAUGE, "{series}", "Series that the scrape endpoint holds.");
+static const struct metric_row row_bytes =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_prometheus_series_memory", METRIC_GAUGE, "By",
+                  "Memory that these series take, as charged to the budget, without tables.");
+static const struct metric_row row_expired =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_prometheus_series_expired", METRIC_COUNTER, "{series}",
+                  "Series that went because nothing arrived for them.");
+static const struct metric_row row_ended =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_prometheus_series_ended", METRIC_COUNTER, "{series}",
+                  "Series that their senders ended (a point with no recorded value).");
+static const struct metric_row row_rejected = METRIC_ROW("otelcd_prometheus_points_rejected", METRIC_COUNTER,
+                                                         "{datapoints}", "Points that could not be shown, by reason.");
 static const struct metric_row *const metric_rows[] = {
-    &row_series,
-    &row_bytes,
-    &row_expired,
-    &row_ended,
-    &row_rejected,
-    &collisions_row,
-    &displaced_row,
-    &series_limit_fill_row,
-    &series_limit_refused_row,
-    &series_top_metrics_row,
-    &series_top_labels_row,
-    NULL,
+    &row_series, &row_bytes, &row_expired, &row_ended, &row_rejected, COLLISION_ROWS, SERIES_LIMIT_ROWS, NULL,
 };
 
 struct prometheus_node {

@@ -57,14 +57,10 @@ static const char *const result_names[] = {
     [PASSWORD_BUSY] = "busy",
 };
 
-static const struct metric_row results_row = {
-    .name = "otelcd_basicauth_questions",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{requests}",
-    .help = "Requests whose password was asked about, by what became of it. Result remembered: it was let in before; "
-            "busy: too many waited for theirs to be compared.",
-};
+static const struct metric_row results_row = METRIC_ROW_AT(
+    LEVEL_NORMAL, "otelcd_basicauth_questions", METRIC_COUNTER, "{requests}",
+    "Requests whose password was asked about, by what became of it. Result remembered: it was let in before; "
+    "busy: too many waited for theirs to be compared.");
 
 const struct metric_row *const password_metric_rows[] = { &results_row, NULL };
 

@@ -32,13 +32,8 @@
 #define FORGET_EVERY (10 * NS_PER_S)
 #define LONGEST (10ull * 365 * 86400) /* seconds: what lives longer lives for ever */
 
-const struct metric_row oauth2_fetches_row = {
-    .name = "otelcd_oauth2_fetches",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{requests}",
-    .help = "Requests to the token endpoint, by result: token, or failed.",
-};
+const struct metric_row oauth2_fetches_row = METRIC_ROW("otelcd_oauth2_fetches", METRIC_COUNTER, "{requests}",
+                                                        "Requests to the token endpoint, by result: token, or failed.");
 
 static uint64_t now_of(const struct oauth2 *o)
 {

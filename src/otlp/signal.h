@@ -28,6 +28,16 @@ struct signal_info {
 
 extern const struct signal_info signal_table[SIGNAL_COUNT];
 
+/* For rows that there are of each signal's items: ROW(items, words, unit) makes those of one, from what its items are
+ * called at the end of a metric's name, in a sentence, and as a unit. */
+#define SIGNAL_ITEM_ROWS(ROW)                                                                                          \
+    {                                                                                                                  \
+        [SIGNAL_TRACES] = ROW("spans", "spans", "spans"),                                                              \
+        [SIGNAL_METRICS] = ROW("metric_points", "metric points", "datapoints"),                                        \
+        [SIGNAL_LOGS] = ROW("log_records", "log records", "records"),                                                  \
+        [SIGNAL_PROFILES] = ROW("profile_samples", "profile samples", "samples"),                                      \
+    }
+
 /* SIGNAL_COUNT when there is no signal of that name. */
 enum signal signal_by_name(struct bytes name);
 

@@ -7,34 +7,18 @@
 
 #include <time.h>
 
-const struct metric_row item_count_incoming = {
-    .name = "otelcol_processor_incoming_items",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{items}",
-    .help = "Number of items passed to the processor.",
-};
+const struct metric_row item_count_incoming = METRIC_ROW("otelcol_processor_incoming_items", METRIC_COUNTER, "{items}",
+                                                         "Number of items passed to the processor.");
 
-const struct metric_row item_count_outgoing = {
-    .name = "otelcol_processor_outgoing_items",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{items}",
-    .help = "Number of items emitted from the processor.",
-};
+const struct metric_row item_count_outgoing = METRIC_ROW("otelcol_processor_outgoing_items", METRIC_COUNTER, "{items}",
+                                                         "Number of items emitted from the processor.");
 
 static const double seconds[] = { 0.000001, 0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001,
                                   0.005,    0.01,     0.05,    0.1,     0.5,    1,      5 };
 
-const struct metric_row item_count_duration = {
-    .name = "otelcol_processor_internal_duration",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_DETAILED,
-    .unit = "s",
-    .help = "Time the processor took for a batch. Only shown at level detailed.",
-    .bounds = seconds,
-    .n_bounds = ARRAY_LEN(seconds),
-};
+const struct metric_row item_count_duration =
+    METRIC_ROW_AT(LEVEL_DETAILED, "otelcol_processor_internal_duration", METRIC_HISTOGRAM, "s",
+                  "Time the processor took for a batch. Only shown at level detailed.", METRIC_BOUNDS(seconds));
 
 static uint64_t now_ns(void)
 {

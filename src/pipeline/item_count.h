@@ -11,8 +11,9 @@ struct item_count {
     struct metric *duration; /* NULL below level detailed */
 };
 
-/* For the processor's own list of rows. */
 extern const struct metric_row item_count_incoming, item_count_outgoing, item_count_duration;
+/* For the processor's own list of rows. */
+#define ITEM_COUNT_ROWS &item_count_incoming, &item_count_outgoing, &item_count_duration
 
 void item_count_init(struct item_count *c, struct node *node);
 

@@ -12,46 +12,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNTER(name_, help_) METRIC_ROW(name_, METRIC_COUNTER, "{item}", help_)
-#define GAUGE(name_, help_) METRIC_ROW(name_, METRIC_GAUGE, "{item}", help_)
-
 /* The five columns, for either kind of ledger. */
 struct columns {
     struct metric_row received, delivered, held, refused, dropped;
 };
 
 static const struct columns pipeline_rows = {
-    COUNTER("otelcd_pipeline_received_items", "Items that came into the pipeline."),
-    COUNTER("otelcd_pipeline_delivered_items",
-            "Items that every exporter of the pipeline has accepted: delivered, or taken into its queue."),
-    GAUGE("otelcd_pipeline_held_items", "Items inside the pipeline, not settled yet."),
-    COUNTER("otelcd_pipeline_refused_items", "Items that were not taken, and the sender was told."),
-    COUNTER("otelcd_pipeline_dropped_items", "Items that were taken, then lost or left out on purpose."),
+    METRIC_ROW("otelcd_pipeline_received_items", METRIC_COUNTER, "{item}", "Items that came into the pipeline."),
+    METRIC_ROW("otelcd_pipeline_delivered_items", METRIC_COUNTER, "{item}",
+               "Items that every exporter of the pipeline has accepted: delivered, or taken into its queue."),
+    METRIC_ROW("otelcd_pipeline_held_items", METRIC_GAUGE, "{item}", "Items inside the pipeline, not settled yet."),
+    METRIC_ROW("otelcd_pipeline_refused_items", METRIC_COUNTER, "{item}",
+               "Items that were not taken, and the sender was told."),
+    METRIC_ROW("otelcd_pipeline_dropped_items", METRIC_COUNTER, "{item}",
+               "Items that were taken, then lost or left out on purpose."),
 };
 
 static const struct columns exporter_rows = {
-    COUNTER("otelcd_exporter_received_items", "Items that came to the exporter."),
-    COUNTER("otelcd_exporter_delivered_items", "Items that the exporter has delivered."),
-    GAUGE("otelcd_exporter_held_items", "Items inside the exporter, not settled yet."),
-    COUNTER("otelcd_exporter_refused_items", "Items that the exporter did not take, and the pipeline was told."),
-    COUNTER("otelcd_exporter_dropped_items", "Items that the exporter took, then lost or left out on purpose."),
+    METRIC_ROW("otelcd_exporter_received_items", METRIC_COUNTER, "{item}", "Items that came to the exporter."),
+    METRIC_ROW("otelcd_exporter_delivered_items", METRIC_COUNTER, "{item}", "Items that the exporter has delivered."),
+    METRIC_ROW("otelcd_exporter_held_items", METRIC_GAUGE, "{item}", "Items inside the exporter, not settled yet."),
+    METRIC_ROW("otelcd_exporter_refused_items", METRIC_COUNTER, "{item}",
+               "Items that the exporter did not take, and the pipeline was told."),
+    METRIC_ROW("otelcd_exporter_dropped_items", METRIC_COUNTER, "{item}",
+               "Items that the exporter took, then lost or left out on purpose."),
 };
 
-#define SENT(items, words)                                                                                             \
+#define SENT(items, words, unit)                                                                                       \
     {                                                                                                                  \
-        COUNTER("otelcol_exporter_sent_" items, "Number of " words " successfully sent to destination."),              \
-            COUNTER("otelcol_exporter_send_failed_" items,                                                             \
-                    "Number of " words " in failed attempts to send to destination.")                                  \
+        METRIC_ROW("otelcol_exporter_sent_" items, METRIC_COUNTER, "{item}",                                           \
+                   "Number of " words " successfully sent to destination."),                                           \
+            METRIC_ROW("otelcol_exporter_send_failed_" items, METRIC_COUNTER, "{item}",                                \
+                       "Number of " words " in failed attempts to send to destination.")                               \
     }
 
 static const struct {
     struct metric_row sent, failed;
-} sent_rows[SIGNAL_COUNT] = {
-    [SIGNAL_TRACES] = SENT("spans", "spans"),
-    [SIGNAL_METRICS] = SENT("metric_points", "metric points"),
-    [SIGNAL_LOGS] = SENT("log_records", "log records"),
-    [SIGNAL_PROFILES] = SENT("profile_samples", "profile samples"),
-};
+} sent_rows[SIGNAL_COUNT] = SIGNAL_ITEM_ROWS(SENT);
 
 const struct metric_row *const ledger_metric_rows[] = {
     &pipeline_rows.received,

@@ -60,15 +60,11 @@ struct http_client *node_http_client(const struct node *node, const struct http_
     return client;
 }
 
-const struct metric_row peer_clock_row = {
-    .name = "otelcd_exporter_peer_clock_ahead",
-    .sum = SHOW_MOST,
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "s",
-    .help = "By how much the peer's clock is ahead of ours, by the Date of its answers, to the second; shown once one "
-            "had a Date.",
-};
+const struct metric_row peer_clock_row = METRIC_ROW_AT(
+    LEVEL_NORMAL, "otelcd_exporter_peer_clock_ahead", METRIC_GAUGE, "s",
+    "By how much the peer's clock is ahead of ours, by the Date of its answers, to the second; shown once one "
+    "had a Date.",
+    .sum = SHOW_MOST);
 
 void node_tell_clock(struct metric *ahead, struct http_client *client)
 {

@@ -7,52 +7,30 @@
 
 #include <stdlib.h>
 
-const struct metric_row receiver_rejected_row = {
-    .name = "otelcd_receiver_rejected_requests",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{requests}",
-    .help = "Requests that never became a batch, by reason. Reason nothing_in_it: the body has fields, but none of "
-            "OTLP's; it was answered with a success, as OTLP demands.",
-};
+const struct metric_row receiver_rejected_row =
+    METRIC_ROW("otelcd_receiver_rejected_requests", METRIC_COUNTER, "{requests}",
+               "Requests that never became a batch, by reason. Reason nothing_in_it: the body has fields, but none of "
+               "OTLP's; it was answered with a success, as OTLP demands.");
 
-const struct metric_row receiver_waits_row = {
-    .name = "otelcd_receiver_budget_waits",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{requests}",
-    .help = "Requests whose body had to wait for room in the memory budget.",
-};
+const struct metric_row receiver_waits_row =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_receiver_budget_waits", METRIC_COUNTER, "{requests}",
+                  "Requests whose body had to wait for room in the memory budget.");
 
-const struct metric_row receiver_connections_row = {
-    .name = "otelcd_receiver_connections",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{connections}",
-    .help = "Open connections on the port of that transport.",
-};
+const struct metric_row receiver_connections_row =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_receiver_connections", METRIC_GAUGE, "{connections}",
+                  "Open connections on the port of that transport.");
 
-const struct metric_row receiver_broken_row = {
-    .name = "otelcd_receiver_broken_connections",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{connections}",
-    .help =
-        "Connections, or requests of them, that were ended or not taken. Reason tls: the client speaks TLS to this "
-        "plain-text port; protocol: what it sent is not HTTP as it should be; timeout: it did not send or take in "
-        "time; pings: too many of them; accept: no file descriptor was left; crowded: it was idle and gave way to a "
-        "new one where descriptors are scarce.",
-};
+const struct metric_row receiver_broken_row = METRIC_ROW(
+    "otelcd_receiver_broken_connections", METRIC_COUNTER, "{connections}",
+    "Connections, or requests of them, that were ended or not taken. Reason tls: the client speaks TLS to this "
+    "plain-text port; protocol: what it sent is not HTTP as it should be; timeout: it did not send or take in "
+    "time; pings: too many of them; accept: no file descriptor was left; crowded: it was idle and gave way to a "
+    "new one where descriptors are scarce.");
 
-const struct metric_row receiver_odd_times_row = {
-    .name = "otelcd_receiver_odd_times",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{requests}",
-    .help =
-        "Requests whose first item is dated oddly, of one that is looked at each second of each sender. Clock ahead: "
-        "more than 10 seconds later than ours; behind: more than an hour earlier.",
-};
+const struct metric_row receiver_odd_times_row = METRIC_ROW_AT(
+    LEVEL_NORMAL, "otelcd_receiver_odd_times", METRIC_COUNTER, "{requests}",
+    "Requests whose first item is dated oddly, of one that is looked at each second of each sender. Clock ahead: "
+    "more than 10 seconds later than ours; behind: more than an hour earlier.");
 
 static const char *const rejection_names[REJECTED_COUNT] = {
     [REJECTED_MESSAGE] = "malformed_message",

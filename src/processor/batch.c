@@ -39,45 +39,21 @@ static const struct option options[] = {
     OPT_END,
 };
 
-static const struct metric_row row_size_sends = {
-    .name = "otelcol_processor_batch_batch_size_trigger_send",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{times}",
-    .help = "Number of times the batch was sent due to a size trigger.",
-};
-static const struct metric_row row_timeout_sends = {
-    .name = "otelcol_processor_batch_timeout_trigger_send",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{times}",
-    .help = "Number of times the batch was sent due to a timeout trigger.",
-};
-static const struct metric_row row_send_size = {
-    .name = "otelcol_processor_batch_batch_send_size",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_NORMAL,
-    .unit = "{units}",
-    .help = "Number of units in the batch.",
-    .bounds = batch_item_bounds,
-    .n_bounds = ARRAY_LEN(batch_item_bounds),
-};
-static const struct metric_row row_send_bytes = {
-    .name = "otelcol_processor_batch_batch_send_size_bytes",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_DETAILED,
-    .unit = "By",
-    .help = "Number of bytes in the batch that was sent. Only shown at level detailed.",
-    .bounds = batch_byte_bounds,
-    .n_bounds = ARRAY_LEN(batch_byte_bounds),
-};
-static const struct metric_row row_cardinality = {
-    .name = "otelcol_processor_batch_metadata_cardinality",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{combinations}",
-    .help = "Number of distinct metadata value combinations being processed.",
-};
+static const struct metric_row row_size_sends =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcol_processor_batch_batch_size_trigger_send", METRIC_COUNTER, "{times}",
+                  "Number of times the batch was sent due to a size trigger.");
+static const struct metric_row row_timeout_sends =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcol_processor_batch_timeout_trigger_send", METRIC_COUNTER, "{times}",
+                  "Number of times the batch was sent due to a timeout trigger.");
+static const struct metric_row row_send_size =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcol_processor_batch_batch_send_size", METRIC_HISTOGRAM, "{units}",
+                  "Number of units in the batch.", METRIC_BOUNDS(batch_item_bounds));
+static const struct metric_row row_send_bytes = METRIC_ROW_AT(
+    LEVEL_DETAILED, "otelcol_processor_batch_batch_send_size_bytes", METRIC_HISTOGRAM, "By",
+    "Number of bytes in the batch that was sent. Only shown at level detailed.", METRIC_BOUNDS(batch_byte_bounds));
+static const struct metric_row row_cardinality =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcol_processor_batch_metadata_cardinality", METRIC_GAUGE, "{combinations}",
+                  "Number of distinct metadata value combinations being processed.");
 static const struct metric_row *const metric_rows[] = {
     &row_size_sends, &row_timeout_sends, &row_send_size, &row_send_bytes, &row_cardinality, NULL,
 };

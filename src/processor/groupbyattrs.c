@@ -52,11 +52,8 @@ static const struct metric_row other_rows[] = {
 
 static const double group_bounds[] = { 0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000 };
 #define GROUPS_ROW(signal)                                                                                             \
-    {                                                                                                                  \
-        .name = "otelcol_processor_groupbyattrs_" signal "_groups", .type = METRIC_HISTOGRAM, .level = LEVEL_BASIC,    \
-        .unit = "1", .help = "Resources that a batch came out with.", .bounds = group_bounds,                          \
-        .n_bounds = ARRAY_LEN(group_bounds)                                                                            \
-    }
+    METRIC_ROW("otelcol_processor_groupbyattrs_" signal "_groups", METRIC_HISTOGRAM, "1",                              \
+               "Resources that a batch came out with.", METRIC_BOUNDS(group_bounds))
 static const struct metric_row groups_rows[] = {
     [SIGNAL_TRACES] = GROUPS_ROW("span"),
     [SIGNAL_METRICS] = GROUPS_ROW("metric"),
@@ -73,9 +70,7 @@ static const struct metric_row *const metric_rows[] = {
     &groups_rows[SIGNAL_TRACES],
     &groups_rows[SIGNAL_METRICS],
     &groups_rows[SIGNAL_LOGS],
-    &item_count_incoming,
-    &item_count_outgoing,
-    &item_count_duration,
+    ITEM_COUNT_ROWS,
     NULL,
 };
 

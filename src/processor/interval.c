@@ -34,8 +34,7 @@ static const struct option options[] = {
     OPT_END,
 };
 
-static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, NULL };
+static const struct metric_row *const metric_rows[] = { ITEM_COUNT_ROWS, NULL };
 
 struct interval {
     struct holding_processor held;

@@ -58,31 +58,22 @@ static const struct option options[] = {
     OPT_END,
 };
 
-#define LIMITER_ROWS(items, words)                                                                                     \
+#define LIMITER_ROWS(items, words, unit)                                                                               \
     {                                                                                                                  \
-        { .name = "otelcol_processor_memory_limiter_accepted_" items,                                                  \
-          .type = METRIC_COUNTER,                                                                                      \
-          .level = LEVEL_BASIC,                                                                                        \
-          .unit = "{item}",                                                                                            \
-          .help = "Number of " words " successfully pushed into the next component in the pipeline." },                \
-            { .name = "otelcol_processor_memory_limiter_refused_" items,                                               \
-              .type = METRIC_COUNTER,                                                                                  \
-              .level = LEVEL_BASIC,                                                                                    \
-              .unit = "{item}",                                                                                        \
-              .help = "Number of " words " that were rejected by the next component in the pipeline." },               \
+        METRIC_ROW("otelcol_processor_memory_limiter_accepted_" items, METRIC_COUNTER, "{item}",                       \
+                   "Number of " words " successfully pushed into the next component in the pipeline."),                \
+            METRIC_ROW("otelcol_processor_memory_limiter_refused_" items, METRIC_COUNTER, "{item}",                    \
+                       "Number of " words " that were rejected by the next component in the pipeline."),               \
     }
 
-static const struct metric_row rows[SIGNAL_COUNT][2] = {
-    [SIGNAL_TRACES] = LIMITER_ROWS("spans", "spans"),
-    [SIGNAL_METRICS] = LIMITER_ROWS("metric_points", "metric points"),
-    [SIGNAL_LOGS] = LIMITER_ROWS("log_records", "log records"),
-    [SIGNAL_PROFILES] = LIMITER_ROWS("profile_samples", "profile samples"),
-};
+static const struct metric_row rows[SIGNAL_COUNT][2] = SIGNAL_ITEM_ROWS(LIMITER_ROWS);
 
 static const struct metric_row *const metric_rows[] = {
-    &rows[SIGNAL_TRACES][0], &rows[SIGNAL_TRACES][1], &rows[SIGNAL_METRICS][0],  &rows[SIGNAL_METRICS][1],
-    &rows[SIGNAL_LOGS][0],   &rows[SIGNAL_LOGS][1],   &rows[SIGNAL_PROFILES][0], &rows[SIGNAL_PROFILES][1],
-    &item_count_incoming,    &item_count_outgoing,    &item_count_duration,      NULL,
+    &rows[SIGNAL_TRACES][0],   &rows[SIGNAL_TRACES][1],
+    &rows[SIGNAL_METRICS][0],  &rows[SIGNAL_METRICS][1],
+    &rows[SIGNAL_LOGS][0],     &rows[SIGNAL_LOGS][1],
+    &rows[SIGNAL_PROFILES][0], &rows[SIGNAL_PROFILES][1],
+    ITEM_COUNT_ROWS,           NULL,
 };
 
 /* Attempts to free memory above one of the limits. */

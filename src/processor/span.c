@@ -75,8 +75,7 @@ static const struct option options[] = {
     OPT_END,
 };
 
-static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, &search_limit_row, NULL };
+static const struct metric_row *const metric_rows[] = { ITEM_COUNT_ROWS, &search_limit_row, NULL };
 
 struct span {
     struct item_processor processor;

@@ -10,8 +10,9 @@ const struct metric_row disk_store_capacity =
     METRIC_ROW("otelcd_exporter_wal_capacity", METRIC_GAUGE, "By", "Bytes that the queue on disk may take.");
 const struct metric_row disk_store_written =
     METRIC_ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By", "Bytes written to the queue on disk.");
-const struct metric_row disk_store_oldest = METRIC_ROW_AS(SHOW_MOST, "otelcd_exporter_wal_age", METRIC_GAUGE, "s",
-                                                          "No batch that waits on disk is older; 0 when none waits.");
+const struct metric_row disk_store_oldest =
+    METRIC_ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.",
+               .sum = SHOW_MOST);
 const struct metric_row disk_store_failures =
     METRIC_ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
                "Writes or syncs of the queue on disk that failed.");

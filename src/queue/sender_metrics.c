@@ -23,24 +23,14 @@ static const struct metric_row row_failed[SIGNAL_COUNT] = {
 };
 static const struct metric_row row_retried = METRIC_ROW("otelcd_exporter_retried_items", METRIC_COUNTER, "{items}",
                                                         "Items in attempts that failed and were made again.");
-static const struct metric_row row_batch_items = {
-    .name = "otelcol_exporter_queue_batch_send_size",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_DETAILED,
-    .unit = "{units}",
-    .help = "Number of items in a batch that sending_queue::batch made. Only shown at level detailed.",
-    .bounds = batch_item_bounds,
-    .n_bounds = ARRAY_LEN(batch_item_bounds),
-};
-static const struct metric_row row_batch_bytes = {
-    .name = "otelcol_exporter_queue_batch_send_size_bytes",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_DETAILED,
-    .unit = "By",
-    .help = "Number of bytes in a batch that sending_queue::batch made. Only shown at level detailed.",
-    .bounds = batch_byte_bounds,
-    .n_bounds = ARRAY_LEN(batch_byte_bounds),
-};
+static const struct metric_row row_batch_items =
+    METRIC_ROW_AT(LEVEL_DETAILED, "otelcol_exporter_queue_batch_send_size", METRIC_HISTOGRAM, "{units}",
+                  "Number of items in a batch that sending_queue::batch made. Only shown at level detailed.",
+                  METRIC_BOUNDS(batch_item_bounds));
+static const struct metric_row row_batch_bytes =
+    METRIC_ROW_AT(LEVEL_DETAILED, "otelcol_exporter_queue_batch_send_size_bytes", METRIC_HISTOGRAM, "By",
+                  "Number of bytes in a batch that sending_queue::batch made. Only shown at level detailed.",
+                  METRIC_BOUNDS(batch_byte_bounds));
 
 const struct metric_row *const sender_metric_rows[] = {
     &row_size,

@@ -12,34 +12,19 @@
 
 static const double busy_bounds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1 };
 
-static const struct metric_row row_stall = {
-    .name = "otelcd_loop_longest_stall_seconds",
-    .sum = SHOW_MOST,
-    .type = METRIC_GAUGE,
-    .level = LEVEL_BASIC,
-    .unit = "s",
-    .help = "Longest time since the start that the event loop was busy between two waits.",
-};
+static const struct metric_row row_stall =
+    METRIC_ROW("otelcd_loop_longest_stall_seconds", METRIC_GAUGE, "s",
+               "Longest time since the start that the event loop was busy between two waits.", .sum = SHOW_MOST);
 
-static const struct metric_row row_cpu = {
-    .name = "otelcd_loop_longest_stall_cpu_seconds",
-    .sum = SHOW_MOST,
-    .type = METRIC_GAUGE,
-    .level = LEVEL_BASIC,
-    .unit = "s",
-    .help = "Most time since the start that the event loop's thread was on a processor between two waits. Where the "
-            "longest stall is much longer, the machine had other work.",
-};
+static const struct metric_row row_cpu =
+    METRIC_ROW("otelcd_loop_longest_stall_cpu_seconds", METRIC_GAUGE, "s",
+               "Most time since the start that the event loop's thread was on a processor between two waits. Where the "
+               "longest stall is much longer, the machine had other work.",
+               .sum = SHOW_MOST);
 
-static const struct metric_row row_busy = {
-    .name = "otelcd_loop_busy_seconds",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_DETAILED,
-    .unit = "s",
-    .help = "Time that the event loop was busy between two waits.",
-    .bounds = busy_bounds,
-    .n_bounds = ARRAY_LEN(busy_bounds),
-};
+static const struct metric_row row_busy =
+    METRIC_ROW_AT(LEVEL_DETAILED, "otelcd_loop_busy_seconds", METRIC_HISTOGRAM, "s",
+                  "Time that the event loop was busy between two waits.", METRIC_BOUNDS(busy_bounds));
 
 const struct metric_row *const loop_metric_rows[] = { &row_stall, &row_cpu, &row_busy, NULL };
 

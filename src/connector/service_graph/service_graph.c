@@ -17,12 +17,13 @@
 static const double default_bounds[] = { 0.002, 0.004, 0.006, 0.008, 0.01, 0.05, 0.1, 0.2,
                                          0.4,   0.8,   1,     1.4,   2,    5,    10,  15 };
 
-#define EDGE_ROW(name_, unit_, help_) METRIC_ROW("otelcol_connector_servicegraph_" name_, METRIC_COUNTER, unit_, help_)
-static const struct metric_row total_row = EDGE_ROW("total_edges", "1", "Requests of which a side has come.");
+static const struct metric_row total_row =
+    METRIC_ROW("otelcol_connector_servicegraph_total_edges", METRIC_COUNTER, "1", "Requests of which a side has come.");
 static const struct metric_row dropped_row =
-    EDGE_ROW("dropped_spans", "{spans}", "Spans that are left out, because too many wait for their other side.");
-static const struct metric_row expired_row =
-    EDGE_ROW("expired_edges", "1", "Requests of which only one side has come in time.");
+    METRIC_ROW("otelcol_connector_servicegraph_dropped_spans", METRIC_COUNTER, "{spans}",
+               "Spans that are left out, because too many wait for their other side.");
+static const struct metric_row expired_row = METRIC_ROW("otelcol_connector_servicegraph_expired_edges", METRIC_COUNTER,
+                                                        "1", "Requests of which only one side has come in time.");
 static const struct metric_row overflow_row =
     METRIC_ROW("otelcd_service_graph_overflow_requests", METRIC_COUNTER, "{requests}",
                "Requests that went to the series with otel.metric.overflow.");
@@ -215,9 +216,8 @@ static void destroy(struct node *node)
 }
 
 static const char *const aliases[] = { "servicegraph", NULL };
-static const struct metric_row *const metric_rows[] = {
-    &total_row, &dropped_row, &expired_row, &overflow_row, &series_top_metrics_row, &series_top_labels_row, NULL
-};
+static const struct metric_row *const metric_rows[] = { &total_row,    &dropped_row,    &expired_row,
+                                                        &overflow_row, SERIES_TOP_ROWS, NULL };
 
 extern const struct component service_graph_connector;
 const struct component service_graph_connector = {

@@ -201,9 +201,8 @@ static void destroy(struct node *node)
 }
 
 static const char *const aliases[] = { "spanmetrics", NULL };
-static const struct metric_row *const metric_rows[] = {
-    &series_row, &uncounted_row, &span_metrics_overflow_row, &series_top_metrics_row, &series_top_labels_row, NULL
-};
+static const struct metric_row *const metric_rows[] = { &series_row, &uncounted_row, &span_metrics_overflow_row,
+                                                        SERIES_TOP_ROWS, NULL };
 
 extern const struct component span_metrics_connector;
 const struct component span_metrics_connector = {

@@ -49,13 +49,9 @@ static const struct option options[] = {
     OPT_END,
 };
 
-static const struct metric_row row_left_out = {
-    .name = "otelcd_exporter_debug_unprinted_batches",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{batch}",
-    .help = "Batches whose text was left out because the reader of the console did not read.",
-};
+static const struct metric_row row_left_out =
+    METRIC_ROW("otelcd_exporter_debug_unprinted_batches", METRIC_COUNTER, "{batch}",
+               "Batches whose text was left out because the reader of the console did not read.");
 static const struct metric_row *const metric_rows[] = { &row_left_out, NULL };
 
 struct print {

@@ -20,27 +20,13 @@
 #define STOP_EARLY (200 * NS_PER_MS) /* before the deadline: whoever still waits is told, no reader is waited for */
 #define MEGABYTE (1024ull * 1024)
 
-static const struct metric_row row_bytes = {
-    .name = "otelcd_exporter_file_written_bytes",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "By",
-    .help = "Bytes written to files.",
-};
-static const struct metric_row row_failures = {
-    .name = "otelcd_exporter_file_failed_batches",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{batch}",
-    .help = "Batches that could not be written and were handed back to their senders.",
-};
-static const struct metric_row row_rotations = {
-    .name = "otelcd_exporter_file_rotations",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{file}",
-    .help = "Files that were full and renamed.",
-};
+static const struct metric_row row_bytes =
+    METRIC_ROW("otelcd_exporter_file_written_bytes", METRIC_COUNTER, "By", "Bytes written to files.");
+static const struct metric_row row_failures =
+    METRIC_ROW("otelcd_exporter_file_failed_batches", METRIC_COUNTER, "{batch}",
+               "Batches that could not be written and were handed back to their senders.");
+static const struct metric_row row_rotations =
+    METRIC_ROW("otelcd_exporter_file_rotations", METRIC_COUNTER, "{file}", "Files that were full and renamed.");
 static const struct metric_row *const metric_rows[] = { &row_bytes, &row_failures, &row_rotations, NULL };
 
 struct entry {

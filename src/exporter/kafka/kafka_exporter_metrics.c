@@ -11,15 +11,9 @@ static const struct metric_row row_messages = METRIC_ROW(
 static const struct metric_row row_bytes =
     METRIC_ROW("otelcd_exporter_kafka_sent_bytes", METRIC_COUNTER, "By",
                "Bytes of records that the brokers have, with keys and headers, before compression.");
-static const struct metric_row row_seconds = {
-    .name = "otelcd_exporter_kafka_message_seconds",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_NORMAL,
-    .unit = "s",
-    .help = "Time from a record's handing over to librdkafka to its answer.",
-    .bounds = seconds_bounds,
-    .n_bounds = ARRAY_LEN(seconds_bounds),
-};
+static const struct metric_row row_seconds =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_exporter_kafka_message_seconds", METRIC_HISTOGRAM, "s",
+                  "Time from a record's handing over to librdkafka to its answer.", METRIC_BOUNDS(seconds_bounds));
 static const struct metric_row row_outstanding =
     METRIC_ROW("otelcd_exporter_kafka_outstanding_messages", METRIC_GAUGE, "{messages}",
                "Records in librdkafka's hands that the brokers have not answered for yet.");

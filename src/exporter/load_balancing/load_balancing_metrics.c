@@ -9,28 +9,22 @@
 
 static const double latency_bounds[] = { 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000 };
 
-static const struct metric_row row_latency = {
-    .name = "otelcol_loadbalancer_backend_latency",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_BASIC,
-    .unit = "ms",
-    .help = "Time that a member took for a request.",
-    .bounds = latency_bounds,
-    .n_bounds = ARRAY_LEN(latency_bounds),
-};
+static const struct metric_row row_latency =
+    METRIC_ROW("otelcol_loadbalancer_backend_latency", METRIC_HISTOGRAM, "ms", "Time that a member took for a request.",
+               METRIC_BOUNDS(latency_bounds));
 static const struct metric_row row_outcome =
     METRIC_ROW("otelcol_loadbalancer_backend_outcome", METRIC_COUNTER, "{outcomes}",
                "Requests to a member that have ended, by whether it took them.");
-static const struct metric_row row_backends =
-    METRIC_ROW_AS(SHOW_MOST, "otelcol_loadbalancer_num_backends", METRIC_GAUGE, "{backends}", "Members on the ring.");
+static const struct metric_row row_backends = METRIC_ROW("otelcol_loadbalancer_num_backends", METRIC_GAUGE,
+                                                         "{backends}", "Members on the ring.", .sum = SHOW_MOST);
 static const struct metric_row row_updates = METRIC_ROW("otelcol_loadbalancer_num_backend_updates", METRIC_COUNTER,
                                                         "{updates}", "How often the members were others.");
 static const struct metric_row row_resolutions =
     METRIC_ROW("otelcol_loadbalancer_num_resolutions", METRIC_COUNTER, "{resolutions}",
                "How often it was asked who the members are, by whether that was answered.");
-static const struct metric_row row_leaving =
-    METRIC_ROW_AS(SHOW_MOST, "otelcd_loadbalancer_leaving_members", METRIC_GAUGE, "{members}",
-                  "Members that are not on the ring any more, and have something that is to be moved to others.");
+static const struct metric_row row_leaving = METRIC_ROW(
+    "otelcd_loadbalancer_leaving_members", METRIC_GAUGE, "{members}",
+    "Members that are not on the ring any more, and have something that is to be moved to others.", .sum = SHOW_MOST);
 static const struct metric_row row_moved =
     METRIC_ROW("otelcd_loadbalancer_moved_items", METRIC_COUNTER, "{items}",
                "Items that were moved from the queues of members that have left to those of others.");

@@ -11,29 +11,19 @@ static const struct metric_row row_requests = METRIC_ROW(
     "not, or no answer came.");
 static const struct metric_row row_bytes =
     METRIC_ROW("otelcd_exporter_otlp_sent_bytes", METRIC_COUNTER, "By", "Bytes of request bodies, as they were sent.");
-static const struct metric_row row_seconds = {
-    .name = "otelcd_exporter_otlp_request_seconds",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_NORMAL,
-    .unit = "s",
-    .help = "Time from the beginning of a request's encoding to its answer.",
-    .bounds = seconds_bounds,
-    .n_bounds = ARRAY_LEN(seconds_bounds),
-};
-static const struct metric_row row_limit = METRIC_ROW_AS(
-    SHOW_LEAST, "otelcd_exporter_otlp_request_limit_bytes", METRIC_GAUGE, "By",
-    "The largest request before compression that is sent in one: max_request_bytes, or less where the peer "
-    "has refused larger ones.");
+static const struct metric_row row_seconds =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_exporter_otlp_request_seconds", METRIC_HISTOGRAM, "s",
+                  "Time from the beginning of a request's encoding to its answer.", METRIC_BOUNDS(seconds_bounds));
+static const struct metric_row row_limit =
+    METRIC_ROW("otelcd_exporter_otlp_request_limit_bytes", METRIC_GAUGE, "By",
+               "The largest request before compression that is sent in one: max_request_bytes, or less where the peer "
+               "has refused larger ones.",
+               .sum = SHOW_LEAST);
 static const struct metric_row row_splits =
     METRIC_ROW("otelcd_exporter_otlp_split_requests", METRIC_COUNTER, "{requests}",
                "Requests that were cut in several because they were too large.");
-static const struct metric_row row_connections = {
-    .name = "otelcd_exporter_otlp_connections",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{connections}",
-    .help = "Open connections to the peer.",
-};
+static const struct metric_row row_connections = METRIC_ROW_AT(
+    LEVEL_NORMAL, "otelcd_exporter_otlp_connections", METRIC_GAUGE, "{connections}", "Open connections to the peer.");
 
 const struct metric_row *const otlp_exporter_metric_rows[] = {
     &row_requests, &row_bytes, &row_seconds, &row_limit, &row_splits, &row_connections, &peer_clock_row, NULL,

@@ -33,15 +33,9 @@ static const struct metric_row row_exemplars_retried =
                "Exemplars in attempts that failed and were made again.");
 static const struct metric_row row_bytes = METRIC_ROW("prometheus_remote_storage_bytes_total", METRIC_COUNTER, "",
                                                       "Bytes of requests, compressed, attempts counted.");
-static const struct metric_row row_seconds = {
-    .name = "prometheus_remote_storage_sent_batch_duration_seconds",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_BASIC,
-    .unit = "",
-    .help = "Time of each attempt.",
-    .bounds = seconds_bounds,
-    .n_bounds = ARRAY_LEN(seconds_bounds),
-};
+static const struct metric_row row_seconds =
+    METRIC_ROW("prometheus_remote_storage_sent_batch_duration_seconds", METRIC_HISTOGRAM, "", "Time of each attempt.",
+               METRIC_BOUNDS(seconds_bounds));
 static const struct metric_row row_highest =
     METRIC_ROW("prometheus_remote_storage_queue_highest_timestamp_seconds", METRIC_GAUGE, "",
                "Time of the newest sample that came off the queue.");
@@ -94,12 +88,8 @@ static const struct metric_row row_not_sent = METRIC_ROW("otelcd_remote_write_po
                                                          "{datapoints}", "Data points that were given up, by reason.");
 
 const struct metric_row *const remote_write_metric_rows[] = {
-    &collisions_row,
-    &displaced_row,
-    &series_limit_fill_row,
-    &series_limit_refused_row,
-    &series_top_metrics_row,
-    &series_top_labels_row,
+    COLLISION_ROWS,
+    SERIES_LIMIT_ROWS,
     &row_samples,
     &row_histograms,
     &row_exemplars,

@@ -34,8 +34,8 @@ static const struct metric_row failures_row = METRIC_ROW(
     "in common; no_certificate: a client without one; bad_certificate: that of the peer is not good; refused: "
     "ours is not good for the peer; timeout, closed: the peer did not end it; protocol: what it sent is broken");
 static const struct metric_row expiry_row =
-    METRIC_ROW_AS(SHOW_LEAST, "otelcd_tls_certificate_expiry", METRIC_GAUGE, "s",
-                  "When the certificate in this file expires, in Unix seconds; of several the first.");
+    METRIC_ROW("otelcd_tls_certificate_expiry", METRIC_GAUGE, "s",
+               "When the certificate in this file expires, in Unix seconds; of several the first.", .sum = SHOW_LEAST);
 static const struct metric_row reloads_row = METRIC_ROW(
     "otelcd_tls_reloads", METRIC_COUNTER, "{reloads}",
     "Times that certificates, keys or CAs were read anew. Outcome ok: they are in use; failed: they cannot be "

@@ -9,10 +9,11 @@
 #define FORGOTTEN (12 * 3600ull * NS_PER_S)
 #define SOON (14 * 86400l)
 
-const struct metric_row tls_peer_expiry_row = METRIC_ROW_AS(
-    SHOW_LEAST, "otelcd_tls_peer_certificate_expiry", METRIC_GAUGE, "s",
-    "When the certificate that a server has shown expires, or one that it is signed by, in Unix seconds; of "
-    "several servers the first.");
+const struct metric_row tls_peer_expiry_row =
+    METRIC_ROW("otelcd_tls_peer_certificate_expiry", METRIC_GAUGE, "s",
+               "When the certificate that a server has shown expires, or one that it is signed by, in Unix seconds; of "
+               "several servers the first.",
+               .sum = SHOW_LEAST);
 
 static int64_t earliest_end(STACK_OF(X509) * chain)
 {

@@ -35,9 +35,7 @@ static const struct metric_row *const metric_rows[] = {
     &filtered_rows[SIGNAL_PROFILES],
     &dropped_row,
     &statement_fault_row,
-    &item_count_incoming,
-    &item_count_outgoing,
-    &item_count_duration,
+    ITEM_COUNT_ROWS,
     &search_limit_row,
     NULL,
 };

@@ -48,24 +48,20 @@ static const struct option options[] = {
     OPT_END,
 };
 
-#define ROW(name_, type_, unit_, help_) METRIC_ROW("otelcol_processor_groupbytrace_" name_, type_, unit_, help_)
-static const struct metric_row conf_row = ROW("conf_num_traces", METRIC_GAUGE, "1", "Most traces held, as configured.");
-static const struct metric_row held_row = ROW("num_traces_in_memory", METRIC_GAUGE, "1", "Traces held.");
-static const struct metric_row spans_row = ROW("spans_released", METRIC_COUNTER, "1", "Spans that have left.");
-static const struct metric_row traces_row = ROW("traces_released", METRIC_COUNTER, "1", "Traces that have left.");
+static const struct metric_row conf_row =
+    METRIC_ROW("otelcol_processor_groupbytrace_conf_num_traces", METRIC_GAUGE, "1", "Most traces held, as configured.");
+static const struct metric_row held_row =
+    METRIC_ROW("otelcol_processor_groupbytrace_num_traces_in_memory", METRIC_GAUGE, "1", "Traces held.");
+static const struct metric_row spans_row =
+    METRIC_ROW("otelcol_processor_groupbytrace_spans_released", METRIC_COUNTER, "1", "Spans that have left.");
+static const struct metric_row traces_row =
+    METRIC_ROW("otelcol_processor_groupbytrace_traces_released", METRIC_COUNTER, "1", "Traces that have left.");
 static const struct metric_row early_row =
-    ROW("incomplete_releases", METRIC_COUNTER, "{releases}", "Traces that have left before their time.");
+    METRIC_ROW("otelcol_processor_groupbytrace_incomplete_releases", METRIC_COUNTER, "{releases}",
+               "Traces that have left before their time.");
 
 static const struct metric_row *const metric_rows[] = {
-    &conf_row,
-    &held_row,
-    &spans_row,
-    &traces_row,
-    &early_row,
-    &item_count_incoming,
-    &item_count_outgoing,
-    &item_count_duration,
-    NULL,
+    &conf_row, &held_row, &spans_row, &traces_row, &early_row, ITEM_COUNT_ROWS, NULL,
 };
 
 enum phase { PHASE_OPEN, PHASE_STOPPING, PHASE_STOPPED };

@@ -254,9 +254,7 @@ static void destroy(struct node *node)
 #define EVENTS_OF(kind) &k8s_event_rows[kind][0], &k8s_event_rows[kind][1], &k8s_event_rows[kind][2]
 
 static const struct metric_row *const metric_rows[] = {
-    &item_count_incoming,
-    &item_count_outgoing,
-    &item_count_duration,
+    ITEM_COUNT_ROWS,
     &association_row,
     EVENTS_OF(K8S_POD),
     EVENTS_OF(K8S_NAMESPACE),

@@ -56,8 +56,8 @@ const struct metric_row k8s_event_rows[K8S_KINDS][3] = {
     [K8S_REPLICASET] = KIND_ROWS("replicaset", "ReplicaSet"),
 };
 
-const struct metric_row k8s_size_row = METRIC_ROW_AS(SHOW_MOST, "otelcol_otelsvc_k8s_pod_table_size", METRIC_GAUGE, "1",
-                                                     "Size of table containing pod info");
+const struct metric_row k8s_size_row = METRIC_ROW("otelcol_otelsvc_k8s_pod_table_size", METRIC_GAUGE, "1",
+                                                  "Size of table containing pod info", .sum = SHOW_MOST);
 const struct metric_row k8s_missed_row =
     METRIC_ROW("otelcol_otelsvc_k8s_ip_lookup_miss", METRIC_COUNTER, "1", "Number of times pod by IP lookup failed");
 const struct metric_row k8s_failures_row =

@@ -43,19 +43,11 @@ static const struct option options[] = {
 };
 
 static const double count_bounds[] = { 0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000 };
-static const struct metric_row aggregated_row = {
-    .name = "otelcol_dedup_processor_aggregated_logs",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_BASIC,
-    .unit = "{records}",
-    .help = "How many log records one that was sent stands for.",
-    .bounds = count_bounds,
-    .n_bounds = ARRAY_LEN(count_bounds),
-};
+static const struct metric_row aggregated_row =
+    METRIC_ROW("otelcol_dedup_processor_aggregated_logs", METRIC_HISTOGRAM, "{records}",
+               "How many log records one that was sent stands for.", METRIC_BOUNDS(count_bounds));
 
-static const struct metric_row *const metric_rows[] = { &aggregated_row,      &statement_fault_row,
-                                                        &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, NULL };
+static const struct metric_row *const metric_rows[] = { &aggregated_row, &statement_fault_row, ITEM_COUNT_ROWS, NULL };
 
 /* In the assembly. */
 struct held_record {

@@ -43,8 +43,7 @@ static const struct option options[] = {
     OPT_END,
 };
 
-static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, &search_limit_row, NULL };
+static const struct metric_row *const metric_rows[] = { ITEM_COUNT_ROWS, &search_limit_row, NULL };
 
 static struct redaction *redaction_of(struct node *node)
 {

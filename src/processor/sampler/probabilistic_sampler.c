@@ -41,21 +41,13 @@ static const struct option options[] = {
 };
 
 static const struct metric_row sampled_rows[] = {
-    { .name = "otelcol_processor_probabilistic_sampler_count_traces_sampled",
-      .type = METRIC_COUNTER,
-      .level = LEVEL_BASIC,
-      .unit = "{spans}",
-      .help = "Spans that were decided on, by policy and decision." },
-    { .name = "otelcol_processor_probabilistic_sampler_count_logs_sampled",
-      .type = METRIC_COUNTER,
-      .level = LEVEL_BASIC,
-      .unit = "{records}",
-      .help = "Log records that were decided on, by policy and decision." },
+    METRIC_ROW("otelcol_processor_probabilistic_sampler_count_traces_sampled", METRIC_COUNTER, "{spans}",
+               "Spans that were decided on, by policy and decision."),
+    METRIC_ROW("otelcol_processor_probabilistic_sampler_count_logs_sampled", METRIC_COUNTER, "{records}",
+               "Log records that were decided on, by policy and decision."),
 };
 
-static const struct metric_row *const metric_rows[] = { &sampled_rows[0],     &sampled_rows[1],
-                                                        &item_count_incoming, &item_count_outgoing,
-                                                        &item_count_duration, NULL };
+static const struct metric_row *const metric_rows[] = { &sampled_rows[0], &sampled_rows[1], ITEM_COUNT_ROWS, NULL };
 
 static void finish(void *config, struct check *ck)
 {

@@ -83,7 +83,7 @@ static const struct metric_row row_dropped =
 static const struct metric_row row_tracked =
     METRIC_ROW("otelcol_cumulativetodelta_streams_tracked", METRIC_GAUGE, "{dps}", "Streams that are remembered.");
 static const struct metric_row *const metric_rows[] = {
-    &row_points, &row_dropped, &row_tracked, &item_count_incoming, &item_count_outgoing, &item_count_duration, NULL,
+    &row_points, &row_dropped, &row_tracked, ITEM_COUNT_ROWS, NULL,
 };
 
 enum { TYPE_SUM, TYPE_HISTOGRAM, TYPE_EXPONENTIAL, TYPES };

@@ -35,8 +35,7 @@ static const struct metric_row row_limit =
 static const struct metric_row row_stale =
     METRIC_ROW("otelcol_deltatocumulative_streams_max_stale", METRIC_GAUGE, "s", "max_stale.");
 static const struct metric_row *const metric_rows[] = {
-    &row_points,          &row_tracked,         &row_limit,           &row_stale,
-    &item_count_incoming, &item_count_outgoing, &item_count_duration, NULL,
+    &row_points, &row_tracked, &row_limit, &row_stale, ITEM_COUNT_ROWS, NULL,
 };
 
 enum result { ADDED, OLDER_START, OUT_OF_ORDER, NO_ROOM, NO_VALUE, MALFORMED, RESULTS };

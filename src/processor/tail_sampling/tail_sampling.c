@@ -64,50 +64,41 @@ static const struct option options[] = {
 
 static const double age_bounds[] = { 0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000 };
 
-#define TAIL_ROW(name_, type_, unit_, help_) METRIC_ROW("otelcol_processor_tail_sampling_" name_, type_, unit_, help_)
-#define TAIL_HISTOGRAM(name_, unit_, help_)                                                                            \
-    {                                                                                                                  \
-        .name = "otelcol_processor_tail_sampling_" name_, .type = METRIC_HISTOGRAM, .level = LEVEL_BASIC,              \
-        .unit = (unit_), .help = (help_), .bounds = age_bounds, .n_bounds = ARRAY_LEN(age_bounds)                      \
-    }
-
 static const struct metric_row row_global =
-    TAIL_ROW("global_count_traces_sampled", METRIC_COUNTER, "{traces}", "Traces that were decided, by the decision.");
-static const struct metric_row row_new =
-    TAIL_ROW("new_trace_id_received", METRIC_COUNTER, "{traces}", "Traces whose first span came.");
-static const struct metric_row row_held =
-    TAIL_ROW("sampling_traces_on_memory", METRIC_GAUGE, "{traces}", "Traces held that are not decided yet.");
+    METRIC_ROW("otelcol_processor_tail_sampling_global_count_traces_sampled", METRIC_COUNTER, "{traces}",
+               "Traces that were decided, by the decision.");
+static const struct metric_row row_new = METRIC_ROW("otelcol_processor_tail_sampling_new_trace_id_received",
+                                                    METRIC_COUNTER, "{traces}", "Traces whose first span came.");
+static const struct metric_row row_held = METRIC_ROW("otelcol_processor_tail_sampling_sampling_traces_on_memory",
+                                                     METRIC_GAUGE, "{traces}", "Traces held that are not decided yet.");
 static const struct metric_row row_bytes = METRIC_ROW("otelcd_processor_tail_sampling_held_bytes", METRIC_GAUGE, "By",
                                                       "Memory that held spans take, decided or not.");
 static const struct metric_row row_early =
     METRIC_ROW("otelcd_processor_tail_sampling_early_decisions", METRIC_COUNTER, "{traces}",
                "Traces that were decided before they were due, by what ran out: num_traces or max_bytes.");
 static const struct metric_row row_large =
-    TAIL_ROW("traces_dropped_too_large", METRIC_COUNTER, "{traces}", "Traces larger than maximum_trace_size_bytes.");
-static const struct metric_row row_late = TAIL_ROW("early_releases_from_cache_decision", METRIC_COUNTER, "{spans}",
-                                                   "Spans of traces that had been decided, by what was decided.");
+    METRIC_ROW("otelcol_processor_tail_sampling_traces_dropped_too_large", METRIC_COUNTER, "{traces}",
+               "Traces larger than maximum_trace_size_bytes.");
+static const struct metric_row row_late =
+    METRIC_ROW("otelcol_processor_tail_sampling_early_releases_from_cache_decision", METRIC_COUNTER, "{spans}",
+               "Spans of traces that had been decided, by what was decided.");
 static const struct metric_row row_late_age =
-    TAIL_HISTOGRAM("sampling_late_span_age", "s", "From a trace's decision to spans that came after it.");
+    METRIC_ROW("otelcol_processor_tail_sampling_sampling_late_span_age", METRIC_HISTOGRAM, "s",
+               "From a trace's decision to spans that came after it.", METRIC_BOUNDS(age_bounds));
 static const struct metric_row row_removal_age =
-    TAIL_HISTOGRAM("sampling_trace_removal_age", "s", "From a trace's first span to its decision.");
+    METRIC_ROW("otelcol_processor_tail_sampling_sampling_trace_removal_age", METRIC_HISTOGRAM, "s",
+               "From a trace's first span to its decision.", METRIC_BOUNDS(age_bounds));
 static const double timer_bounds[] = { 1,   2,   5,    10,   25,   50,   75,   100,   150,   200,   300,  400,
                                        500, 750, 1000, 2000, 3000, 4000, 5000, 10000, 20000, 30000, 50000 };
-static const struct metric_row row_timer = {
-    .name = "otelcol_processor_tail_sampling_sampling_decision_timer_latency",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_BASIC,
-    .unit = "ms",
-    .help = "How long deciding the traces that were due took, each time.",
-    .bounds = timer_bounds,
-    .n_bounds = ARRAY_LEN(timer_bounds),
-};
+static const struct metric_row row_timer =
+    METRIC_ROW("otelcol_processor_tail_sampling_sampling_decision_timer_latency", METRIC_HISTOGRAM, "ms",
+               "How long deciding the traces that were due took, each time.", METRIC_BOUNDS(timer_bounds));
 static const struct metric_row row_errors =
-    TAIL_ROW("sampling_policy_evaluation_error", METRIC_COUNTER, "{errors}", "Policies that could not be evaluated.");
+    METRIC_ROW("otelcol_processor_tail_sampling_sampling_policy_evaluation_error", METRIC_COUNTER, "{errors}",
+               "Policies that could not be evaluated.");
 
 static const struct metric_row *const metric_rows[] = {
-    &item_count_incoming,
-    &item_count_outgoing,
-    &item_count_duration,
+    ITEM_COUNT_ROWS,
     &row_global,
     &row_new,
     &row_held,

@@ -10,8 +10,7 @@
 
 #include <stdlib.h>
 
-static const struct metric_row *const metric_rows[] = { &statement_fault_row, &item_count_incoming,
-                                                        &item_count_outgoing, &item_count_duration, NULL };
+static const struct metric_row *const metric_rows[] = { &statement_fault_row, ITEM_COUNT_ROWS, NULL };
 
 /* The item that the evaluation has begun with. */
 static bool run_group(void *arg, struct ottl_evaluation *e, struct error *err)

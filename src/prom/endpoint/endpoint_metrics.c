@@ -7,57 +7,25 @@
 
 static const double seconds[] = { 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 };
 
-static const struct metric_row requests = {
-    .name = "otelcd_scrape_requests",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{request}",
-    .help = "Requests to the scrape endpoint, by how they ended.",
-};
-static const struct metric_row running = {
-    .name = "otelcd_scrape_running",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{scrape}",
-    .help = "Scrapes that are being answered.",
-};
-static const struct metric_row duration = {
-    .name = "otelcd_scrape_duration",
-    .type = METRIC_HISTOGRAM,
-    .level = LEVEL_NORMAL,
-    .unit = "s",
-    .help = "Time from a scrape's request to the end of its answer.",
-    .bounds = seconds,
-    .n_bounds = ARRAY_LEN(seconds),
-};
-static const struct metric_row sent_bytes = {
-    .name = "otelcd_scrape_sent_bytes",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "By",
-    .help = "Bytes of expositions handed to sockets, after compression.",
-};
-static const struct metric_row left_out = {
-    .name = "otelcd_scrape_left_out_families",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{family}",
-    .help = "Metric families left out of an exposition because a name of theirs was taken.",
-};
-static const struct metric_row connections = {
-    .name = "otelcd_scrape_connections",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{connection}",
-    .help = "Connections that are open to the scrape endpoint.",
-};
-static const struct metric_row protocol_errors = {
-    .name = "otelcd_scrape_protocol_errors",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{error}",
-    .help = "Connections or requests to the scrape endpoint ended for what the peer sent.",
-};
+static const struct metric_row requests = METRIC_ROW("otelcd_scrape_requests", METRIC_COUNTER, "{request}",
+                                                     "Requests to the scrape endpoint, by how they ended.");
+static const struct metric_row running =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_scrape_running", METRIC_GAUGE, "{scrape}", "Scrapes that are being answered.");
+static const struct metric_row duration =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_scrape_duration", METRIC_HISTOGRAM, "s",
+                  "Time from a scrape's request to the end of its answer.", METRIC_BOUNDS(seconds));
+static const struct metric_row sent_bytes =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_scrape_sent_bytes", METRIC_COUNTER, "By",
+                  "Bytes of expositions handed to sockets, after compression.");
+static const struct metric_row left_out =
+    METRIC_ROW("otelcd_scrape_left_out_families", METRIC_COUNTER, "{family}",
+               "Metric families left out of an exposition because a name of theirs was taken.");
+static const struct metric_row connections =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_scrape_connections", METRIC_GAUGE, "{connection}",
+                  "Connections that are open to the scrape endpoint.");
+static const struct metric_row protocol_errors =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_scrape_protocol_errors", METRIC_COUNTER, "{error}",
+                  "Connections or requests to the scrape endpoint ended for what the peer sent.");
 
 const struct metric_row *const endpoint_metric_rows[] = {
     &requests, &running, &duration, &sent_bytes, &left_out, &connections, &protocol_errors, NULL,

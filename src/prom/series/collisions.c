@@ -12,23 +12,14 @@
 #define METRICS_MAX 100 /* names; what comes later is `other`, for names are made by strangers */
 #define TEXT_MAX 300    /* of an identity, in the log */
 
-const struct metric_row collisions_row = {
-    .name = "otelcd_prometheus_series_collisions",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{datapoints}",
-    .help = "Points that met another sender's series of the same name and labels, by metric; beyond 100 names: other.",
-};
+const struct metric_row collisions_row = METRIC_ROW(
+    "otelcd_prometheus_series_collisions", METRIC_COUNTER, "{datapoints}",
+    "Points that met another sender's series of the same name and labels, by metric; beyond 100 names: other.");
 
-const struct metric_row displaced_row = {
-    .name = "otelcd_prometheus_labels_displaced",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{labels}",
-    .help =
-        "Labels of points that are exported_<name>, because a promoted attribute of their resource has their name and "
-        "another value; counted when the labels of a series are worked out.",
-};
+const struct metric_row displaced_row = METRIC_ROW(
+    "otelcd_prometheus_labels_displaced", METRIC_COUNTER, "{labels}",
+    "Labels of points that are exported_<name>, because a promoted attribute of their resource has their name and "
+    "another value; counted when the labels of a series are worked out.");
 
 void collisions_init(struct collisions *c, struct metrics *metrics, const char *exporter, const struct logger *log,
                      struct clock *clock)

@@ -14,6 +14,8 @@
 #define COLLISION_ADVICE "several senders have one series, and one of them wins: see the log for what tells them apart"
 
 extern const struct metric_row collisions_row, displaced_row;
+/* For an exporter's own list of rows. */
+#define COLLISION_ROWS &collisions_row, &displaced_row
 
 struct collisions {
     struct metrics *metrics;

@@ -22,22 +22,13 @@
 #define FADE_EVERY 20000u /* new series */
 #define NAMES_MAX 100     /* metrics and labels that are counted by name; others are `other` */
 
-const struct metric_row series_limit_fill_row = {
-    .name = "otelcd_prometheus_series_limit_fill",
-    .sum = SHOW_MOST,
-    .type = METRIC_GAUGE,
-    .level = LEVEL_BASIC,
-    .unit = "1",
-    .help = "How near an exporter or receiver is to the end of what series it may have: at 1 new ones are refused.",
-};
-const struct metric_row series_limit_refused_row = {
-    .name = "otelcd_prometheus_series_limit_refused",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{datapoints}",
-    .help =
-        "Points of new series that were refused for max_series, by the metric and label that grew fastest just then.",
-};
+const struct metric_row series_limit_fill_row =
+    METRIC_ROW("otelcd_prometheus_series_limit_fill", METRIC_GAUGE, "1",
+               "How near an exporter or receiver is to the end of what series it may have: at 1 new ones are refused.",
+               .sum = SHOW_MOST);
+const struct metric_row series_limit_refused_row = METRIC_ROW(
+    "otelcd_prometheus_series_limit_refused", METRIC_COUNTER, "{datapoints}",
+    "Points of new series that were refused for max_series, by the metric and label that grew fastest just then.");
 
 struct series_growth {
     struct growth_sketch sketch;

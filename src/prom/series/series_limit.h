@@ -26,8 +26,9 @@
 #define SERIES_LIMIT_HELP                                                                                              \
     SERIES_LIMIT_WORDS "0: as many as fit into half of the memory budget, which is the most anyway."
 
-/* Rows of what it counts. */
 extern const struct metric_row series_limit_fill_row, series_limit_refused_row;
+/* For the list of rows of a component that has a limit. */
+#define SERIES_LIMIT_ROWS &series_limit_fill_row, &series_limit_refused_row, SERIES_TOP_ROWS
 
 struct series_sender {
     uint64_t hash; /* of who it is */

@@ -31,21 +31,13 @@
 #define NEWEST_KEPT 255u
 #define MARK_EVERY (60 * NS_PER_S)
 
-const struct metric_row series_top_metrics_row = {
-    .name = "otelcd_prometheus_largest_metrics",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{series}",
-    .help = "Series of the ten metrics that have most of them.",
-};
-const struct metric_row series_top_labels_row = {
-    .name = "otelcd_prometheus_label_values",
-    .sum = SHOW_MOST,
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{values}",
-    .help = "About how many different values the ten labels with most of them have had in series since the start.",
-};
+const struct metric_row series_top_metrics_row =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_prometheus_largest_metrics", METRIC_GAUGE, "{series}",
+                  "Series of the ten metrics that have most of them.");
+const struct metric_row series_top_labels_row = METRIC_ROW_AT(
+    LEVEL_NORMAL, "otelcd_prometheus_label_values", METRIC_GAUGE, "{values}",
+    "About how many different values the ten labels with most of them have had in series since the start.",
+    .sum = SHOW_MOST);
 
 struct top_metric {
     struct list link;

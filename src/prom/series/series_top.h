@@ -13,6 +13,8 @@
 #include "base/metrics.h"
 
 extern const struct metric_row series_top_metrics_row, series_top_labels_row;
+/* For a component's own list of rows. */
+#define SERIES_TOP_ROWS &series_top_metrics_row, &series_top_labels_row
 
 struct series_top;
 

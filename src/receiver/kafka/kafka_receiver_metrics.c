@@ -19,21 +19,12 @@ static const struct metric_row row_paused =
                "Times that fetching was paused because the memory budget or the pipeline had no room.");
 static const struct metric_row row_partitions =
     METRIC_ROW("otelcd_receiver_kafka_partitions", METRIC_GAUGE, "{partitions}", "Partitions that are read here now.");
-static const struct metric_row row_offset = {
-    .name = "otelcd_receiver_kafka_safe_offset",
-    .sum = SHOW_MOST,
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{offset}",
-    .help = "The last offset up to which all records are safe: what is committed.",
-};
-static const struct metric_row row_lag = {
-    .name = "otelcd_receiver_kafka_lag_messages",
-    .type = METRIC_GAUGE,
-    .level = LEVEL_NORMAL,
-    .unit = "{messages}",
-    .help = "Records of the partition that are not safe yet, when its safe offset last moved.",
-};
+static const struct metric_row row_offset =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_receiver_kafka_safe_offset", METRIC_GAUGE, "{offset}",
+                  "The last offset up to which all records are safe: what is committed.", .sum = SHOW_MOST);
+static const struct metric_row row_lag =
+    METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_receiver_kafka_lag_messages", METRIC_GAUGE, "{messages}",
+                  "Records of the partition that are not safe yet, when its safe offset last moved.");
 
 const struct metric_row *const kafka_receiver_metric_rows[] = {
     &row_messages, &row_bytes, &row_bad, &row_skipped, &row_paused, &row_partitions, &row_offset, &row_lag, NULL,

@@ -6,13 +6,9 @@
 
 static const char *const transport_names[] = { "grpc", "http" };
 
-static const struct metric_row repaired_row = {
-    .name = "otelcd_receiver_repaired_strings",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{strings}",
-    .help = "Strings that were not UTF-8: the bytes that are none have been replaced by U+FFFD.",
-};
+static const struct metric_row repaired_row =
+    METRIC_ROW("otelcd_receiver_repaired_strings", METRIC_COUNTER, "{strings}",
+               "Strings that were not UTF-8: the bytes that are none have been replaced by U+FFFD.");
 
 const struct metric_row *const otlp_receiver_metrics[] = {
     &receiver_item_rows[SIGNAL_TRACES][0],

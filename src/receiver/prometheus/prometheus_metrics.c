@@ -33,10 +33,7 @@ const struct metric_row *const prometheus_receiver_metrics[] = {
     &missed_row,
     &left_out_row,
     &file_discovery_row,
-    &series_limit_fill_row,
-    &series_limit_refused_row,
-    &series_top_metrics_row,
-    &series_top_labels_row,
+    SERIES_LIMIT_ROWS,
     &oauth2_fetches_row,
     NULL,
 };

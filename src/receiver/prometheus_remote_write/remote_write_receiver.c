@@ -25,10 +25,7 @@ static const struct metric_row *const metric_rows[] = {
     &receiver_connections_row,
     &receiver_broken_row,
     &left_out_row,
-    &series_limit_fill_row,
-    &series_limit_refused_row,
-    &series_top_metrics_row,
-    &series_top_labels_row,
+    SERIES_LIMIT_ROWS,
     NULL,
 };
 

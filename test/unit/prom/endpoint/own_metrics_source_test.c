@@ -11,13 +11,8 @@ static const double bounds[] = { 10, 1000000 };
 static const struct metric_row sent = METRIC_ROW("otelcol_exporter_sent_spans", METRIC_COUNTER, "{span}", "Sent.");
 static const struct metric_row uptime = METRIC_ROW("otelcol_process_uptime", METRIC_COUNTER, "s", "Up.");
 static const struct metric_row rss = METRIC_ROW("otelcol_process_memory_rss", METRIC_GAUGE, "By", "Memory.");
-static const struct metric_row size = { .name = "otelcol_batch_size_bytes",
-                                        .type = METRIC_HISTOGRAM,
-                                        .level = LEVEL_DETAILED,
-                                        .unit = "By",
-                                        .help = "Size.",
-                                        .bounds = bounds,
-                                        .n_bounds = 2 };
+static const struct metric_row size =
+    METRIC_ROW_AT(LEVEL_DETAILED, "otelcol_batch_size_bytes", METRIC_HISTOGRAM, "By", "Size.", METRIC_BOUNDS(bounds));
 
 static const struct own_metrics_attribute resource[] = {
     { BYTES_LIT("service.version"), BYTES_LIT("1.2") },

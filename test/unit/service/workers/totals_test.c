@@ -10,13 +10,11 @@
 static const double bounds[] = { 1, 2 };
 static const struct metric_row counter = METRIC_ROW("t_counter", METRIC_COUNTER, "", "a counter");
 static const struct metric_row gauge = METRIC_ROW("t_gauge", METRIC_GAUGE, "", "a gauge");
-static const struct metric_row most = METRIC_ROW_AS(SHOW_MOST, "t_most", METRIC_GAUGE, "", "the largest");
-static const struct metric_row least = METRIC_ROW_AS(SHOW_LEAST, "t_least", METRIC_GAUGE, "", "the smallest");
-static const struct metric_row front = METRIC_ROW_AS(SHOW_FRONT, "t_front", METRIC_GAUGE, "", "the front's");
-static const struct metric_row workers = METRIC_ROW_AS(SHOW_WORKERS, "t_workers", METRIC_GAUGE, "", "theirs");
-static const struct metric_row histogram = {
-    .name = "t_histogram", .type = METRIC_HISTOGRAM, .unit = "s", .help = "", .bounds = bounds, .n_bounds = 2
-};
+static const struct metric_row most = METRIC_ROW("t_most", METRIC_GAUGE, "", "the largest", .sum = SHOW_MOST);
+static const struct metric_row least = METRIC_ROW("t_least", METRIC_GAUGE, "", "the smallest", .sum = SHOW_LEAST);
+static const struct metric_row front = METRIC_ROW("t_front", METRIC_GAUGE, "", "the front's", .sum = SHOW_FRONT);
+static const struct metric_row workers = METRIC_ROW("t_workers", METRIC_GAUGE, "", "theirs", .sum = SHOW_WORKERS);
+static const struct metric_row histogram = METRIC_ROW("t_histogram", METRIC_HISTOGRAM, "s", "", METRIC_BOUNDS(bounds));
 static const struct metric_row *const rows[] = { &counter, &gauge, &most, &least, &front, &workers };
 
 static struct metrics own;
