@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* confine() drops capabilities, forbids new privileges, asks the kernel which Landlock it has, makes a ruleset that
- * knows writing and executing, adds the places that the configuration writes to (config->writes) and puts it on.
+ * knows writing and executing, adds the paths that the configuration writes to (config->writes) and puts it on.
  *
  * What can go wrong: a kernel without Landlock, or a container that forbids it: then only the rest is given up, and the
- * log says so. A place that is not there yet: what may be written is then its nearest directory that is, for it has to
- * be made. A place that is removed and made again is another one to the kernel; a reload finds that and is refused. A
+ * log says so. A path that is not there yet: what may be written is then its nearest directory that is, for it has to
+ * be made. A path that is removed and made again is another one to the kernel; a reload finds that and is refused. A
  * file that is no regular one (a terminal, a FIFO) is named itself, since nobody makes it anew. */
 #include "service/confine.h"
 
@@ -74,15 +74,15 @@ static bool drop_capabilities(void)
     return syscall(SYS_capset, &head, caps) == 0;
 }
 
-/* --- places --- */
+/* --- paths --- */
 
-static bool is_beneath(const char *path, const char *place)
+static bool is_beneath(const char *path, const char *directory)
 {
-    size_t n = strlen(place);
+    size_t n = strlen(directory);
 
-    if (n > 0 && place[n - 1] == '/')
+    if (n > 0 && directory[n - 1] == '/')
         n--; /* the root */
-    return strncmp(path, place, n) == 0 && (path[n] == '/' || path[n] == '\0');
+    return strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
 /* To the directory that it is in. */
@@ -99,7 +99,7 @@ static void cut_last(char *path)
 }
 
 /* Where one has to be allowed to write so that `path` can be made, written and replaced; to be freed. */
-static char *place_of(const char *path)
+static char *find_writable(const char *path)
 {
     char *at = mem_strdup(path[0] != '\0' ? path : "."), *real;
     struct stat st;
@@ -129,21 +129,21 @@ static struct file_identity identity_of(const char *path)
     return id;
 }
 
-static void add_place(struct confinement *c, const char *path)
+static void add_path(struct confinement *c, const char *path)
 {
-    struct confined_place p = { .path = place_of(path) };
+    struct confined_path p = { .path = find_writable(path) };
 
     p.identity = identity_of(p.path);
-    *vec_push(&c->places) = p;
+    *vec_push(&c->paths) = p;
 }
 
-static void gather_places(struct confinement *c, const struct config *config)
+static void gather_paths(struct confinement *c, const struct config *config)
 {
     for (size_t i = 0; i < config->n_writes; i++)
-        add_place(c, config->writes[i]);
+        add_path(c, config->writes[i]);
 }
 
-static bool is_the_same(const struct confined_place *p)
+static bool is_the_same(const struct confined_path *p)
 {
     struct file_identity now = identity_of(p->path);
 
@@ -153,12 +153,12 @@ static bool is_the_same(const struct confined_place *p)
 const char *confinement_lacks(const struct confinement *c, const struct config *config)
 {
     for (size_t i = 0; c->files && i < config->n_writes; i++) {
-        char *place = place_of(config->writes[i]);
+        char *writable = find_writable(config->writes[i]);
         bool allowed = false;
 
-        for (size_t k = 0; k < c->places.n && !allowed; k++)
-            allowed = is_beneath(place, c->places.v[k].path) && is_the_same(&c->places.v[k]);
-        free(place);
+        for (size_t k = 0; k < c->paths.n && !allowed; k++)
+            allowed = is_beneath(writable, c->paths.v[k].path) && is_the_same(&c->paths.v[k]);
+        free(writable);
         if (!allowed)
             return config->writes[i];
     }
@@ -184,12 +184,12 @@ static size_t size_for(long version)
     return version >= 6 ? sizeof(struct ruleset) : version >= 4 ? offsetof(struct ruleset, scoped) : sizeof(uint64_t);
 }
 
-/* What may be done at and beneath a place. */
-static int allow_path(int rules, const char *place, uint64_t handled)
+/* What may be done at and beneath a path. */
+static int allow_path(int rules, const char *path, uint64_t handled)
 {
     const uint64_t of_files = FS_WRITE_FILE | FS_TRUNCATE;
     const uint64_t of_directories = FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_SOCK;
-    struct path_rule rule = { .parent = open(place, O_PATH | O_CLOEXEC) };
+    struct path_rule rule = { .parent = open(path, O_PATH | O_CLOEXEC) };
     struct stat st = { 0 };
     int rc = 0;
 
@@ -245,8 +245,8 @@ static int restrict_files(const struct confinement *c, bool starts_itself, long 
 
     if (rules < 0)
         return -errno;
-    for (size_t i = 0; i < c->places.n && rc == 0; i++)
-        rc = allow_path(rules, c->places.v[i].path, handled.fs);
+    for (size_t i = 0; i < c->paths.n && rc == 0; i++)
+        rc = allow_path(rules, c->paths.v[i].path, handled.fs);
     if (rc == 0 && starts_itself)
         rc = allow_itself(rules);
     if (rc == 0 && syscall(SYS_landlock_restrict_self, rules, 0) != 0)
@@ -257,15 +257,15 @@ static int restrict_files(const struct confinement *c, bool starts_itself, long 
 
 /* --- */
 
-static void list_places(const struct confinement *c, struct buf *text)
+static void list_paths(const struct confinement *c, struct buf *text)
 {
-    for (size_t i = 0; i < c->places.n; i++) {
+    for (size_t i = 0; i < c->paths.n; i++) {
         size_t k = 0;
 
-        while (k < i && strcmp(c->places.v[k].path, c->places.v[i].path) != 0)
+        while (k < i && strcmp(c->paths.v[k].path, c->paths.v[i].path) != 0)
             k++;
         if (k == i)
-            buf_printf(text, "%s%s", text->len > 0 ? ", " : "", c->places.v[i].path);
+            buf_printf(text, "%s%s", text->len > 0 ? ", " : "", c->paths.v[i].path);
     }
     if (text->len == 0)
         buf_puts(text, "nothing");
@@ -280,13 +280,13 @@ void confine(struct confinement *c, const struct config *config, const char *als
     struct buf text = { 0 };
     int rc = version < 0 ? -errno : !no_new ? -EPERM : 0;
 
-    gather_places(c, config);
+    gather_paths(c, config);
     if (also != NULL)
-        add_place(c, also);
+        add_path(c, also);
     if (rc == 0)
         rc = restrict_files(c, starts_itself, version);
     c->files = rc == 0;
-    list_places(c, &text);
+    list_paths(c, &text);
     if (c->files)
         log_info(log, "Gave up running programs and writing elsewhere", F_STR("writable", buf_cstr(&text)),
                  F_BOOL("root_capabilities_dropped", dropped));
@@ -298,7 +298,7 @@ void confine(struct confinement *c, const struct config *config, const char *als
 
 void confinement_free(struct confinement *c)
 {
-    for (size_t i = 0; i < c->places.n; i++)
-        free(c->places.v[i].path);
-    vec_free(&c->places);
+    for (size_t i = 0; i < c->paths.n; i++)
+        free(c->paths.v[i].path);
+    vec_free(&c->paths);
 }

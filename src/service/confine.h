@@ -14,7 +14,7 @@ struct file_identity {
     int64_t born; /* ns; 0: not known */
 };
 
-struct confined_place {
+struct confined_path {
     char *path; /* real: a directory, or a file that is none to be made anew */
     struct file_identity identity;
 };
@@ -22,11 +22,11 @@ struct confined_place {
 /* Zeroed: nothing was given up. */
 struct confinement {
     bool files; /* writing is confined to: */
-    VEC(struct confined_place) places;
+    VEC(struct confined_path) paths;
 };
 
 /* Before the first thread is made, and before anything that the configuration names, but for the log, is opened. Says
- * in the log what was given up, or why not: it is no reason not to start. `also`: one more place to write to, or NULL.
+ * in the log what was given up, or why not: it is no reason not to start. `also`: one more path to write to, or NULL.
  * `starts_itself`: this very program may be run, for workers; each gives up the same again. */
 void confine(struct confinement *c, const struct config *config, const char *also, bool starts_itself,
              const struct logger *log);
