@@ -33,7 +33,7 @@
 /* ---- one question ---- */
 
 /* localhost is what the daemon takes it for, also where no file says so (a bare container). */
-static int resolve_target(const struct daemon_place *t, struct addrinfo **list)
+static int resolve_target(const struct daemon_address *t, struct addrinfo **list)
 {
     const char *host = strcmp(t->host, "localhost") == 0 ? "127.0.0.1" : t->host;
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
@@ -59,7 +59,7 @@ static int dial_address(int family, const struct sockaddr *address, socklen_t le
     return -1;
 }
 
-static int dial_socket(const struct daemon_place *t, const char **why)
+static int dial_socket(const struct daemon_address *t, const char **why)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     int fd;
@@ -71,7 +71,7 @@ static int dial_socket(const struct daemon_place *t, const char **why)
     return fd;
 }
 
-static int dial_target(const struct daemon_place *t, const char **why)
+static int dial_target(const struct daemon_address *t, const char **why)
 {
     struct addrinfo *list = NULL;
     int rc, fd = -1;
@@ -164,7 +164,7 @@ static void read_head(struct daemon_answer *r)
         r->cut = strtoull(length + strlen("\r\ncontent-length:"), NULL, 10) > r->body.len;
 }
 
-static void name_place(const struct daemon_place *p, struct daemon_answer *r)
+static void name_address(const struct daemon_address *p, struct daemon_answer *r)
 {
     if (p->socket[0] != '\0')
         snprintf(r->where, sizeof(r->where), "%s", p->socket);
@@ -172,7 +172,8 @@ static void name_place(const struct daemon_place *p, struct daemon_answer *r)
         snprintf(r->where, sizeof(r->where), "%s://%s:%s", r->tls ? "https" : "http", p->host, p->port);
 }
 
-static void ask_once(const struct daemon_place *p, bool tls, const char *request, size_t most, struct daemon_answer *r)
+static void ask_once(const struct daemon_address *p, bool tls, const char *request, size_t most,
+                     struct daemon_answer *r)
 {
     const char *fault = "no answer";
     int64_t until = now_ms() + p->timeout_ms;
@@ -182,7 +183,7 @@ static void ask_once(const struct daemon_place *p, bool tls, const char *request
 
     buf_free(&r->text);
     *r = (struct daemon_answer){ .tls = tls };
-    name_place(p, r);
+    name_address(p, r);
     snprintf(r->why, sizeof(r->why), "%s", fault);
     if (fd >= 0) {
         answered = tls ? daemon_ask_tls(&q, most, &r->text, r->why, sizeof(r->why))
@@ -193,7 +194,7 @@ static void ask_once(const struct daemon_place *p, bool tls, const char *request
         read_head(r);
 }
 
-void daemon_ask(const struct daemon_place *p, const char *method, const char *path, size_t most,
+void daemon_ask(const struct daemon_address *p, const char *method, const char *path, size_t most,
                 struct daemon_answer *answer)
 {
     char request[900];
@@ -249,7 +250,7 @@ static void read_stream(struct streaming *s, int fd)
     snprintf(r->why, sizeof(r->why), "%s", !r->cut ? "" : why != NULL ? why : "the connection has ended");
 }
 
-bool daemon_stream(const struct daemon_place *p, const char *path, bool (*on_data)(void *arg, struct bytes data),
+bool daemon_stream(const struct daemon_address *p, const char *path, bool (*on_data)(void *arg, struct bytes data),
                    void *arg, struct daemon_answer *answer)
 {
     struct streaming s = { .answer = answer, .on_data = on_data, .arg = arg };
@@ -258,7 +259,7 @@ bool daemon_stream(const struct daemon_place *p, const char *path, bool (*on_dat
     int fd = dial_target(p, &fault);
 
     *answer = (struct daemon_answer){ 0 };
-    name_place(p, answer);
+    name_address(p, answer);
     snprintf(answer->why, sizeof(answer->why), "%s", fault);
     response_reader_begin(&s.reader, SIZE_MAX, pass_data, &s);
     if (fd >= 0 && send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request))
@@ -273,7 +274,7 @@ bool daemon_stream(const struct daemon_place *p, const char *path, bool (*on_dat
 /* ---- where it is ---- */
 
 /* Where the running daemon's own metrics are, by its configuration. */
-static bool find_configured(const struct arguments *a, struct daemon_place *t)
+static bool find_configured(const struct arguments *a, struct daemon_address *t)
 {
     struct config_sources sources = arguments_sources(a);
     struct config *c = config_load(&sources, component_registry);
@@ -298,7 +299,7 @@ static bool find_configured(const struct arguments *a, struct daemon_place *t)
 }
 
 /* host:port, [::1]:port or :port. */
-static bool parse_endpoint(const char *text, struct daemon_place *t)
+static bool parse_endpoint(const char *text, struct daemon_address *t)
 {
     const char *colon = strrchr(text, ':');
     size_t n = colon != NULL ? (size_t)(colon - text) : 0;
@@ -315,7 +316,7 @@ static bool parse_endpoint(const char *text, struct daemon_place *t)
 }
 
 /* http://host:port/path, or https. */
-static bool parse_url(const char *text, struct daemon_place *t)
+static bool parse_url(const char *text, struct daemon_address *t)
 {
     struct error err;
     struct url u;
@@ -330,7 +331,7 @@ static bool parse_url(const char *text, struct daemon_place *t)
     return true;
 }
 
-static int take_timeout(const struct arguments *a, struct daemon_place *p)
+static int take_timeout(const struct arguments *a, struct daemon_address *p)
 {
     int64_t timeout = 3000000000;
 
@@ -345,7 +346,7 @@ static int take_timeout(const struct arguments *a, struct daemon_place *p)
     return 0;
 }
 
-int daemon_find(const struct arguments *a, struct daemon_place *p)
+int daemon_find(const struct arguments *a, struct daemon_address *p)
 {
     int code = take_timeout(a, p);
 
@@ -395,7 +396,7 @@ static bool find_socket(const struct arguments *a, struct buf *path, struct erro
     return found;
 }
 
-int daemon_find_here(const struct arguments *a, struct daemon_place *p)
+int daemon_find_here(const struct arguments *a, struct daemon_address *p)
 {
     struct error err = { 0 };
     struct buf path = { 0 };

@@ -9,7 +9,7 @@
 
 enum daemon_way { DAEMON_EITHER, DAEMON_PLAIN, DAEMON_TLS };
 
-struct daemon_place {
+struct daemon_address {
     char host[256];
     char port[16];
     char path[512]; /* of --endpoint, where that is a URL; else what the caller has put there before */
@@ -21,10 +21,10 @@ struct daemon_place {
 
 /* By --endpoint, by the configuration, or localhost:8888; --ca and --timeout too. 0, or the exit code: stderr has been
  * told (1: the configuration says nothing that can be asked; 2: an argument is wrong). */
-int daemon_find(const struct arguments *a, struct daemon_place *p);
+int daemon_find(const struct arguments *a, struct daemon_address *p);
 
 /* The same, or by --socket; where nothing says which one and one with a control socket runs here, it is that. */
-int daemon_find_here(const struct arguments *a, struct daemon_place *p);
+int daemon_find_here(const struct arguments *a, struct daemon_address *p);
 
 struct daemon_answer {
     int status;      /* HTTP's; 0: there was no answer */
@@ -38,13 +38,13 @@ struct daemon_answer {
 };
 
 /* Read at most `most` bytes. The caller frees answer->text. */
-void daemon_ask(const struct daemon_place *p, const char *method, const char *path, size_t most,
+void daemon_ask(const struct daemon_address *p, const char *method, const char *path, size_t most,
                 struct daemon_answer *answer);
 
 /* Ask with GET, and hand the body on as it comes, until it ends or on_data() says that it is enough. `answer` is filled
  * in before the first of it, but for its text; `why` says at the end how it ended, "" as it should. Not over TLS.
  * timeout_ms is how long nothing may come. False: there was no answer, or it broke off. */
-bool daemon_stream(const struct daemon_place *p, const char *path, bool (*on_data)(void *arg, struct bytes data),
+bool daemon_stream(const struct daemon_address *p, const char *path, bool (*on_data)(void *arg, struct bytes data),
                    void *arg, struct daemon_answer *answer);
 
 #endif

@@ -7,7 +7,7 @@
 
 int command_healthcheck(const struct arguments *a)
 {
-    struct daemon_place p = { .path = "/metrics" };
+    struct daemon_address p = { .path = "/metrics" };
     struct daemon_answer r;
     int code = daemon_find(a, &p);
 

@@ -23,7 +23,7 @@ static const char *advice_for(int status)
     return "is this the address of otelcd's own metrics? --config or --endpoint say which it is";
 }
 
-bool status_ask(const struct daemon_place *p, const char *path, struct daemon_answer *r, struct error *err)
+bool status_ask(const struct daemon_address *p, const char *path, struct daemon_answer *r, struct error *err)
 {
     daemon_ask(p, "GET", path, MOST, r);
     if (r->status == 200 && !r->cut)
@@ -59,7 +59,7 @@ static bool json_is_well(struct bytes text)
 
 int command_status(const struct arguments *a)
 {
-    struct daemon_place p = { 0 };
+    struct daemon_address p = { 0 };
     struct daemon_answer r;
     struct error err;
     bool json = a->format != NULL && strcmp(a->format, "json") == 0, well;

@@ -8,6 +8,6 @@
 
 /* Ask for a path of its API. False and `err`: it did not answer, or something else answered; then there is nothing to
  * free. */
-bool status_ask(const struct daemon_place *p, const char *path, struct daemon_answer *r, struct error *err);
+bool status_ask(const struct daemon_address *p, const char *path, struct daemon_answer *r, struct error *err);
 
 #endif

@@ -212,7 +212,7 @@ static void tell_counts(const struct tapping *t)
     fputc('\n', stderr);
 }
 
-static int run_tap(struct tapping *t, const struct daemon_place *p)
+static int run_tap(struct tapping *t, const struct daemon_address *p)
 {
     struct buf question = { 0 };
     bool whole;
@@ -252,7 +252,7 @@ int command_tap(const struct arguments *a)
 {
     struct tapping t = { .arguments = a, .colors = isatty(1) == 1 && getenv("NO_COLOR") == NULL };
     struct sigaction action = { .sa_handler = on_interrupt };
-    struct daemon_place p = { 0 };
+    struct daemon_address p = { 0 };
     int code = EXIT_UNREACHED;
 
     if (!is_sound(a) || daemon_find_here(a, &p) != 0)

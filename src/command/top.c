@@ -31,7 +31,7 @@ struct look {
 };
 
 struct top {
-    struct daemon_place place;
+    struct daemon_address address;
     struct look looks[2]; /* in turn */
     unsigned n;
     struct error fault; /* of the last look, which had none */
@@ -61,7 +61,7 @@ static bool take_look(struct top *t)
 
     arena_reset(&l->arena);
     l->root = NULL;
-    if (!status_ask(&t->place, "/api/v1/status", &r, &t->fault))
+    if (!status_ask(&t->address, "/api/v1/status", &r, &t->fault))
         return false;
     root = json_tree_parse(r.body, &l->arena, &rules, &t->fault);
     buf_free(&r.text);
@@ -231,7 +231,7 @@ int command_top(const struct arguments *a)
         fprintf(stderr, "otelcd top: \"%s\" is no interval; write --interval 1s (at least 100ms)\n", a->interval);
         return TOP_UNREACHED;
     }
-    if (daemon_find_here(a, &t.place) != 0)
+    if (daemon_find_here(a, &t.address) != 0)
         return TOP_UNREACHED;
     catch_signals(&t);
     if (take_look(&t))

@@ -29,15 +29,15 @@ static bool parse_interval(const struct arguments *a, uint64_t *ns)
 }
 
 /* A configuration that has a fault, or no fixed port, says nothing of where to ask: that is localhost:8888 then. */
-static int find_daemon(const struct evidence *e, const struct arguments *a, struct daemon_place *place)
+static int find_daemon(const struct evidence *e, const struct arguments *a, struct daemon_address *address)
 {
     struct arguments with = *a;
     const struct service_config *s = e->options != NULL ? e->config->service : NULL;
 
     if (a->configs.n == 0 || a->socket != NULL || a->endpoint != NULL || (s != NULL && s->n_scrapes > 0))
-        return daemon_find_here(a, place);
+        return daemon_find_here(a, address);
     with.configs.n = 0;
-    return daemon_find(&with, place);
+    return daemon_find(&with, address);
 }
 
 static void run_rules(struct evidence *e)
@@ -69,7 +69,7 @@ static int say_blind(const struct evidence *e)
 
 int command_doctor(const struct arguments *a)
 {
-    struct daemon_place place = { .path = "/" };
+    struct daemon_address address = { .path = "/" };
     bool json = a->format != NULL && strcmp(a->format, "json") == 0;
     struct evidence e = { 0 };
     struct buf out = { 0 };
@@ -83,13 +83,13 @@ int command_doctor(const struct arguments *a)
     if (!parse_interval(a, &interval))
         return 2;
     evidence_read_given(&e, a);
-    code = find_daemon(&e, a, &place) != 0 ? 2 : 0;
+    code = find_daemon(&e, a, &address) != 0 ? 2 : 0;
     if (code == 0)
-        evidence_look(&e, &place, interval);
+        evidence_look(&e, &address, interval);
     if (code == 0 && (e.reach == REACH_NO_API || e.reach == REACH_STRANGE))
         code = say_blind(&e);
     if (code == 0) {
-        evidence_read_running(&e, &place);
+        evidence_read_running(&e, &address);
         run_rules(&e);
         (json ? findings_json : findings_print)(&e, &out);
         fwrite(out.data, 1, out.len, stdout);

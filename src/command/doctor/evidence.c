@@ -21,14 +21,14 @@ static const struct json_tree_rules json_rules = { .max_nodes = 1000000, .max_de
 
 /* ---- looking ---- */
 
-static const struct json_node *ask_json(struct evidence *e, const struct daemon_place *place, const char *path,
+static const struct json_node *ask_json(struct evidence *e, const struct daemon_address *address, const char *path,
                                         struct buf *body)
 {
     struct daemon_answer answer;
     const struct json_node *tree = NULL;
     struct error err = { 0 };
 
-    daemon_ask(place, "GET", path, ANSWER_MAX, &answer);
+    daemon_ask(address, "GET", path, ANSWER_MAX, &answer);
     *body = answer.text;
     e->where = arena_strdup(&e->arena, answer.where);
     if (answer.status == 200 && !answer.cut)
@@ -48,10 +48,10 @@ static const struct json_node *ask_json(struct evidence *e, const struct daemon_
     return tree;
 }
 
-static void look_once(struct evidence *e, const struct daemon_place *place, struct look *look, struct buf bodies[2])
+static void look_once(struct evidence *e, const struct daemon_address *address, struct look *look, struct buf bodies[2])
 {
-    look->status = ask_json(e, place, "/api/v1/status", &bodies[0]);
-    look->metrics = look->status != NULL ? ask_json(e, place, "/api/v1/metrics", &bodies[1]) : NULL;
+    look->status = ask_json(e, address, "/api/v1/status", &bodies[0]);
+    look->metrics = look->status != NULL ? ask_json(e, address, "/api/v1/metrics", &bodies[1]) : NULL;
     if (look->metrics == NULL)
         look->status = NULL;
 }
@@ -80,24 +80,24 @@ static void pause_for(uint64_t ns)
         ;
 }
 
-void evidence_look(struct evidence *e, const struct daemon_place *place, uint64_t interval_ns)
+void evidence_look(struct evidence *e, const struct daemon_address *address, uint64_t interval_ns)
 {
     e->reach = REACH_RUNNING;
     e->why = "";
 
-    look_once(e, place, &e->first, &e->bodies[0]);
+    look_once(e, address, &e->first, &e->bodies[0]);
     if (e->first.status == NULL)
         return;
     pause_for(interval_ns);
-    look_once(e, place, &e->now, &e->bodies[2]);
+    look_once(e, address, &e->now, &e->bodies[2]);
     if (e->now.status == NULL) /* it went meanwhile */
         return;
     e->interval = number_at(e->now.status, "service.time") - number_at(e->first.status, "service.time");
     json_each (line, json_at(e->now.status, "log")) {
         take_line(e, line);
     }
-    e->pid =
-        machine_daemon_pid(place->socket[0] != '\0' ? "" : place->host, (long)number_at(e->now.status, "service.pid"));
+    e->pid = machine_daemon_pid(address->socket[0] != '\0' ? "" : address->host,
+                                (long)number_at(e->now.status, "service.pid"));
 }
 
 void evidence_free(struct evidence *e)

@@ -10,7 +10,7 @@
 #include "command/command.h"
 #include "service/config.h"
 
-struct daemon_place;
+struct daemon_address;
 
 /* One look: /api/v1/status and /api/v1/metrics. */
 struct look {
@@ -46,12 +46,12 @@ struct evidence {
     VEC(struct finding *) findings;
 };
 
-/* Ask at `place`, twice `interval_ns` apart: sets reach, first, now, lines and pid. */
-void evidence_look(struct evidence *e, const struct daemon_place *place, uint64_t interval_ns);
+/* Ask at `address`, twice `interval_ns` apart: sets reach, first, now, lines and pid. */
+void evidence_look(struct evidence *e, const struct daemon_address *address, uint64_t interval_ns);
 /* Before it: the configuration of --config. After it: what the daemon runs with, and where none was given the one that
  * it was started with, or else what it says of itself. */
 void evidence_read_given(struct evidence *e, const struct arguments *a);
-void evidence_read_running(struct evidence *e, const struct daemon_place *place);
+void evidence_read_running(struct evidence *e, const struct daemon_address *address);
 void evidence_free(struct evidence *e);
 
 /* ---- numbers ---- */

@@ -67,13 +67,13 @@ void evidence_read_given(struct evidence *e, const struct arguments *a)
         load_sources(e, &sources);
 }
 
-void evidence_read_running(struct evidence *e, const struct daemon_place *place)
+void evidence_read_running(struct evidence *e, const struct daemon_address *address)
 {
     struct daemon_answer answer = { 0 };
     struct faults faults = { 0 };
 
     if (e->now.status != NULL)
-        daemon_ask(place, "GET", "/api/v1/config?format=json", YAML_MAX_BYTES, &answer);
+        daemon_ask(address, "GET", "/api/v1/config?format=json", YAML_MAX_BYTES, &answer);
     if (answer.status == 200 && !answer.cut)
         e->running = yaml_read(&e->arena, answer.body, "the running configuration", 1, 1, &faults);
     faults_free(&faults);
