@@ -14,7 +14,7 @@
 #include "net/http1/response_reader.h"
 #include "net/http/url.h"
 #include "service/config.h"
-#include "service/control/control_place.h"
+#include "service/control/control_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -79,7 +79,7 @@ struct page_config {
 
 struct control_config {
     bool enabled;
-    const char *socket; /* "": by itself (service/control/control_place.h) */
+    const char *socket; /* "": by itself (service/control/control_socket.h) */
 };
 
 struct telemetry_config {

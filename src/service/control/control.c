@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "net/http/http_server.h"
 #include "page/site.h"
-#include "service/control/control_place.h"
+#include "service/control/control_socket.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  *
  * What can go wrong: a process that was killed leaves its socket. Whoever comes next into the directory removes it when
  * nobody answers there and no such process runs. */
-#include "service/control/control_place.h"
+#include "service/control/control_socket.h"
 
 #include "base/bytes.h"
 #include "base/mem.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/control/control_place.h"
+#include "service/control/control_socket.h"
 
 #include "base/mem.h"
 
@@ -125,7 +125,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("control_place");
+    Suite *s = suite_create("control_socket");
     TCase *tc = tcase_create("all");
     SRunner *sr;
     int failed;

@@ -4,8 +4,8 @@
  * Where the configuration names none it is DIRECTORY/PID.sock, so that several otelcds never meet. The directory is
  * that of systemd's RuntimeDirectory ($RUNTIME_DIRECTORY), else /run/otelcd for root and for whoever may write there,
  * else otelcd/ in $XDG_RUNTIME_DIR. */
-#ifndef SERVICE_CONTROL_PLACE_H
-#define SERVICE_CONTROL_PLACE_H
+#ifndef SERVICE_CONTROL_SOCKET_H
+#define SERVICE_CONTROL_SOCKET_H
 
 #include "base/buf.h"
 #include "base/error.h"
