@@ -57,7 +57,7 @@ static struct batch *find_items(struct tap *t, struct batch *b, uint64_t most, u
     if (t->found.failed > 0 && !t->failure_told)
         tell_failure(t);
     if (picked == NULL)
-        vec_free(&t->found.places);
+        vec_free(&t->found.positions);
     return picked;
 }
 
@@ -72,9 +72,9 @@ static void see_one_side(struct edge_viewer *v, struct batch *b)
     began = tap_cpu_now();
     picked = find_items(t, b, most, began);
     if (picked != NULL) {
-        tap_show_picked(t, picked, t->found.places.n);
+        tap_show_picked(t, picked, t->found.positions.n);
         batch_unref(picked);
-        vec_free(&t->found.places);
+        vec_free(&t->found.positions);
     }
     tap_spend(t, began);
 }
@@ -160,15 +160,15 @@ static struct tap_waiting *find_waiting(struct tap *t, const struct tap_key *key
     return NULL;
 }
 
-static void show_one_waiting(struct tap *t, struct batch *b, struct tap_waiting *w, uint32_t place)
+static void show_one_waiting(struct tap *t, struct batch *b, struct tap_waiting *w, uint32_t position)
 {
-    tap_places places = { 0 };
+    tap_positions positions = { 0 };
     struct item_texts text = { 0 };
     struct error err;
     struct batch *one;
 
-    *vec_push(&places) = place;
-    one = tap_pick_places(&t->picker, b, &places, t->budget);
+    *vec_push(&positions) = position;
+    one = tap_pick_positions(&t->picker, b, &positions, t->budget);
     if (one != NULL && item_texts_add(&text, one, t->budget, &err) && text.v.n == 1)
         tap_show_pair(t, w->text, text.v.v[0], TAP_CAME_OUT);
     else
@@ -176,7 +176,7 @@ static void show_one_waiting(struct tap *t, struct batch *b, struct tap_waiting 
     if (one != NULL)
         batch_unref(one);
     item_texts_free(&text);
-    vec_free(&places);
+    vec_free(&positions);
     list_remove(&w->link);
     forget_waiting(t, w);
 }
@@ -191,7 +191,7 @@ static void look_for_waiting(struct tap *t, struct batch *b, uint64_t until)
         struct tap_waiting *w = find_waiting(t, &keys.v[i]);
 
         if (w != NULL)
-            show_one_waiting(t, b, w, keys.v[i].place);
+            show_one_waiting(t, b, w, keys.v[i].position);
     }
     vec_free(&keys);
 }
@@ -216,9 +216,9 @@ static void see_behind(struct edge_viewer *v, struct batch *b)
 
 struct pairing {
     tap_keys before, after;
-    tap_places wanted; /* places of those that came out */
-    tap_places shown;  /* those of them that have a text */
-    bool whole;        /* all were looked at */
+    tap_positions wanted; /* of those that came out */
+    tap_positions shown;  /* those of them that have a text */
+    bool whole;           /* all were looked at */
     struct item_texts in, out;
 };
 
@@ -229,7 +229,7 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Texts of the wanted ones among those that came; places count over all batches. */
+/* Texts of the wanted ones among those that came; positions count over all batches. */
 static void read_after(struct tap *t, struct pairing *x)
 {
     uint32_t first = 0;
@@ -240,12 +240,12 @@ static void read_after(struct tap *t, struct pairing *x)
         qsort(x->wanted.v, x->wanted.n, sizeof(*x->wanted.v), by_number);
     for (size_t i = 0; i < t->n_came; i++) {
         uint32_t n = t->came[i]->signal == SIGNAL_PROFILES ? 1 : (uint32_t)t->came[i]->items;
-        tap_places here = { 0 };
+        tap_positions here = { 0 };
         struct batch *picked;
 
         for (; next < x->wanted.n && x->wanted.v[next] < first + n; next++)
             *vec_push(&here) = x->wanted.v[next] - first;
-        picked = tap_pick_places(&t->picker, t->came[i], &here, t->budget);
+        picked = tap_pick_positions(&t->picker, t->came[i], &here, t->budget);
         if (picked != NULL && item_texts_add(&x->out, picked, t->budget, &err))
             for (size_t k = 0; k < here.n; k++)
                 *vec_push(&x->shown) = here.v[k] + first;
@@ -256,10 +256,10 @@ static void read_after(struct tap *t, struct pairing *x)
     }
 }
 
-static const char *text_at(const struct pairing *x, uint32_t place)
+static const char *text_at(const struct pairing *x, uint32_t position)
 {
     for (size_t i = 0; i < x->shown.n && i < x->out.v.n; i++)
-        if (x->shown.v[i] == place)
+        if (x->shown.v[i] == position)
             return x->out.v.v[i];
     return NULL;
 }
@@ -269,9 +269,9 @@ static void show_came_out(struct tap *t, const char *before, const char *after)
     tap_show_pair(t, before, after, after != NULL ? TAP_CAME_OUT : TAP_TOO_LARGE);
 }
 
-static void show_item(struct tap *t, struct pairing *x, const char *text, uint32_t place)
+static void show_item(struct tap *t, struct pairing *x, const char *text, uint32_t position)
 {
-    const struct tap_key *key = place < x->before.n ? &x->before.v[place] : NULL;
+    const struct tap_key *key = position < x->before.n ? &x->before.v[position] : NULL;
 
     if (!x->whole)
         tap_show_pair(t, text, NULL, TAP_UNPAIRED);
@@ -296,11 +296,11 @@ static void find_pairs(struct tap *t, struct pairing *x, uint64_t until)
         x->whole = tap_keys_add(&t->picker, t->came[i], until, t->budget, &x->after);
     if (x->whole)
         tap_keys_pair(&x->before, &x->after, t->request.holds);
-    for (size_t i = 0; i < t->found.places.n && x->whole; i++) {
-        uint32_t place = t->found.places.v[i];
+    for (size_t i = 0; i < t->found.positions.n && x->whole; i++) {
+        uint32_t position = t->found.positions.v[i];
 
-        if (place < x->before.n && x->before.v[place].other > 0)
-            *vec_push(&x->wanted) = x->before.v[place].other - 1;
+        if (position < x->before.n && x->before.v[position].other > 0)
+            *vec_push(&x->wanted) = x->before.v[position].other - 1;
     }
 }
 
@@ -313,8 +313,8 @@ static void show_pairs(struct tap *t, uint64_t until)
     if (x.whole)
         read_after(t, &x);
     if (item_texts_add(&x.in, t->picked, t->budget, &err))
-        for (size_t i = 0; i < x.in.v.n && i < t->found.places.n && !t->over; i++)
-            show_item(t, &x, x.in.v.v[i], t->found.places.v[i]);
+        for (size_t i = 0; i < x.in.v.n && i < t->found.positions.n && !t->over; i++)
+            show_item(t, &x, x.in.v.v[i], t->found.positions.v[i]);
     vec_free(&x.before);
     vec_free(&x.after);
     vec_free(&x.wanted);
@@ -337,7 +337,7 @@ static void see_end(struct edge_viewer *v)
     batch_unref(t->picked);
     for (size_t i = 0; i < t->n_came; i++)
         batch_unref(t->came[i]);
-    vec_free(&t->found.places);
+    vec_free(&t->found.positions);
     t->in = t->picked = NULL;
     t->n_came = 0;
     tap_spend(t, began);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An item is known by all its bytes, else by what names it (a span by its ids, a log record by its times and its body,
  * a data point by its metric, times and attributes), else by its times alone. Each kind of key is gone through on both
- * sides, sorted: those with the same are pairs, in order. What is left has a pair by its place, if nothing was left
+ * sides, sorted: those with the same are pairs, in order. What is left has a pair by its position, if nothing was left
  * out. */
 #include "page/tap/tap_pick.h"
 
@@ -80,7 +80,7 @@ static enum rewrite_verdict add_key(void *arg, const struct visit *at, struct pi
         all = digest_number(all, x->name.lo);
     }
     k = vec_push(x->keys);
-    *k = (struct tap_key){ .by = { all.lo, name.lo, times.lo }, .place = (uint32_t)(x->keys->n - 1) };
+    *k = (struct tap_key){ .by = { all.lo, name.lo, times.lo }, .position = (uint32_t)(x->keys->n - 1) };
     return REWRITE_PASS;
 }
 
@@ -91,7 +91,7 @@ bool tap_keys_add(struct tap_picker *p, struct batch *b, uint64_t until, struct 
     uint64_t dropped;
 
     if (b->signal == SIGNAL_PROFILES)
-        *vec_push(keys) = (struct tap_key){ .place = (uint32_t)(keys->n) };
+        *vec_push(keys) = (struct tap_key){ .position = (uint32_t)(keys->n) };
     else
         batch_unref(rewrite_batch(&p->rewriter, b, &visitor, budget, &dropped));
     return !x.over;
@@ -104,13 +104,13 @@ static int compare_numbers(uint64_t a, uint64_t b)
     return a < b ? -1 : a > b;
 }
 
-/* Those without a pair first; then by that key, then by place. */
+/* Those without a pair first; then by that key, then by position. */
 static int by_key(const struct tap_key *a, const struct tap_key *b, int key)
 {
     int order = compare_numbers(a->other > 0, b->other > 0);
 
     order = order != 0 ? order : compare_numbers(a->by[key], b->by[key]);
-    return order != 0 ? order : compare_numbers(a->place, b->place);
+    return order != 0 ? order : compare_numbers(a->position, b->position);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -128,9 +128,9 @@ static int by_times(const void *a, const void *b)
     return by_key(a, b, TIMES);
 }
 
-static int by_place(const void *a, const void *b)
+static int by_position(const void *a, const void *b)
 {
-    return compare_numbers(((const struct tap_key *)a)->place, ((const struct tap_key *)b)->place);
+    return compare_numbers(((const struct tap_key *)a)->position, ((const struct tap_key *)b)->position);
 }
 
 static void sort_keys(tap_keys *keys, int (*order)(const void *, const void *))
@@ -150,8 +150,8 @@ static void pair_by(tap_keys *a, tap_keys *b, int key)
         int order = compare_numbers(a->v[i].by[key], b->v[k].by[key]);
 
         if (order == 0) {
-            a->v[i].other = b->v[k].place + 1;
-            b->v[k].other = a->v[i].place + 1;
+            a->v[i].other = b->v[k].position + 1;
+            b->v[k].other = a->v[i].position + 1;
         }
         i += order <= 0;
         k += order >= 0;
@@ -162,8 +162,8 @@ void tap_keys_pair(tap_keys *before, tap_keys *after, bool strangers)
 {
     for (int key = 0; key < (strangers ? TIMES : TAP_KEYS); key++)
         pair_by(before, after, key);
-    sort_keys(before, by_place);
-    sort_keys(after, by_place);
+    sort_keys(before, by_position);
+    sort_keys(after, by_position);
     for (size_t i = 0; !strangers && before->n == after->n && i < before->n; i++)
         if (before->v[i].other == 0 && after->v[i].other == 0) {
             before->v[i].other = (uint32_t)i + 1;

@@ -9,7 +9,7 @@ struct picking {
     struct tap_picker *p;
     const struct tap_question *q;
     struct tap_found *found;
-    uint32_t place;
+    uint32_t position;
     size_t bytes; /* picked so far */
     bool enough;
     bool profiles;
@@ -63,10 +63,10 @@ static bool has_room(struct picking *x, size_t size)
 static enum rewrite_verdict ask_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct picking *x = arg;
-    uint32_t place = x->place++;
+    uint32_t position = x->position++;
 
     (void)edit;
-    if (place % TAP_LOOK_AGAIN == TAP_LOOK_AGAIN - 1 && tap_cpu_now() > x->q->until)
+    if (position % TAP_LOOK_AGAIN == TAP_LOOK_AGAIN - 1 && tap_cpu_now() > x->q->until)
         x->enough = true;
     if (x->enough)
         return REWRITE_DROP;
@@ -76,8 +76,8 @@ static enum rewrite_verdict ask_item(void *arg, const struct visit *at, struct p
     x->found->matched++;
     if (!has_room(x, size_of(at)))
         return REWRITE_DROP;
-    *vec_push(&x->found->places) = place;
-    x->enough = x->found->places.n >= x->q->most;
+    *vec_push(&x->found->positions) = position;
+    x->enough = x->found->positions.n >= x->q->most;
     return REWRITE_PASS;
 }
 
@@ -101,7 +101,7 @@ static struct batch *pick_profiles(struct picking *x, struct batch *b)
     batch_unref(same);
     if (x->found->matched == 0 || !has_room(x, b->bytes))
         return NULL;
-    *vec_push(&x->found->places) = 0;
+    *vec_push(&x->found->positions) = 0;
     return batch_ref(b);
 }
 
@@ -119,52 +119,52 @@ struct batch *tap_pick(struct tap_picker *p, struct batch *b, const struct tap_q
                                         : rewrite_batch(&p->rewriter, b, &visitor, q->budget, &dropped);
 }
 
-/* ---- by place ---- */
+/* ---- by position ---- */
 
 struct placing {
-    const tap_places *wanted;
-    tap_places got;
+    const tap_positions *wanted;
+    tap_positions got;
     size_t next;
-    uint32_t place;
+    uint32_t position;
     size_t bytes;
 };
 
-static enum rewrite_verdict ask_place(void *arg, const struct visit *at, struct pieces *edit)
+static enum rewrite_verdict ask_position(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct placing *x = arg;
-    uint32_t place = x->place++;
+    uint32_t position = x->position++;
     size_t size;
 
     (void)edit;
-    if (x->next == x->wanted->n || x->wanted->v[x->next] != place)
+    if (x->next == x->wanted->n || x->wanted->v[x->next] != position)
         return REWRITE_DROP;
     x->next++;
     size = size_of(at);
     if (size > TAP_ITEM_MAX || x->bytes + size > TAP_PICK_MAX)
         return REWRITE_DROP;
     x->bytes += size;
-    *vec_push(&x->got) = place;
+    *vec_push(&x->got) = position;
     return REWRITE_PASS;
 }
 
-struct batch *tap_pick_places(struct tap_picker *p, struct batch *b, tap_places *places, struct budget *budget)
+struct batch *tap_pick_positions(struct tap_picker *p, struct batch *b, tap_positions *positions, struct budget *budget)
 {
-    struct placing x = { .wanted = places };
-    struct rewrite_visitor visitor = { .item = ask_place, .arg = &x };
+    struct placing x = { .wanted = positions };
+    struct rewrite_visitor visitor = { .item = ask_position, .arg = &x };
     struct batch *picked = NULL;
     uint64_t dropped;
 
-    if (places->n > 0 && b->signal != SIGNAL_PROFILES)
+    if (positions->n > 0 && b->signal != SIGNAL_PROFILES)
         picked = rewrite_batch(&p->rewriter, b, &visitor, budget, &dropped);
-    else if (places->n > 0 && b->bytes <= TAP_ITEM_MAX)
+    else if (positions->n > 0 && b->bytes <= TAP_ITEM_MAX)
         picked = batch_ref(b);
     if (b->signal == SIGNAL_PROFILES) {
-        places->n = picked != NULL;
+        positions->n = picked != NULL;
         return picked;
     }
-    vec_free(places);
-    places->v = x.got.v;
-    places->n = x.got.n;
-    places->cap = x.got.cap;
+    vec_free(positions);
+    positions->v = x.got.v;
+    positions->n = x.got.n;
+    positions->cap = x.got.cap;
     return picked;
 }

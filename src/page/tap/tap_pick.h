@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Items of a batch, found by a condition or by their place, as a batch of their own; and which of them are the same on
- * both sides of a processor. Of profiles nothing can be left out: a batch of them is one item. */
+/* Items of a batch, found by a condition or by their position, as a batch of their own; and which of them are the same
+ * on both sides of a processor. Of profiles nothing can be left out: a batch of them is one item. */
 #ifndef PAGE_TAP_PICK_H
 #define PAGE_TAP_PICK_H
 
@@ -14,7 +14,7 @@
 
 #define TAP_LOOK_AGAIN 256u /* items between two looks at the clock */
 
-typedef VEC(uint32_t) tap_places; /* of items in a batch, from 0, ascending */
+typedef VEC(uint32_t) tap_positions; /* of items in a batch, from 0, ascending */
 
 /* What a walk needs; kept for the next one. A zeroed struct is ready. */
 struct tap_picker {
@@ -34,9 +34,9 @@ struct tap_question {
 };
 
 struct tap_found {
-    tap_places places;
+    tap_positions positions;
     uint64_t looked;  /* at how many */
-    uint64_t matched; /* places, and those too large to be shown: `large` */
+    uint64_t matched; /* positions, and those too large to be shown: `large` */
     uint64_t large;
     uint64_t failed; /* could not be told; the first of them by ... */
     struct error why;
@@ -44,31 +44,32 @@ struct tap_found {
 
 uint64_t tap_cpu_now(void); /* of this thread, ns */
 
-/* The items that are asked for; NULL: there are none. `found` begins empty; its places are the caller's to free. */
+/* The items that are asked for; NULL: there are none. `found` begins empty; its positions are the caller's to free. */
 struct batch *tap_pick(struct tap_picker *p, struct batch *b, const struct tap_question *q, struct tap_found *found);
 
-/* The items at these places, by order; NULL: there are none. Those too large, and more than fit, are left out of it and
- * of `places`. */
-struct batch *tap_pick_places(struct tap_picker *p, struct batch *b, tap_places *places, struct budget *budget);
+/* The items at these positions, by order; NULL: there are none. Those too large, and more than fit, are left out of it
+ * and of `positions`. */
+struct batch *tap_pick_positions(struct tap_picker *p, struct batch *b, tap_positions *positions,
+                                 struct budget *budget);
 
 /* What an item is known by, from what changes with any change to what a processor seldom changes. */
 #define TAP_KEYS 3
 
 struct tap_key {
     uint64_t by[TAP_KEYS];
-    uint32_t place;
-    uint32_t other; /* 1 + the place of its pair; 0: it has none */
+    uint32_t position;
+    uint32_t other; /* 1 + the position of its pair; 0: it has none */
 };
 
 typedef VEC(struct tap_key) tap_keys;
 
-/* Those of the batch, with places that go on behind those that are there. False: not all, for `until` (tap_cpu_now())
- * came first. */
+/* Those of the batch, with positions that go on behind those that are there. False: not all, for `until`
+ * (tap_cpu_now()) came first. */
 bool tap_keys_add(struct tap_picker *p, struct batch *b, uint64_t until, struct budget *budget, tap_keys *keys);
 
-/* Pair them: by each key in turn, in order where several have the same; by their places where as many came out as went
- * in. `strangers`: items that did not go in may be among those that came out, so that only what names an item counts.
- * Both are by place afterwards. */
+/* Pair them: by each key in turn, in order where several have the same; by their positions where as many came out as
+ * went in. `strangers`: items that did not go in may be among those that came out, so that only what names an item
+ * counts. Both are by position afterwards. */
 void tap_keys_pair(tap_keys *before, tap_keys *after, bool strangers);
 
 #endif
