@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers stand in a binary heap, the one that is due first at its top; each knows its place in it, so that it can be
+/* Timers stand in a binary heap, the one that is due first at its top; each knows its slot in it, so that it can be
  * moved or taken out at once. clock_fire() takes a timer out before it calls it: the callback may start it again or
  * free it. */
 #include "base/loop/clock.h"
@@ -18,7 +18,7 @@ static uint64_t read_ns(clockid_t id)
 static void put_timer(struct clock *c, size_t i, struct clock_timer *t)
 {
     c->heap.v[i] = t;
-    t->place = i + 1;
+    t->slot = i + 1;
 }
 
 static void sift_up(struct clock *c, size_t i)
@@ -53,15 +53,15 @@ static void sift_down(struct clock *c, size_t i)
 
 static void take_out(struct clock *c, struct clock_timer *t)
 {
-    size_t i = t->place - 1;
+    size_t i = t->slot - 1;
     struct clock_timer *last = c->heap.v[--c->heap.n];
 
-    t->place = 0;
+    t->slot = 0;
     if (last == t)
         return;
     put_timer(c, i, last);
     sift_down(c, i);
-    sift_up(c, last->place - 1);
+    sift_up(c, last->slot - 1);
 }
 
 void clock_init(struct clock *c, bool manual)
@@ -78,7 +78,7 @@ void clock_init(struct clock *c, bool manual)
 void clock_free(struct clock *c)
 {
     for (size_t i = 0; i < c->heap.n; i++)
-        c->heap.v[i]->place = 0;
+        c->heap.v[i]->slot = 0;
     vec_free(&c->heap);
 }
 
@@ -93,7 +93,7 @@ void clock_update(struct clock *c)
 
 void clock_start(struct clock *c, struct clock_timer *t, uint64_t delay, void (*on_due)(struct clock_timer *))
 {
-    if (t->place != 0)
+    if (t->slot != 0)
         take_out(c, t);
     t->on_due = on_due;
     t->due = delay > UINT64_MAX - clock_mono(c) ? UINT64_MAX : c->mono + delay;
@@ -103,9 +103,9 @@ void clock_start(struct clock *c, struct clock_timer *t, uint64_t delay, void (*
 
 void clock_stop(struct clock *c, struct clock_timer *t)
 {
-    if (t->place == 0)
+    if (t->slot == 0)
         return;
-    assert(c->heap.v[t->place - 1] == t);
+    assert(c->heap.v[t->slot - 1] == t);
     take_out(c, t); /* the driver may wake once for nothing; cheaper than re-arming at each stop */
 }
 

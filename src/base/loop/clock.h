@@ -19,7 +19,7 @@
 
 struct clock_timer {
     uint64_t due; /* on the monotonic clock */
-    size_t place; /* 1 + index in the heap; 0 = not armed */
+    size_t slot;  /* 1 + index in the heap; 0 = not armed */
     void (*on_due)(struct clock_timer *t);
 };
 
@@ -61,7 +61,7 @@ void clock_stop(struct clock *c, struct clock_timer *t);
 
 static inline bool clock_armed(const struct clock_timer *t)
 {
-    return t->place != 0;
+    return t->slot != 0;
 }
 
 uint64_t clock_next(const struct clock *c); /* due time of the earliest timer; UINT64_MAX when there is none */

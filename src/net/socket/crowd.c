@@ -93,15 +93,15 @@ static void unlink_host(struct crowd *c, struct crowd_host *h)
 
 /* --- hosts by size --- */
 
-static void put_at(struct crowd *c, size_t place, struct crowd_host *h)
+static void put_at(struct crowd *c, size_t slot, struct crowd_host *h)
 {
-    c->heap.v[place] = h;
-    h->place = place;
+    c->heap.v[slot] = h;
+    h->slot = slot;
 }
 
 static void sift_up(struct crowd *c, struct crowd_host *h)
 {
-    size_t at = h->place;
+    size_t at = h->slot;
 
     for (; at > 0 && c->heap.v[(at - 1) / 2]->n < h->n; at = (at - 1) / 2)
         put_at(c, at, c->heap.v[(at - 1) / 2]);
@@ -110,7 +110,7 @@ static void sift_up(struct crowd *c, struct crowd_host *h)
 
 static void sift_down(struct crowd *c, struct crowd_host *h)
 {
-    size_t at = h->place;
+    size_t at = h->slot;
 
     for (;;) {
         size_t child = 2 * at + 1;
@@ -134,7 +134,7 @@ static struct crowd_host *add_host(struct crowd *c, const struct peer *peer)
     grow_table(c);
     link_host(c, h);
     *vec_push(&c->heap) = h;
-    h->place = c->heap.n - 1;
+    h->slot = c->heap.n - 1;
     return h;
 }
 
@@ -144,7 +144,7 @@ static void remove_host(struct crowd *c, struct crowd_host *h)
 
     unlink_host(c, h);
     if (last != h) {
-        put_at(c, h->place, last);
+        put_at(c, h->slot, last);
         sift_up(c, last);
         sift_down(c, last);
     }

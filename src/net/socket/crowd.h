@@ -34,7 +34,7 @@ struct crowd_host {
     size_t n;
     uint64_t held; /* bytes, by requests under way on all of its connections */
     uint64_t kept; /* and by its connections themselves */
-    size_t place;  /* in the heap */
+    size_t slot;   /* in the heap */
     struct crowd_host *next;
 };
 
