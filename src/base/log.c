@@ -367,7 +367,7 @@ void log_write_text(const struct logger *lg, enum log_level level, struct bytes 
         make_line(lg, level, msg, true, fields, n, wall_now(lg->sink->clock));
 }
 
-bool complaint_due(struct complaint *c, const struct clock *clock)
+bool complaint_due(struct complaint *c, struct clock *clock)
 {
     uint64_t now = clock_mono(clock);
 
@@ -385,7 +385,7 @@ bool complaint_due(struct complaint *c, const struct clock *clock)
     return true;
 }
 
-bool complaint_due_to(struct complaint *c, const struct clock *clock, const char *cause)
+bool complaint_due_to(struct complaint *c, struct clock *clock, const char *cause)
 {
     uint64_t hash = bytes_hash(bytes_str(cause)), now = clock_mono(clock);
 

@@ -172,9 +172,9 @@ struct complaint {
     uint64_t cause;    /* what it was about: a hash */
 };
 
-bool complaint_due(struct complaint *c, const struct clock *clock);
+bool complaint_due(struct complaint *c, struct clock *clock);
 /* The same; and a cause that is not the last line's is told after ten seconds at most, however long the run. */
-bool complaint_due_to(struct complaint *c, const struct clock *clock, const char *cause);
+bool complaint_due_to(struct complaint *c, struct clock *clock, const char *cause);
 uint64_t complaint_taken(struct complaint *c); /* occurrences since the last line, this one included; resets */
 bool complaint_over(struct complaint *c);
 

@@ -108,7 +108,7 @@ static void free_gathering(struct gathering *g)
 
 static void put_row(struct buf *out, const struct host *host, const struct past_error *p)
 {
-    const struct clock *clock = &host->loop->clock;
+    struct clock *clock = &host->loop->clock;
     const struct advice *advice = advice_for(bytes_str(p->error->reason));
 
     buf_puts(out, "<tr><td>");

@@ -34,7 +34,7 @@ static struct site *site_of(struct page_set *pages)
     return pages->owner;
 }
 
-static const struct clock *clock_of(const struct site *s)
+static struct clock *clock_of(const struct site *s)
 {
     return &s->host->loop->clock;
 }

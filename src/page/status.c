@@ -196,7 +196,7 @@ static void put_state(struct putting *x, const struct health *h)
 static void put_errors(struct putting *x, const struct health causes[HEALTH_CAUSES])
 {
     const struct health_error *errors[HEALTH_CAUSES * HEALTH_ERRORS];
-    const struct clock *clock = &x->host->loop->clock;
+    struct clock *clock = &x->host->loop->clock;
     size_t n = health_errors(causes, errors);
 
     if (n == 0)

@@ -50,7 +50,7 @@ static void collect(struct metric_hook *hook)
     metric_set(p->refusals, (double)p->budget->refusals);
 }
 
-void process_metrics_init(struct process_metrics *p, struct metrics *metrics, const struct clock *clock,
+void process_metrics_init(struct process_metrics *p, struct metrics *metrics, struct clock *clock,
                           const struct budget *budget, const char *version)
 {
     const struct metric_label labels[] = { { "version", version }, { "libuv", uv_version_string() } };

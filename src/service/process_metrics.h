@@ -13,7 +13,7 @@ extern const struct metric_row *const process_metric_rows[];
 struct process_metrics {
     struct metric_hook hook;
     struct metrics *metrics;
-    const struct clock *clock;
+    struct clock *clock;
     const struct budget *budget;
     uint64_t started; /* mono ns */
     struct metric *uptime, *cpu, *rss, *heap, *sys, *used, *limit, *peak, *refusals;
@@ -21,7 +21,7 @@ struct process_metrics {
 };
 
 /* All outlive it. */
-void process_metrics_init(struct process_metrics *p, struct metrics *metrics, const struct clock *clock,
+void process_metrics_init(struct process_metrics *p, struct metrics *metrics, struct clock *clock,
                           const struct budget *budget, const char *version);
 /* The configuration was read, at the start or again, and runs or does not. */
 void process_metrics_reloaded(struct process_metrics *p, bool successful);

@@ -91,7 +91,7 @@ static int start_running(struct service *s, struct running *r, struct error *err
     return graph_start(r->graph, err);
 }
 
-uint64_t service_deadline(const struct service *s, const struct config *config)
+uint64_t service_deadline(struct service *s, const struct config *config)
 {
     uint64_t own = clock_mono(&s->loop.clock) + (uint64_t)config->service->shutdown_timeout.ns;
 

@@ -94,7 +94,7 @@ struct service {
 void service_enter_phase(struct service *s, enum service_stage to);
 void service_log_faults(struct service *s, const struct faults *faults);
 /* If it began to stop now; not later than the end that somebody has asked for. */
-uint64_t service_deadline(const struct service *s, const struct config *config);
+uint64_t service_deadline(struct service *s, const struct config *config);
 
 /* Something runs: the configuration that was asked for or, after a failed reload, the one before; `text` says which
  * when addresses that nobody listens on any more are closed. What came meanwhile has its turn. */

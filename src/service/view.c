@@ -244,7 +244,7 @@ void view_reload_ends(struct live_view *v, bool changed)
 
 /* ---- life ---- */
 
-void view_init(struct live_view *v, const struct clock *clock)
+void view_init(struct live_view *v, struct clock *clock)
 {
     *v = (struct live_view){
         .clock = clock,

@@ -9,7 +9,7 @@
 
 struct live_view {
     struct service_view shown;
-    const struct clock *clock;
+    struct clock *clock;
     struct graph *graph;        /* NULL: there is none now */
     struct config *config;      /* likewise */
     void (*changed)(void *arg); /* another graph is shown, or none; may be NULL */
@@ -19,7 +19,7 @@ struct live_view {
     struct buf text[2]; /* of `config`: as YAML, as JSON; empty: not made yet */
 };
 
-void view_init(struct live_view *v, const struct clock *clock);
+void view_init(struct live_view *v, struct clock *clock);
 void view_free(struct live_view *v);
 
 /* These run, or are about to, or are about to stop; of SERVICE_READY: since now, unless it was ready before. */

@@ -42,15 +42,15 @@ static inline void clock_sleep(struct clock *c)
     c->stale = !c->manual;
 }
 
-/* The time is a cache: asking is no change. */
-static inline uint64_t clock_mono(const struct clock *c)
+/* Reads the clocks first where time has passed since they were read. */
+static inline uint64_t clock_mono(struct clock *c)
 {
     if (c->stale)
-        clock_update((struct clock *)(uintptr_t)c);
+        clock_update(c);
     return c->mono;
 }
 
-static inline uint64_t clock_wall(const struct clock *c)
+static inline uint64_t clock_wall(struct clock *c)
 {
     return clock_mono(c) + (uint64_t)c->offset;
 }

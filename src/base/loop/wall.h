@@ -6,6 +6,6 @@
 #include "base/loop/clock.h"
 
 /* ns since 1970. Of a test's clock (manual) its own; of any other, and of NULL, the system's. */
-uint64_t wall_now(const struct clock *clock);
+uint64_t wall_now(struct clock *clock);
 
 #endif

@@ -28,7 +28,7 @@ static struct health_check *health_of(struct node *node)
 
 /* ---- the first form ---- */
 
-static void put_state(struct buf *out, const struct service_view *v, const struct clock *clock, bool well)
+static void put_state(struct buf *out, const struct service_view *v, struct clock *clock, bool well)
 {
     buf_printf(out, "{\"status\":\"Server %s\",\"upSince\":", well ? "available" : "not available");
     if (v->phase == SERVICE_READY) {

@@ -19,7 +19,7 @@ static const char *const status_names[] = {
     [STATUS_STOPPING] = "StatusStopping",
 };
 
-static const struct clock *clock_of(const struct health_check *h)
+static struct clock *clock_of(const struct health_check *h)
 {
     return &h->node.host->loop->clock;
 }

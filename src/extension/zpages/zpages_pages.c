@@ -50,7 +50,7 @@ static void put_foot(struct buf *out)
     buf_puts(out, "</body></html>\n");
 }
 
-static const struct clock *clock_of(const struct host *host)
+static struct clock *clock_of(const struct host *host)
 {
     return &host->loop->clock;
 }

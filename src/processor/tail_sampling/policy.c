@@ -282,7 +282,7 @@ static void add_policies(struct policies *p, const struct option_list *configs, 
 }
 
 void policies_init(struct policies *p, const struct option_list *configs, const char *label, struct metrics *metrics,
-                   const struct clock *clock)
+                   struct clock *clock)
 {
     p->clock = clock;
     p->n = 0;

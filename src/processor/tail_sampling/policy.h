@@ -45,7 +45,7 @@ struct policies {
     size_t n_drop;
     bool first_match; /* the first that samples decides */
     bool want_facts;  /* one of them asks for struct span_facts */
-    const struct clock *clock;
+    struct clock *clock;
     struct metric *errors;
     const struct logger *log; /* of conditions that cannot be evaluated */
     struct complaint complaint;
@@ -54,7 +54,7 @@ struct policies {
 /* `label`: of the metric `policy`, in front of a policy's name; "" is none. The configuration stays; it has been
  * checked. */
 void policies_init(struct policies *p, const struct option_list *configs, const char *label, struct metrics *metrics,
-                   const struct clock *clock);
+                   struct clock *clock);
 void policies_free(struct policies *p);
 
 /* Of all that a trace will have: never DECISION_ERROR. */

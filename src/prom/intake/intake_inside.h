@@ -313,10 +313,10 @@ struct intake_store {
     struct budget *budget;
     struct series_limit limit;
     struct table known, lines, points;
-    struct slab slab;          /* of lines and points */
-    struct bytes scope;        /* the default scope; allocated */
-    const struct clock *clock; /* NULL: a test has none */
-    uint64_t n_intakes;        /* ever, for their hashes */
+    struct slab slab;    /* of lines and points */
+    struct bytes scope;  /* the default scope; allocated */
+    struct clock *clock; /* NULL: a test has none */
+    uint64_t n_intakes;  /* ever, for their hashes */
     struct take take;
 };
 

@@ -13,7 +13,7 @@
 
 struct intake_points {
     struct budget *budget;
-    const struct clock *clock;
+    struct clock *clock;
     struct piece *first;
 };
 

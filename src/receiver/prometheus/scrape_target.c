@@ -77,7 +77,7 @@ static void on_end(struct clock_timer *timer);
 
 static void wait_moment(struct scrape_target *t)
 {
-    const struct clock *c = clock_of(t);
+    struct clock *c = clock_of(t);
     uint64_t missed, wait = scrape_moment_next(&t->moment, clock_wall(c), clock_mono(c), &missed);
 
     metric_add(t->job->missed, missed);
@@ -87,7 +87,7 @@ static void wait_moment(struct scrape_target *t)
 /* Be due so long after the next moment. */
 static uint64_t set_moment(struct scrape_target *t, uint64_t later)
 {
-    const struct clock *c = clock_of(t);
+    struct clock *c = clock_of(t);
     uint64_t now = clock_wall(c);
 
     return scrape_moment_set(&t->moment, scrape_moment_after(&t->moment, now) + later, now, clock_mono(c));
