@@ -210,7 +210,7 @@ bool intake_work(struct intake_store *s)
             end_reading(t);
         break;
     case TAKE_FAULT:
-        if (!text_place_fault(t))
+        if (!text_locate_fault(t))
             leave_page(t);
         break;
     case TAKE_KEEP:

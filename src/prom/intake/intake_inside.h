@@ -272,8 +272,8 @@ struct take {
     struct intake_scrape scrape;
     uint64_t time_ms;
     struct intake_result *result;
-    struct page_reader page;      /* text */
-    struct page_place fault_line; /* how far it is counted */
+    struct page_reader page;         /* text */
+    struct page_location fault_line; /* how far it is counted */
     struct proto_reading proto;
     bool left;           /* the page does not count */
     size_t at;           /* in what the phase goes through */
@@ -348,7 +348,7 @@ static inline bool take_failed(const struct take *t)
 /* intake_text.c: false: the page has ended, or is bad */
 void text_begin(struct take *t);
 bool text_read_some(struct take *t);
-bool text_place_fault(struct take *t); /* the same */
+bool text_locate_fault(struct take *t); /* the same */
 void text_end(struct take *t);
 
 /* intake_settle.c: each false when there is no more to do */

@@ -65,7 +65,7 @@ static bool take_entry(struct take *t, struct page_reader *g)
 void text_begin(struct take *t)
 {
     page_init(&t->page, t->body, t->format == INTAKE_OPENMETRICS);
-    t->fault_line = (struct page_place){ 0 };
+    t->fault_line = (struct page_location){ 0 };
 }
 
 void text_end(struct take *t)
@@ -84,15 +84,16 @@ bool text_read_some(struct take *t)
     return true;
 }
 
-bool text_place_fault(struct take *t)
+bool text_locate_fault(struct take *t)
 {
-    struct page_place *place = &t->fault_line;
+    struct page_location *location = &t->fault_line;
     char fault[sizeof(t->fault)];
 
-    if (!page_place_line(&t->page, place, BYTES_COUNTED))
+    if (!page_locate_line(&t->page, location, BYTES_COUNTED))
         return true;
     memcpy(fault, t->fault, sizeof(fault));
     t->fault[0] = '\0';
-    take_fail(t, "line %zu: %s: `%.*s`", place->n, fault, (int)place->some.len, (const char *)place->some.data);
+    take_fail(t, "line %zu: %s: `%.*s`", location->n, fault, (int)location->some.len,
+              (const char *)location->some.data);
     return false;
 }

@@ -2,7 +2,7 @@
 /* A line begins with `#`, or it is a sample. Where the expected series stands in front and a blank behind it, it is
  * that; else its end is looked for, which only quotes make difficult. The value and what may follow it are read here.
  *
- * What can go wrong: nearly everything. The first fault ends the page; `fault` says what, page_place_line() where. */
+ * What can go wrong: nearly everything. The first fault ends the page; `fault` says what, page_locate_line() where. */
 #include "prom/intake/page.h"
 
 #include "codec/utf8.h"
@@ -46,22 +46,22 @@ static struct bytes show_line(const struct page_reader *g, const uint8_t *line)
     return bytes_of(line, stop != NULL ? (size_t)(stop - line) : n);
 }
 
-bool page_place_line(const struct page_reader *g, struct page_place *place, size_t most)
+bool page_locate_line(const struct page_reader *g, struct page_location *location, size_t most)
 {
     const uint8_t *stop, *lf;
 
-    if (place->at == NULL)
-        *place = (struct page_place){ .at = g->body.data, .line = g->body.data, .n = 1 };
-    stop = (size_t)(g->entry - place->at) > most ? place->at + most : g->entry;
-    while (place->at < stop && (lf = memchr(place->at, '\n', (size_t)(stop - place->at))) != NULL) {
-        place->at = lf + 1;
-        if (place->at == g->end)
+    if (location->at == NULL)
+        *location = (struct page_location){ .at = g->body.data, .line = g->body.data, .n = 1 };
+    stop = (size_t)(g->entry - location->at) > most ? location->at + most : g->entry;
+    while (location->at < stop && (lf = memchr(location->at, '\n', (size_t)(stop - location->at))) != NULL) {
+        location->at = lf + 1;
+        if (location->at == g->end)
             break;
-        place->n++;
-        place->line = place->at;
+        location->n++;
+        location->line = location->at;
     }
-    place->at = stop;
-    place->some = show_line(g, place->line);
+    location->at = stop;
+    location->some = show_line(g, location->line);
     return stop == g->entry;
 }
 

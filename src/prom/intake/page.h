@@ -72,12 +72,12 @@ enum page_entry page_next(struct page_reader *g, const struct page_series *expec
 
 /* For an error: the number of the line that was read last, from 1, and some of it. Found in steps, of so many bytes;
  * zeroed at first. False: it is not there yet. */
-struct page_place {
+struct page_location {
     const uint8_t *at, *line;
     size_t n;
     struct bytes some;
 };
-bool page_place_line(const struct page_reader *g, struct page_place *place, size_t most);
+bool page_locate_line(const struct page_reader *g, struct page_location *location, size_t most);
 
 /* The labels that the text of a series names, unescaped, `__name__` among them, into `labels` (emptied first), copies
  * in its memory. *empty gets the names of labels with an empty value, each behind a NUL. NULL, or what is wrong with it

@@ -253,15 +253,15 @@ END_TEST
 START_TEST(a_fault_has_its_line)
 {
     struct page_reader g;
-    struct page_place place = { 0 };
+    struct page_location location = { 0 };
 
     page_init(&g, bytes_str("a 1\n\n# HELP x y\nb{c=\"d\"} x 5\nc 1\n"), false);
     while (page_next(&g, &nobody_knows) != PAGE_BAD)
         ;
-    while (!page_place_line(&g, &place, 3))
+    while (!page_locate_line(&g, &location, 3))
         ;
-    ck_assert_uint_eq(place.n, 4);
-    ck_assert(bytes_is(place.some, "b{c=\"d\"} x 5"));
+    ck_assert_uint_eq(location.n, 4);
+    ck_assert(bytes_is(location.some, "b{c=\"d\"} x 5"));
     page_free(&g);
 }
 END_TEST
