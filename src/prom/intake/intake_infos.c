@@ -23,14 +23,14 @@ static int by_key(const void *a, const void *b)
     const struct keyed_field *x = a, *y = b;
     int order = bytes_compare(x->key, y->key);
 
-    return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
+    return order != 0 ? order : (x->position > y->position) - (x->position < y->position);
 }
 
-static int by_place(const void *a, const void *b)
+static int by_position(const void *a, const void *b)
 {
     const struct keyed_field *x = a, *y = b;
 
-    return (x->place > y->place) - (x->place < y->place);
+    return (x->position > y->position) - (x->position < y->position);
 }
 
 /* The resource's own attributes and those of target_info; of several with one key the last. */
@@ -50,7 +50,7 @@ static struct bytes merge_infos(struct take *t, const struct out_resource *r)
         if (bytes_equal(v[i].key, v[i - 1].key))
             v[i - 1].field.len = 0;
     if (t->fields.n > 1)
-        qsort(v, t->fields.n, sizeof(*v), by_place);
+        qsort(v, t->fields.n, sizeof(*v), by_position);
     for (size_t i = 0; i < t->fields.n; i++)
         buf_put(b, v[i].field);
     return assembly_keep(pieces_last(t), buf_bytes(b));

@@ -72,9 +72,9 @@ struct line {
     uint32_t text_len : 24;
     uint32_t role : 4;
     uint32_t flags : 4;
-    uint32_t seen;  /* the last pass that had it */
-    uint32_t place; /* in the intake's lines, or where it stood in a page that failed */
-    uint16_t slot;  /* BUCKET: in the distribution's buckets */
+    uint32_t seen;     /* the last pass that had it */
+    uint32_t position; /* in the intake's lines, or where it stood in a page that failed */
+    uint16_t slot;     /* BUCKET: in the distribution's buckets */
     uint16_t version;
 };
 
@@ -190,7 +190,7 @@ struct intake {
 /* An attribute as a whole field, and where it stood. */
 struct keyed_field {
     struct bytes key, field;
-    uint32_t place;
+    uint32_t position;
 };
 
 /* Where a take is. What goes round when: intake.c. */

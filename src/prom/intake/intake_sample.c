@@ -38,8 +38,8 @@ static void place_line(struct take *t, struct line *l)
     if (!t->diverged)
         leave_order(t);
     if (line_is_listed(l))
-        t->predicted = l->place + 1u;
-    l->place = (uint32_t)t->n_lines++;
+        t->predicted = l->position + 1u;
+    l->position = (uint32_t)t->n_lines++;
     *vec_push(&t->lines) = l;
 }
 

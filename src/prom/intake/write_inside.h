@@ -112,7 +112,7 @@ struct write_reading {
     struct assembly_making making;
     struct write_result result;
     VEC(struct write_point) points;
-    uint32_t *index;           /* 1 + a point's place, by its series: open addressing; NULL: nobody asked yet */
+    uint32_t *index;           /* 1 + a point's position, by its series: open addressing; NULL: nobody asked yet */
     size_t n_slots, n_indexed; /* of it; points that are in it */
     const char *fault;
     struct last_place last;
