@@ -53,8 +53,8 @@ enum plan_verdict target_plan_make(struct target_plan *p, const struct scrape_jo
 void target_plan_free(struct target_plan *p);
 
 struct scrape_target {
-    struct list link;  /* the job's */
-    struct list place; /* in the receiver's line, or among those that read or send */
+    struct list link;       /* the job's */
+    struct list queue_link; /* in the receiver's line, or among those that read or send */
     struct scrape_job *job;
     uint64_t identity;
     char *name; /* its labels, for people */

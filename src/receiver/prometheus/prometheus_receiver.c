@@ -16,7 +16,7 @@
 static void serve_line(struct prometheus_receiver *r)
 {
     while (r->fetching < MOST_FETCHING && r->waiting_bytes < MOST_WAITING && !list_empty(&r->line)) {
-        struct scrape_target *t = list_pop(&r->line, struct scrape_target, place);
+        struct scrape_target *t = list_pop(&r->line, struct scrape_target, queue_link);
 
         r->fetching++;
         scrape_target_begin(t);
@@ -25,14 +25,14 @@ static void serve_line(struct prometheus_receiver *r)
 
 void prometheus_enter_line(struct prometheus_receiver *r, struct scrape_target *t)
 {
-    list_push(&r->line, &t->place);
+    list_push(&r->line, &t->queue_link);
     serve_line(r);
 }
 
 void prometheus_leave_line(struct prometheus_receiver *r, struct scrape_target *t)
 {
     (void)r;
-    list_remove(&t->place);
+    list_remove(&t->queue_link);
 }
 
 static void serve_later(struct turn_task *task)

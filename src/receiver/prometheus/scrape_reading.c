@@ -33,7 +33,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
         scrape_target_delivered(t);
         return;
     }
-    list_push(&r->sends, &t->place);
+    list_push(&r->sends, &t->queue_link);
     slicer_start(r->slicer);
 }
 
@@ -72,7 +72,7 @@ static void leave_reading(struct scrape_target *t)
 {
     struct prometheus_receiver *r = t->job->receiver;
 
-    list_remove(&t->place);
+    list_remove(&t->queue_link);
     r->waiting_bytes -= t->fetch.body.len;
     t->begun = t->taken = false;
     if (t->reading != READING_END)
@@ -106,7 +106,7 @@ void prometheus_read(struct scrape_target *t, enum target_reading what)
     t->reading = what;
     t->begun = false;
     r->waiting_bytes += t->fetch.body.len;
-    list_push(&r->reads, &t->place);
+    list_push(&r->reads, &t->queue_link);
     slicer_start(r->slicer);
 }
 
@@ -123,7 +123,7 @@ uint64_t prometheus_cancel_send(struct scrape_target *t)
 {
     uint64_t left = intake_points_count(t->points);
 
-    list_remove(&t->place);
+    list_remove(&t->queue_link);
     intake_points_free(t->points);
     t->points = NULL;
     return left;
@@ -146,8 +146,8 @@ bool prometheus_step(void *arg)
 
     if (r->steps++ % 8 == 0 && step_jobs(r)) /* however many pages there are */
         return true;
-    sends = list_pop(&r->sends, struct scrape_target, place);
-    reads = list_first(&r->reads, struct scrape_target, place);
+    sends = list_pop(&r->sends, struct scrape_target, queue_link);
+    reads = list_first(&r->reads, struct scrape_target, queue_link);
     if (sends != NULL)
         send_batch(sends);
     else if (reads != NULL)

@@ -359,7 +359,7 @@ static void stop_scraping(struct scrape_target *t)
 
 void scrape_target_give_up(struct scrape_target *t)
 {
-    bool answered = list_linked(&t->place); /* it waits for its turn to send on */
+    bool answered = list_linked(&t->queue_link); /* it waits for its turn to send on */
 
     note_error(t, "it was given up");
     stop_scraping(t);
@@ -436,7 +436,7 @@ bool scrape_target_is_idle(const struct scrape_target *t)
 void scrape_target_free(struct scrape_target *t)
 {
     stop_scraping(t);
-    if (t->state == TARGET_DELIVERING && !list_linked(&t->place))
+    if (t->state == TARGET_DELIVERING && !list_linked(&t->queue_link))
         ack_cancel(&t->ack);
     if (t->points != NULL)
         prometheus_cancel_send(t);

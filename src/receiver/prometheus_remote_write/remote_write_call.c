@@ -60,7 +60,7 @@ static void end_span(struct write_call *call, uint64_t refused, const char *erro
 static void drop_work(struct write_call *call)
 {
     body_drop(&call->body);
-    list_remove(&call->place);
+    list_remove(&call->queue_link);
     if (call->reading != NULL)
         write_reading_free(call->reading);
     call->reading = NULL;
@@ -240,10 +240,10 @@ static bool read_slice(struct write_call *call)
 static bool read_next(void *arg)
 {
     struct write_receiver *r = arg;
-    struct write_call *call = list_pop(&r->line, struct write_call, place);
+    struct write_call *call = list_pop(&r->line, struct write_call, queue_link);
 
     if (call != NULL && read_slice(call))
-        list_push(&r->line, &call->place);
+        list_push(&r->line, &call->queue_link);
     return !list_empty(&r->line);
 }
 
@@ -253,7 +253,7 @@ void write_call_read(struct write_call *call, struct bytes message)
 
     write_call_move(call, WRITE_CALL_READING);
     call->reading = write_reading_new(r->intake, call->version, message, POINTS_RATIO * r->max_body);
-    list_push(&r->line, &call->place);
+    list_push(&r->line, &call->queue_link);
     slicer_start(r->slicer);
 }
 

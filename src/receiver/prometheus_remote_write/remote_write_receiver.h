@@ -58,7 +58,7 @@ struct inflate_job;
 
 struct write_call {
     struct ack ack;
-    struct list link, place; /* of the receiver's calls; in its line */
+    struct list link, queue_link; /* of the receiver's calls; in its line */
     struct write_receiver *receiver;
     struct http_request *req; /* NULL once the peer has gone */
     enum write_call_state state;
