@@ -342,13 +342,13 @@ static bool follow_redirect(struct fetch *f, const struct http_response *a)
         set_fault(f, FETCH_REDIRECTS, "stopped after %d redirects", MOST_REDIRECTS);
         return false;
     }
-    if (!fetch_resolve(f->place != NULL ? f->place : f->url, *location, &to)) {
+    if (!fetch_resolve(f->redirected != NULL ? f->redirected : f->url, *location, &to)) {
         set_fault(f, FETCH_REDIRECTS, "redirected to what is no URL of http");
         buf_free(&to);
         return false;
     }
-    free(f->place);
-    f->place = bytes_dup(buf_bytes(&to));
+    free(f->redirected);
+    f->redirected = bytes_dup(buf_bytes(&to));
     buf_free(&to);
     start_call(f);
     return true;
@@ -409,7 +409,7 @@ static struct http_client *choose_client(struct fetch *f, bool home)
 
     leave_away(f);
     if (*at == NULL &&
-        (*at = scrape_caller_client(f->caller, home ? f->url : f->place, home ? &f->way : &plain, &err)) == NULL)
+        (*at = scrape_caller_client(f->caller, home ? f->url : f->redirected, home ? &f->way : &plain, &err)) == NULL)
         set_fault(f, f->redirects > 0 ? FETCH_REDIRECTS : FETCH_UNREACHED, "%s", err.text);
     return *at;
 }
@@ -417,7 +417,7 @@ static struct http_client *choose_client(struct fetch *f, bool home)
 static void start_call(struct fetch *f)
 {
     uint64_t now = clock_mono(&f->caller->node->host->loop->clock);
-    bool home = f->place == NULL || same_origin(f->place, f->url);
+    bool home = f->redirected == NULL || same_origin(f->redirected, f->url);
     struct http_client *client = choose_client(f, home);
 
     if (client != NULL && now >= f->deadline)
@@ -430,9 +430,9 @@ static void start_call(struct fetch *f)
     f->len = 0;
     f->call = (struct http_call){
         .method = "GET",
-        .path = f->place != NULL ? path_of(f->place)
-                : f->url_changes ? path_of(f->url)
-                                 : NULL,
+        .path = f->redirected != NULL ? path_of(f->redirected)
+                : f->url_changes      ? path_of(f->url)
+                                      : NULL,
         .timeout = f->deadline - now,
         .max_response = SIZE_MAX,
         .repeatable = true,
@@ -447,8 +447,8 @@ static void start_call(struct fetch *f)
 void fetch_start(struct fetch *f)
 {
     fetch_release(f);
-    free(f->place);
-    f->place = NULL;
+    free(f->redirected);
+    f->redirected = NULL;
     f->redirects = 0;
     f->fault = FETCH_DONE;
     f->why[0] = '\0';
@@ -499,7 +499,7 @@ void fetch_free(struct fetch *f)
         http_client_close(f->client);
     f->client = NULL;
     authorized_call_free(&f->authorized);
-    free(f->place);
+    free(f->redirected);
     free(f->type_memory);
-    f->place = f->type_memory = NULL;
+    f->redirected = f->type_memory = NULL;
 }

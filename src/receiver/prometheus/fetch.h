@@ -54,7 +54,7 @@ struct fetch {
     size_t len, usual;           /* bytes that have come; and that came the last time */
     uint64_t deadline;           /* mono ns */
     unsigned redirects;
-    char *place, *type_memory; /* the URL after a redirect */
+    char *redirected, *type_memory; /* the URL after a redirect */
     bool running;
     bool trusted; /* the call goes to the first host */
 };
