@@ -83,14 +83,14 @@ static void put_reason(struct buf *out, const char *path, const struct ledger_re
 static void put_reasons(struct buf *out, const char *path, const char *member, const struct ledger_reasons *reasons,
                         enum advice_about about)
 {
-    char place[112];
+    char json_path[112];
 
     if (reasons->n == 0)
         return;
-    snprintf(place, sizeof(place), "%s.%s", path, member);
+    snprintf(json_path, sizeof(json_path), "%s.%s", path, member);
     buf_puts(out, "<dd class=\"why\">");
     for (size_t i = 0; i < reasons->n; i++) {
-        put_reason(out, place, &reasons->v[i], advice_of(about, bytes_str(reasons->v[i].reason)));
+        put_reason(out, json_path, &reasons->v[i], advice_of(about, bytes_str(reasons->v[i].reason)));
         buf_puts(out, i + 1 < reasons->n ? ", " : "");
     }
     buf_puts(out, "</dd>");
@@ -138,21 +138,21 @@ static void put_failure(struct putting *x, const struct health *h)
 static void put_queue(struct buf *out, const char *path, const struct sender *sender)
 {
     struct sender_fill fill = sender_fill(sender);
-    char place[96];
+    char json_path[96];
 
-    snprintf(place, sizeof(place), "%s.queue", path);
+    snprintf(json_path, sizeof(json_path), "%s.queue", path);
     buf_puts(out, "<p>queue ");
-    put_moving(out, place, "size", fill.size);
+    put_moving(out, json_path, "size", fill.size);
     if (fill.capacity != UINT64_MAX) {
         buf_puts(out, " of ");
         put_count(out, fill.capacity);
     }
     buf_printf(out, " %s%s: ", fill.unit, fill.on_disk ? ", on disk" : "");
-    put_moving(out, place, "items", fill.items);
+    put_moving(out, json_path, "items", fill.items);
     buf_puts(out, " items, ");
-    put_moving(out, place, "bytes", fill.bytes);
+    put_moving(out, json_path, "bytes", fill.bytes);
     buf_puts(out, " bytes, the oldest since ");
-    put_moving(out, place, "oldest_seconds", fill.age / NS_PER_S);
+    put_moving(out, json_path, "oldest_seconds", fill.age / NS_PER_S);
     buf_puts(out, " s</p>");
 }
 
@@ -201,7 +201,7 @@ static void put_certificate(struct putting *x, const struct node *node)
 static void put_node(struct putting *x, const struct view_node *n, const char *path)
 {
     const struct health *h = health_worst(n->node->health);
-    char place[96];
+    char json_path[96];
 
     buf_printf(x->out, "<li class=\"%s\"><small>%s</small> <strong>", status_state_name(h->state),
                status_kinds[n->node->component->kind]);
@@ -216,8 +216,8 @@ static void put_node(struct putting *x, const struct view_node *n, const char *p
         buf_puts(x->out, "</p>");
     }
     if (n->ledger != NULL) {
-        snprintf(place, sizeof(place), "%s.ledger", path);
-        put_ledger(x->out, place, n->ledger);
+        snprintf(json_path, sizeof(json_path), "%s.ledger", path);
+        put_ledger(x->out, json_path, n->ledger);
     }
     if (n->node->sender != NULL)
         put_queue(x->out, path, n->node->sender);
