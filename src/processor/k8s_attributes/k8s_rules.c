@@ -195,19 +195,19 @@ void k8s_rules_free(struct k8s_rules *r)
 
 /* ---- labels and annotations ---- */
 
-struct place {
+struct tag_target {
     struct k8s_tags *tags;
     const char *default_name; /* in front of the key */
 };
 
-static struct bytes default_name(const struct place *p, struct bytes key)
+static struct bytes default_name(const struct tag_target *p, struct bytes key)
 {
     const char *name = arena_printf(&p->tags->scratch, "%s%.*s", p->default_name, (int)key.len, (const char *)key.data);
 
     return bytes_str(name);
 }
 
-static void take_by_pattern(const struct k8s_rule *rule, const struct json_node *map, const struct place *p)
+static void take_by_pattern(const struct k8s_rule *rule, const struct json_node *map, const struct tag_target *p)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
     bool named = rule->tag_name[0] != '\0' && regex_groups(rule->pattern) > 0;
@@ -226,7 +226,7 @@ static void take_by_pattern(const struct k8s_rule *rule, const struct json_node 
     }
 }
 
-static void take_by_key(const struct k8s_rule *rule, const struct json_node *map, const struct place *p)
+static void take_by_key(const struct k8s_rule *rule, const struct json_node *map, const struct tag_target *p)
 {
     json_each (l, map) {
         if (l->kind != JSON_STRING || !bytes_equal(l->key, rule->key))
@@ -236,7 +236,7 @@ static void take_by_key(const struct k8s_rule *rule, const struct json_node *map
 }
 
 static void take_tags(const struct k8s_rule_list *list, enum k8s_from from, const struct json_node *map,
-                      const struct place *p)
+                      const struct tag_target *p)
 {
     if (map == NULL || map->kind != JSON_OBJECT)
         return;
@@ -258,7 +258,7 @@ void k8s_rules_labels(const struct k8s_rules *r, enum k8s_from from, const struc
         "k8s.statefulset.label.", "k8s.daemonset.label.",  "k8s.job.label.",
     };
 
-    take_tags(&r->labels, from, json_at(root, "metadata.labels"), &(struct place){ tags, names[from] });
+    take_tags(&r->labels, from, json_at(root, "metadata.labels"), &(struct tag_target){ tags, names[from] });
 }
 
 void k8s_rules_annotations(const struct k8s_rules *r, enum k8s_from from, const struct json_node *root,
@@ -270,5 +270,5 @@ void k8s_rules_annotations(const struct k8s_rules *r, enum k8s_from from, const 
         "k8s.job.annotation.",
     };
 
-    take_tags(&r->annotations, from, json_at(root, "metadata.annotations"), &(struct place){ tags, names[from] });
+    take_tags(&r->annotations, from, json_at(root, "metadata.annotations"), &(struct tag_target){ tags, names[from] });
 }

@@ -145,18 +145,18 @@ void server_discovery_finish(struct scrape_job_config *c)
 
 #define PATH 256
 
-struct place {
+struct source_path {
     char path[PATH]; /* of the source's block */
     struct check *ck;
 };
 
-static const char *at_key(const struct place *p, const char *key, char out[PATH])
+static const char *at_key(const struct source_path *p, const char *key, char out[PATH])
 {
     snprintf(out, PATH, "%.180s%s%s", p->path, key[0] != '\0' ? "::" : "", key);
     return out;
 }
 
-static void check_docker(const struct docker_sd_config *c, const struct place *p)
+static void check_docker(const struct docker_sd_config *c, const struct source_path *p)
 {
     bool on_socket = strncmp(c->host, "unix://", 7) == 0;
     const char *tcp = strncmp(c->host, "tcp://", 6) == 0 ? c->host + 4 : c->host;
@@ -185,7 +185,7 @@ static bool is_set(struct secret s)
     return s.text != NULL && s.text[0] != '\0';
 }
 
-static void check_consul(const struct consul_sd_config *c, const struct place *p)
+static void check_consul(const struct consul_sd_config *c, const struct source_path *p)
 {
     bool written_twice = c->username[0] != '\0' && c->client.basic_auth.username != c->username;
     struct buf text = { 0 };
@@ -234,7 +234,7 @@ static bool is_listed(const char *list, const char *name)
     return n > 0;
 }
 
-static void check_selectors(const struct kubernetes_sd_config *c, const struct place *p)
+static void check_selectors(const struct kubernetes_sd_config *c, const struct source_path *p)
 {
     const struct kubernetes_selector *s = c->selectors.v;
     char key[40], path[PATH];
@@ -253,7 +253,7 @@ static void check_selectors(const struct kubernetes_sd_config *c, const struct p
 }
 
 /* Without an api_server who we are is said elsewhere: by the pod, or by a file of kubectl. */
-static void check_no_client(const struct place *p, const char *why)
+static void check_no_client(const struct source_path *p, const char *why)
 {
     static const char *const keys[] = {
         "basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2",
@@ -266,7 +266,7 @@ static void check_no_client(const struct place *p, const char *why)
             check_fail(p->ck, path, "%s", why);
 }
 
-static void check_kubeconfig(const struct kubernetes_sd_config *c, const struct place *p)
+static void check_kubeconfig(const struct kubernetes_sd_config *c, const struct source_path *p)
 {
     struct kube_config file;
     struct error err;
@@ -287,7 +287,7 @@ static void check_kubeconfig(const struct kubernetes_sd_config *c, const struct 
     kube_config_free(&file);
 }
 
-static void check_server(const struct kubernetes_sd_config *c, const struct place *p)
+static void check_server(const struct kubernetes_sd_config *c, const struct source_path *p)
 {
     struct error err;
     char path[PATH];
@@ -310,7 +310,7 @@ static bool is_namespace(const char *name)
     return name[0] != '\0' && strlen(name) <= 63 && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
 }
 
-static void check_kubernetes(const struct kubernetes_sd_config *c, const struct place *p)
+static void check_kubernetes(const struct kubernetes_sd_config *c, const struct source_path *p)
 {
     char path[PATH];
 
@@ -332,7 +332,7 @@ void server_discovery_check(const struct scrape_job_config *c, const char *path,
     const struct docker_sd_config *docker = c->docker_sd_configs.v;
     const struct consul_sd_config *consul = c->consul_sd_configs.v;
     const struct kubernetes_sd_config *kubernetes = c->kubernetes_sd_configs.v;
-    struct place p = { .ck = ck };
+    struct source_path p = { .ck = ck };
 
     for (size_t i = 0; i < c->docker_sd_configs.n; i++) {
         snprintf(p.path, sizeof(p.path), "%s::docker_sd_configs::%zu", path, i);
