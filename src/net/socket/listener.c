@@ -230,7 +230,7 @@ void listener_hand_over(struct listener *l, int fd, struct buf unread, struct bu
 }
 
 /* Would who connected to b have come to a? */
-static bool is_same_place(const struct endpoint *a, const struct endpoint *b)
+static bool is_same_endpoint(const struct endpoint *a, const struct endpoint *b)
 {
     if (a->addr.ss_family == AF_UNIX || b->addr.ss_family == AF_UNIX)
         return a->len == b->len && memcmp(&a->addr, &b->addr, a->len) == 0;
@@ -242,7 +242,7 @@ bool listener_take_over(struct listener *l, struct resting *out)
     struct listener_handover *handover = l->shared != NULL ? &l->shared->handover : NULL;
 
     for (size_t i = handover != NULL ? handover->connections.n : 0; i-- > 0;) {
-        if (!is_same_place(&l->socket.asked, &handover->connections.v[i].asked))
+        if (!is_same_endpoint(&l->socket.asked, &handover->connections.v[i].asked))
             continue;
         *out = handover->connections.v[i];
         handover->connections.v[i] = handover->connections.v[--handover->connections.n];
@@ -371,7 +371,7 @@ static const char *hint_of(int code, bool local)
 }
 
 /* Where it is bound, or where the other process is. */
-static int bind_place(struct listener *l, const struct endpoint *e, const char *endpoint, const char *transport)
+static int bind_endpoint(struct listener *l, const struct endpoint *e, const char *endpoint, const char *transport)
 {
     struct listener_front *front = l->shared != NULL ? l->shared->front : NULL;
     int rc;
@@ -386,7 +386,7 @@ static int bind_place(struct listener *l, const struct endpoint *e, const char *
     return front->open(front, endpoint, transport, &l->socket, l->address, &l->port);
 }
 
-static int open_place(struct listener *l, const struct endpoint *e, const char *endpoint, const char *transport)
+static int open_endpoint(struct listener *l, const struct endpoint *e, const char *endpoint, const char *transport)
 {
     struct listener_handover *handover = l->shared != NULL ? &l->shared->handover : NULL;
     struct listening *s = &l->socket;
@@ -397,9 +397,9 @@ static int open_place(struct listener *l, const struct endpoint *e, const char *
         l->port = s->port;
         return 0;
     }
-    rc = bind_place(l, e, endpoint, transport);
+    rc = bind_endpoint(l, e, endpoint, transport);
     if (rc == -EADDRINUSE && evict_handed_over(handover, e))
-        rc = bind_place(l, e, endpoint, transport);
+        rc = bind_endpoint(l, e, endpoint, transport);
     return rc;
 }
 
@@ -413,7 +413,7 @@ int listener_open(struct listener *l, struct loop *loop, struct listener_shared 
         return rc;
     l->loop = loop;
     l->shared = shared;
-    rc = open_place(l, &e, endpoint, transport);
+    rc = open_endpoint(l, &e, endpoint, transport);
     if (rc != 0)
         return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc),
                          hint_of(rc, e.addr.ss_family == AF_UNIX));
