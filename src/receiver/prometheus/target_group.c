@@ -22,7 +22,7 @@ void target_group_free(struct target_group *g)
 
 /* ---- texts ---- */
 
-static struct bytes *find_place(struct bytes *texts, size_t most, struct bytes text)
+static struct bytes *find_slot(struct bytes *texts, size_t most, struct bytes text)
 {
     size_t at = bytes_hash(text) & (most - 1);
 
@@ -38,7 +38,7 @@ static void grow_texts(struct target_group *g)
 
     for (size_t i = 0; i < g->most_texts; i++)
         if (g->texts[i].data != NULL)
-            *find_place(grown, most, g->texts[i]) = g->texts[i];
+            *find_slot(grown, most, g->texts[i]) = g->texts[i];
     free(g->texts);
     g->texts = grown;
     g->most_texts = most;
@@ -46,22 +46,22 @@ static void grow_texts(struct target_group *g)
 
 static struct bytes keep_text(struct target_group *g, struct bytes text)
 {
-    struct bytes *place;
+    struct bytes *slot;
 
     if (text.len == 0 || g->fault != NULL)
         return bytes_of("", 0);
     if (g->n_texts * 2 >= g->most_texts)
         grow_texts(g);
-    place = find_place(g->texts, g->most_texts, text);
-    if (place->data != NULL)
-        return *place;
+    slot = find_slot(g->texts, g->most_texts, text);
+    if (slot->data != NULL)
+        return *slot;
     if (g->out->memory.total > TARGET_GROUP_MAX_BYTES) {
         g->fault = "the labels of the targets have more than 256 MiB together";
         return bytes_of("", 0);
     }
-    *place = bytes_of(memcpy(arena_alloc_bytes(&g->out->memory, text.len), text.data, text.len), text.len);
+    *slot = bytes_of(memcpy(arena_alloc_bytes(&g->out->memory, text.len), text.data, text.len), text.len);
     g->n_texts++;
-    return *place;
+    return *slot;
 }
 
 /* ---- labels ---- */
