@@ -24,10 +24,10 @@ HEAD = """/* SPDX-License-Identifier: Apache-2.0 */
 
 #include <stdint.h>
 
-#define LETTER_PLACES 27u
+#define LETTER_KINDS 27u
 #define LETTER_SURPRISE %du /* the mean of words is below it */
 
-static const uint8_t letter_pairs[LETTER_PLACES][LETTER_PLACES] = {"""
+static const uint8_t letter_pairs[LETTER_KINDS][LETTER_KINDS] = {"""
 
 
 def counted(text):

@@ -119,7 +119,7 @@ static inline size_t count_same(const uint8_t *p, const uint8_t *earlier, const 
 
 /* ---- the walk ---- */
 
-static inline uint16_t place_of(const struct walk *w, const uint8_t *p)
+static inline uint16_t position_of(const struct walk *w, const uint8_t *p)
 {
     return (uint16_t)(w->stream->base + (p - w->window));
 }
@@ -128,9 +128,9 @@ static INLINE void remember_position(struct walk *w, const uint8_t *p, bool thor
 {
     if (w->end - p < AHEAD)
         return;
-    *far_slot(w->stream, p) = place_of(w, p);
+    *far_slot(w->stream, p) = position_of(w, p);
     if (thorough)
-        *near_slot(w->stream, p) = place_of(w, p);
+        *near_slot(w->stream, p) = position_of(w, p);
 }
 
 static inline bool may_copy(const struct walk *w, size_t distance)
@@ -143,7 +143,7 @@ static INLINE size_t find_copy(struct walk *w, bool thorough)
 {
     const uint8_t *p = w->p;
     uint16_t *far = far_slot(w->stream, p), *near = thorough ? near_slot(w->stream, p) : far;
-    uint16_t here = place_of(w, p);
+    uint16_t here = position_of(w, p);
     size_t d_far = (uint16_t)(here - *far), d_near = (uint16_t)(here - *near);
     uint32_t next = load4(p);
     bool again = load4(p - w->distance) == next, by_far = load4(p - d_far) == next;

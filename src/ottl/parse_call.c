@@ -89,7 +89,7 @@ static bool is_argument(struct bytes word, const char *name)
 }
 
 /* Which argument of the row the next one is; UINT_MAX with the fault. */
-static unsigned take_place(struct parser *p, const struct ottl_node *call, unsigned position, bool *named)
+static unsigned choose_argument(struct parser *p, const struct ottl_node *call, unsigned position, bool *named)
 {
     const struct ottl_function *f = call->function;
     const struct token *t = p->token;
@@ -129,7 +129,7 @@ static struct ottl_node *parse_function_name(struct parser *p)
 
 static bool parse_argument(struct parser *p, struct ottl_node *call, unsigned position, bool *named)
 {
-    unsigned i = take_place(p, call, position, named);
+    unsigned i = choose_argument(p, call, position, named);
     const struct ottl_argument *a;
 
     if (i == UINT_MAX)

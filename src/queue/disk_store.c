@@ -314,7 +314,7 @@ static void next(struct store *st)
 _Static_assert(LOSSES_MAX <= WAL_REASONS, "a state on disk has room for the reasons of one entry");
 
 /* Where in its record an item of the entry is. */
-static uint64_t place_of(const struct queue_entry *e, uint64_t item)
+static uint64_t item_position(const struct queue_entry *e, uint64_t item)
 {
     for (size_t i = 0; i < e->settled.n && e->settled.v[i].first <= item; i++)
         item += e->settled.v[i].last - e->settled.v[i].first + 1;
@@ -323,7 +323,7 @@ static uint64_t place_of(const struct queue_entry *e, uint64_t item)
 
 static void part(struct store *st, const struct queue_entry *e, uint64_t first, uint64_t n, const struct losses *lost)
 {
-    uint64_t from = place_of(e, first), to = place_of(e, first + n - 1);
+    uint64_t from = item_position(e, first), to = item_position(e, first + n - 1);
     struct wal_part known = { .seq = e->seq, .items = e->recorded, .first = from, .n = to - from + 1 };
     struct wal_reason dropped[LOSSES_MAX] = { 0 };
 

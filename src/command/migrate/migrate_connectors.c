@@ -199,12 +199,12 @@ static void put_entry(const struct migration *m, const struct became *b, const s
 /* ---- putting it in ---- */
 
 /* Where entries of `connectors` go: in front of the first, or in a section in front of `service`. */
-struct place {
+struct insertion {
     size_t at, column;
     bool made; /* the section's own line has to be written too */
 };
 
-static bool find_place(const struct migration *m, const struct span *processor, struct place *p)
+static bool find_insertion(const struct migration *m, const struct span *processor, struct insertion *p)
 {
     const struct span *section = span_get(m->text.root, "connectors"), *service = span_get(m->text.root, "service");
 
@@ -273,7 +273,8 @@ static void rewire_pipelines(struct migration *m, const char *processor, const c
 
 /* ---- the whole ---- */
 
-static bool move_processor(struct migration *m, struct span *processor, const struct place *place, struct buf *text)
+static bool move_processor(struct migration *m, struct span *processor, const struct insertion *insertion,
+                           struct buf *text)
 {
     const struct became *b = find_became(processor->key);
     const struct span *pipelines = pipelines_of(m);
@@ -285,7 +286,7 @@ static bool move_processor(struct migration *m, struct span *processor, const st
         return false;
     id = free_id(m, b->to, processor->key);
     put_entry(m, b, processor, id, &entry);
-    put_shifted(buf_bytes(&entry), yaml_text_column(&m->text, processor->begin), place->column, text);
+    put_shifted(buf_bytes(&entry), yaml_text_column(&m->text, processor->begin), insertion->column, text);
     rewire_pipelines(m, processor->key, id, exporter);
     *vec_push(&m->moved) = (struct moved){ COMPONENT_CONNECTOR, "", id }; /* nobody has named it yet */
     migration_note(m, NOTE_REPLACED, processor, arena_printf(&m->arena, "processors::%s", processor->key),
@@ -304,22 +305,22 @@ bool migrate_is_connector(const char *id)
 void migrate_connectors(struct migration *m, const struct span *processors,
                         void (*lose)(struct migration *m, struct span *processor))
 {
-    struct place place = { 0 };
+    struct insertion insertion = { 0 };
     struct buf entries = { 0 };
-    bool possible = processors->n > 0 && !processors->flow && find_place(m, processors->kids[0], &place);
+    bool possible = processors->n > 0 && !processors->flow && find_insertion(m, processors->kids[0], &insertion);
 
     for (size_t i = 0; i < processors->n; i++) {
         struct span *processor = processors->kids[i];
 
         if (find_became(processor->key) == NULL)
             continue;
-        if (possible && move_processor(m, processor, &place, &entries))
+        if (possible && move_processor(m, processor, &insertion, &entries))
             *vec_push(&m->moved) = (struct moved){ COMPONENT_PROCESSOR, processor->key, NULL };
         else
             lose(m, processor);
     }
     if (entries.len > 0)
-        yaml_text_replace(&m->text, place.at, place.at,
-                          arena_printf(&m->arena, place.made ? "connectors:\n%s\n" : "%s", buf_cstr(&entries)));
+        yaml_text_replace(&m->text, insertion.at, insertion.at,
+                          arena_printf(&m->arena, insertion.made ? "connectors:\n%s\n" : "%s", buf_cstr(&entries)));
     buf_free(&entries);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libyaml's events say where things begin and end. Ends of maps and lists in block style are those of their last part,
  * for libyaml has them where the next thing begins. What is taken out is only marked; yaml_text_write() makes changes
- * of the marks, sorts all by their places and copies what lies between. */
+ * of the marks, sorts all by their offsets and copies what lies between. */
 #include "command/migrate/yaml_text.h"
 
 #include "base/ascii.h"
@@ -382,7 +382,7 @@ static void change_gone(struct yaml_text *t, const struct span *s)
 }
 
 /* By their places; of those at one place what is put in before what replaces. qsort() is not stable. */
-static int by_place(const void *pa, const void *pb)
+static int by_offset(const void *pa, const void *pb)
 {
     const struct text_change *a = pa, *b = pb;
 
@@ -398,7 +398,7 @@ void yaml_text_write(struct yaml_text *t, struct buf *out)
     if (t->root != NULL)
         change_gone(t, t->root);
     if (t->changes.n > 0)
-        qsort(t->changes.v, t->changes.n, sizeof(*t->changes.v), by_place);
+        qsort(t->changes.v, t->changes.n, sizeof(*t->changes.v), by_offset);
     for (size_t i = 0; i < t->changes.n; i++) {
         const struct text_change *c = &t->changes.v[i];
 

@@ -5,11 +5,11 @@
 
 #include <stdint.h>
 
-#define LETTER_PLACES 27u
+#define LETTER_KINDS 27u
 #define LETTER_SURPRISE 65u /* the mean of words is below it */
 
-static const uint8_t letter_pairs[LETTER_PLACES]
-                                 [LETTER_PLACES] = {
+static const uint8_t letter_pairs[LETTER_KINDS]
+                                 [LETTER_KINDS] = {
                                      { 130, 67, 50,  50, 96, 75, 59, 120, 59,  139, 68, 40,  49, 33,
                                        139, 54, 139, 39, 41, 27, 52, 76,  107, 79,  62, 134, 37 },
                                      { 36, 115, 104, 88, 23, 110, 114, 110, 63,  76,  115, 39,  114, 115,

@@ -18,36 +18,36 @@ const struct option url_sanitizer_rows[] = {
 
 #define MAX_SEGMENTS 10u
 
-/* A letter as its place in the table, a blank as the last; LETTER_PLACES: it is none. */
-static unsigned place_of(uint8_t c)
+/* A letter as its index in the table, a blank as the last; LETTER_KINDS: it is none. */
+static unsigned letter_index(uint8_t c)
 {
     if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
         return (unsigned)((c | 0x20) - 'a');
-    return c == ' ' ? LETTER_PLACES - 1 : LETTER_PLACES;
+    return c == ' ' ? LETTER_KINDS - 1 : LETTER_KINDS;
 }
 
 bool url_is_word(struct bytes text)
 {
-    unsigned last = LETTER_PLACES;
+    unsigned last = LETTER_KINDS;
     uint64_t surprise = 0, pairs = 0;
 
     for (size_t i = 0; i < text.len; i++) {
-        unsigned place = place_of(text.data[i]);
+        unsigned letter = letter_index(text.data[i]);
 
-        if (place == LETTER_PLACES)
+        if (letter == LETTER_KINDS)
             continue;
-        if (last != LETTER_PLACES) {
-            surprise += letter_pairs[last][place];
+        if (last != LETTER_KINDS) {
+            surprise += letter_pairs[last][letter];
             pairs++;
         }
-        last = place;
+        last = letter;
     }
     return surprise < pairs * LETTER_SURPRISE || pairs == 0;
 }
 
 static bool is_plain(uint8_t c)
 {
-    return place_of(c) != LETTER_PLACES || c == '-' || c == '_' || c == '.';
+    return letter_index(c) != LETTER_KINDS || c == '-' || c == '_' || c == '.';
 }
 
 /* No other characters than those of words, but for one behind the first. */

@@ -27,7 +27,7 @@ void release_free(struct release *r)
 
 /* Those of one resource stand together, and in them those of one scope; resources and scopes in the order in which they
  * came. */
-static int compare_places(const void *a, const void *b)
+static int compare_heads(const void *a, const void *b)
 {
     const struct head *x = (*(struct fragment *const *)a)->scope, *y = (*(struct fragment *const *)b)->scope;
 
@@ -59,7 +59,7 @@ static void take_batch(struct release *r)
         r->out_spans += f->spans;
         *vec_push(&r->batch) = f;
     }
-    qsort(r->batch.v, r->batch.n, sizeof(struct fragment *), compare_places);
+    qsort(r->batch.v, r->batch.n, sizeof(struct fragment *), compare_heads);
 }
 
 /* The end of the run of fragments from `i` on that share a scope, or a resource. */

@@ -15,7 +15,7 @@ void label_set_reset(struct label_set *s)
 }
 
 /* Where it is, or would be. */
-static size_t find_place(const struct label_set *s, struct bytes name, bool *there)
+static size_t find_position(const struct label_set *s, struct bytes name, bool *there)
 {
     size_t from = 0, to = s->list.n;
 
@@ -39,7 +39,7 @@ static size_t find_place(const struct label_set *s, struct bytes name, bool *the
 struct bytes label_set_get(const struct label_set *s, struct bytes name)
 {
     bool there;
-    size_t at = find_place(s, name, &there);
+    size_t at = find_position(s, name, &there);
 
     return there ? s->list.v[at].value : bytes_of("", 0);
 }
@@ -53,7 +53,7 @@ static void remove_at(struct label_set *s, size_t at)
 void label_set_put(struct label_set *s, struct bytes name, struct bytes value)
 {
     bool there;
-    size_t at = find_place(s, name, &there);
+    size_t at = find_position(s, name, &there);
 
     if (value.len == 0) {
         if (there)

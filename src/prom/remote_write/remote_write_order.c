@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The labels of a series are those that all of its stream have in common and its own, sorted by name. Which goes where
  * is the same for nearly all series of a stream, so it is worked out for one of them and remembered; each other gives
- * its values to the places.
+ * its values to the positions.
  *
  * A series whose own labels have other names, or whose stream has lost its entry to another, has it worked out anew;
  * one that has a great many is merged each time. */
@@ -49,7 +49,7 @@ static void set_own(const struct remote_write *rw, const struct remote_series *x
 }
 
 /* False: a name is in both. */
-static bool set_places(const struct remote_write *rw, struct label_order *o, const label_field_list *common)
+static bool set_positions(const struct remote_write *rw, struct label_order *o, const label_field_list *common)
 {
     size_t i = 0, j = 0;
 
@@ -91,7 +91,7 @@ static bool learn_order(struct remote_write *rw, struct label_order *o, const st
     o->n_common = (uint8_t)common->n;
     for (size_t i = 0; i < o->n_own; i++)
         o->names[i] = read_own(packed, i).name;
-    if (!set_places(rw, o, common))
+    if (!set_positions(rw, o, common))
         return false;
     o->of = l;
     return true;
