@@ -16,7 +16,7 @@
 struct claim {
     const char *owner;                       /* "receivers::otlp" */
     const char *what;                        /* as written */
-    const char *place;                       /* host, directory or socket; "*" = every host */
+    const char *claimed;                     /* host, directory or socket; "*" = every host */
     const char *port;                        /* NULL: it is no address of a host */
     const char *auth;                        /* of who shares it: an authenticator, "" = none; NULL: it is not shared */
     uint64_t tls;                            /* 0: plain, or that of others */
@@ -37,9 +37,9 @@ static bool claims_meet(const struct claim *a, const struct claim *b)
     if ((a->port == NULL) != (b->port == NULL))
         return false;
     if (a->port == NULL)
-        return strcmp(a->place, b->place) == 0;
+        return strcmp(a->claimed, b->claimed) == 0;
     return strcmp(a->port, b->port) == 0 &&
-           (a->place[0] == '*' || b->place[0] == '*' || strcmp(a->place, b->place) == 0);
+           (a->claimed[0] == '*' || b->claimed[0] == '*' || strcmp(a->claimed, b->claimed) == 0);
 }
 
 /* What two that would share an address differ in; NULL: nothing. */
@@ -127,13 +127,13 @@ static void claim_endpoint(struct claims *c, const char *path, const char *endpo
     x.what = endpoint;
     tell_claim(c, path, endpoint, true);
     if (transport != NULL && strcmp(transport, "unix") == 0) {
-        x.place = endpoint;
+        x.claimed = endpoint;
         if (endpoint[0] != '@')
             claim_writes(c, endpoint);
     } else {
         if (colon == NULL || strtoul(colon + 1, NULL, 10) == 0)
             return; /* a fault of its own, or any port that is free */
-        x.place = host_of(a, endpoint, (size_t)(colon - endpoint));
+        x.claimed = host_of(a, endpoint, (size_t)(colon - endpoint));
         x.port = colon + 1;
     }
     add_claim(c, path, x);
@@ -161,7 +161,8 @@ void claim_directory(struct claims *c, const char *path, const char *directory)
         n--;
     claim_writes(c, directory);
     tell_claim(c, path, directory, false);
-    add_claim(c, path, (struct claim){ .what = directory, .place = arena_strndup(&c->l->config->arena, directory, n) });
+    add_claim(c, path,
+              (struct claim){ .what = directory, .claimed = arena_strndup(&c->l->config->arena, directory, n) });
 }
 
 void claim_output(struct claims *c, const char *output)
