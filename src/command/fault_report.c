@@ -30,8 +30,8 @@ static void put_number(struct arena *a, struct yaml_node *map, const char *key, 
     put_node(a, map, key, yaml_scalar(a, arena_printf(a, "%zu", n), true, NULL));
 }
 
-/* A place, or null: there is none. */
-static void put_place(struct arena *a, struct yaml_node *map, const char *key, int n)
+/* A line or column, or null: there is none. */
+static void put_location(struct arena *a, struct yaml_node *map, const char *key, int n)
 {
     if (n > 0)
         put_number(a, map, key, (size_t)n);
@@ -52,8 +52,8 @@ static struct yaml_node *fault_node(struct arena *a, const struct fault *x)
     struct yaml_node *n = new_map(a);
 
     put_text(a, n, "file", x->file[0] != '\0' ? x->file : NULL);
-    put_place(a, n, "line", x->line);
-    put_place(a, n, "column", x->line > 0 ? x->column : 0);
+    put_location(a, n, "line", x->line);
+    put_location(a, n, "column", x->line > 0 ? x->column : 0);
     put_text(a, n, "path", x->path);
     put_text(a, n, "severity", x->warning ? "warning" : "error");
     put_text(a, n, "text", complaint_of(a, x));
@@ -127,8 +127,8 @@ static struct yaml_node *physical_node(struct arena *a, const struct fault *x, c
     put_node(a, n, "artifactLocation", artifact);
     if (x->line == 0)
         return n;
-    put_place(a, region, "startLine", x->line);
-    put_place(a, region, "startColumn", x->column);
+    put_location(a, region, "startLine", x->line);
+    put_location(a, region, "startColumn", x->column);
     put_node(a, n, "region", region);
     return n;
 }

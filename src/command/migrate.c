@@ -22,7 +22,7 @@ static const char usage[] =
     "or to standard output (the report then goes to standard error). Exit status 0: all of it runs; 1: something is\n"
     "missing, or has to be mended; 2: the file cannot be read, or OUT not be written.\n";
 
-static void print_place(FILE *to, int line, const char *path, const char *text)
+static void print_location(FILE *to, int line, const char *path, const char *text)
 {
     fprintf(to, "  line %d: %s%s%s\n", line, path, path[0] != '\0' && text[0] != '\0' ? ": " : "", text);
 }
@@ -38,7 +38,7 @@ static size_t print_notes(const struct migration *m, enum note_kind kind, const 
             continue;
         if (n++ == 0)
             fprintf(to, "%s:\n", heading);
-        print_place(to, note->line, note->path, note->text);
+        print_location(to, note->line, note->path, note->text);
     }
     return n;
 }
@@ -60,7 +60,7 @@ static size_t print_faults(const struct faults *f, bool variables, const char *h
             continue;
         if (n++ == 0)
             fprintf(to, "%s:\n", heading);
-        print_place(to, x->line, x->path, x->text);
+        print_location(to, x->line, x->path, x->text);
     }
     return n;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a component's own check reports, put at the right place of the file. */
+/* What a component's own check reports, put at the right location in the file. */
 #include "config/decode.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ __attribute__((format(printf, 4, 0))) static void report_fault(struct check *ck,
     char full[512];
 
     if (n == NULL)
-        n = ck->place;
+        n = ck->location;
     snprintf(full, sizeof(full), "%s%s%s", ck->path, path[0] != '\0' ? "::" : "", path);
     fault_vadd(ck->faults, n != NULL ? n->file : "", n != NULL ? n->line : 0, n != NULL ? n->column : 0, full, warning,
                fmt, args);
@@ -64,7 +64,7 @@ void check_fail_in(struct check *ck, const char *path, size_t offset, const char
     if (n == NULL || !exact || n->kind != YAML_SCALAR) {
         report_fault(ck, path, false, fmt, args);
     } else {
-        yaml_place(n, offset, &line, &column);
+        yaml_locate(n, offset, &line, &column);
         snprintf(full, sizeof(full), "%s::%s", ck->path, path);
         fault_vadd(ck->faults, n->file, line, column, full, false, fmt, args);
     }
@@ -124,7 +124,7 @@ void check_below(struct check *ck, const char *path, const struct option *rows, 
     char full[512];
     struct check group = { .faults = ck->faults,
                            .node = exact ? n : NULL,
-                           .place = n != NULL ? n : ck->place,
+                           .location = n != NULL ? n : ck->location,
                            .path = full,
                            .rows = rows,
                            .config = config,

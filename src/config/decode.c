@@ -161,7 +161,7 @@ static bool is_word(const struct yaml_node *n)
 
 static void unknown_key(struct decoder *d, const struct option *rows, const struct yaml_pair *pair, const char *path)
 {
-    struct yaml_node place = { .file = pair->value->file, .line = pair->line, .column = pair->column };
+    struct yaml_node location = { .file = pair->value->file, .line = pair->line, .column = pair->column };
     const struct option *group = group_of(rows, pair->key);
     const char *names[128];
     const char *near;
@@ -178,7 +178,7 @@ static void unknown_key(struct decoder *d, const struct option *rows, const stru
                                                                                                : "...");
     else if (near[0] == '\0' && n > 0)
         near = arena_printf(d->arena, "; the keys here are %s", decoder_list(d, names));
-    fault_add(d->faults, &place, path, false, "has invalid keys: %s%s", pair->key,
+    fault_add(d->faults, &location, path, false, "has invalid keys: %s%s", pair->key,
               n > 0 ? near : "; there are no keys here");
 }
 
@@ -186,7 +186,7 @@ static void decode_pair(struct decoder *d, const struct option *rows, const stru
                         char *out)
 {
     const struct option *o = row_of(rows, pair->key);
-    struct yaml_node place = { .file = pair->value->file, .line = pair->line, .column = pair->column };
+    struct yaml_node location = { .file = pair->value->file, .line = pair->line, .column = pair->column };
     const char *inner;
 
     if (o == NULL) {
@@ -196,12 +196,12 @@ static void decode_pair(struct decoder *d, const struct option *rows, const stru
     inner = decoder_join(d, path, pair->key);
     if (option_is_word(o)) {
         if (pair->value->kind != YAML_NULL && (pair->value->kind != YAML_LIST || pair->value->n > 0))
-            fault_add(d->faults, &place, inner, o->kind == OPTION_IGNORED, "%s%s",
+            fault_add(d->faults, &location, inner, o->kind == OPTION_IGNORED, "%s%s",
                       o->kind == OPTION_IGNORED ? "has no effect here: " : "", o->help);
         return;
     }
     if (o->deprecated != NULL)
-        fault_add(d->faults, &place, inner, true, "%s", o->deprecated);
+        fault_add(d->faults, &location, inner, true, "%s", o->deprecated);
     if (o->kind == OPTION_GROUP)
         decode_group(d, o, pair->value, inner, out + o->offset);
     else if (pair->value->kind == YAML_NULL && o->kind != OPTION_NODE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Faults gather in a list. Of several errors at one place and path only the first is kept, for the others most likely
- * follow from it; beyond MOST_FAULTS they are only counted. faults_settle() brings warnings of unset variables together
- * with the errors that they caused. nearest_of() finds what was meant by edit distance. */
+/* Faults gather in a list. Of several errors at one location and path only the first is kept, for the others most
+ * likely follow from it; beyond MOST_FAULTS they are only counted. faults_settle() brings warnings of unset variables
+ * together with the errors that they caused. nearest_of() finds what was meant by edit distance. */
 #include "config/fault.h"
 
 #include "base/log.h"
@@ -85,7 +85,7 @@ void faults_forget_unset(struct faults *f, const char *path)
     f->list.n = n;
 }
 
-static bool same_place(const struct fault *a, const struct fault *b)
+static bool same_location(const struct fault *a, const struct fault *b)
 {
     return a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
 }
@@ -94,7 +94,7 @@ static bool same_place(const struct fault *a, const struct fault *b)
 static struct fault *error_beside(struct faults *f, const struct fault *w)
 {
     for (size_t i = 0; i < f->list.n; i++)
-        if (!f->list.v[i].warning && same_place(&f->list.v[i], w))
+        if (!f->list.v[i].warning && same_location(&f->list.v[i], w))
             return &f->list.v[i];
     return NULL;
 }
@@ -132,7 +132,7 @@ void faults_settle(struct faults *f)
     f->list.n = n;
 }
 
-static int by_place(const void *pa, const void *pb)
+static int by_location(const void *pa, const void *pb)
 {
     const struct fault *a = pa, *b = pb;
     int d = strcmp(a->file, b->file);
@@ -150,7 +150,7 @@ bool faults_are_cut(const struct faults *f)
 void faults_sort(struct faults *f)
 {
     if (f->list.n > 0)
-        qsort(f->list.v, f->list.n, sizeof(*f->list.v), by_place);
+        qsort(f->list.v, f->list.n, sizeof(*f->list.v), by_location);
 }
 
 /* How advice begins where a colon stands before it. */

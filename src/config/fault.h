@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong with a configuration: a list of places and sentences, gathered over a whole run so that the user
+/* What is wrong with a configuration: a list of locations and sentences, gathered over a whole run so that the user
  * mends all of it at once. */
 #ifndef CONFIG_FAULT_H
 #define CONFIG_FAULT_H
@@ -28,7 +28,7 @@ struct faults {
 
 struct yaml_node;
 
-/* At `node`'s place (NULL: no place). `path` is copied. Past 200 faults no more are kept (but errors are counted). */
+/* At `node`'s location (NULL: none). `path` is copied. Past 200 faults no more are kept (but errors are counted). */
 void fault_add(struct faults *f, const struct yaml_node *node, const char *path, bool warning, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 void fault_vadd(struct faults *f, const char *file, int line, int column, const char *path, bool warning,
@@ -46,7 +46,7 @@ void faults_settle(struct faults *f);
 /* There were more than are kept. */
 bool faults_are_cut(const struct faults *f);
 
-/* In the order of their places. */
+/* In the order of their locations. */
 void faults_sort(struct faults *f);
 
 /* Where its text begins to say what to write instead: behind the "; " or ": " after what is wrong. NULL: it does not.

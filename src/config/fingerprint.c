@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A number for what a decoded struct says: each row's value is hashed by its kind, and the hashes are chained in the
  * order of the table. What the user ordered without meaning by it (the keys of a map) is added up instead, so that its
- * order does not show; places and comments never come here. A group that is off is nothing, whatever stands in it. */
+ * order does not show; locations and comments never come here. A group that is off is nothing, whatever stands in it.
+ */
 #include "config/decode.h"
 
 static uint64_t of_bytes(const void *data, size_t n)

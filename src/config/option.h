@@ -173,9 +173,9 @@ static inline bool option_is_text(const struct option *o)
     return o->kind == OPTION_STRING || o->kind == OPTION_SECRET || o->kind == OPTION_EXTENSION;
 }
 
-/* Handed to a component's check(): the place of each key is known to it.
+/* Handed to a component's check(): the location of each key is known to it.
  * `path` is relative to the component, with `::` between keys ("protocols::http::endpoint", "actions::0::key"; "" = the
- * component itself); the error is placed at that key's value, or where the key would stand. */
+ * component itself); the error is located at that key's value, or where the key would stand. */
 struct check;
 void check_fail(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The same at a byte of the text that stands there. */

@@ -222,12 +222,12 @@ static struct yaml_node *read_file(struct arena *a, const char *path, const stru
     struct buf text = { 0 };
     const char *why = "no files are read here";
     struct yaml_node *n = NULL;
-    struct yaml_node place = { .file = path };
+    struct yaml_node location = { .file = path };
 
     if (!s->offline && source_file(path, &text, &why))
         n = yaml_read(a, buf_bytes(&text), path, 1, 1, faults);
     else
-        fault_add(faults, &place, "", false, "cannot read the configuration: %s", why);
+        fault_add(faults, &location, "", false, "cannot read the configuration: %s", why);
     buf_free(&text);
     return n;
 }
@@ -236,13 +236,13 @@ static struct yaml_node *read_env(struct arena *a, const char *uri, const struct
                                   struct faults *faults)
 {
     const char *name = uri + 4, *value = s->offline ? NULL : getenv(name);
-    struct yaml_node place = { .file = uri };
+    struct yaml_node location = { .file = uri };
 
     if (!source_is_name(name))
-        fault_add(faults, &place, "", false,
+        fault_add(faults, &location, "", false,
                   "environment variable \"%s\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$", name);
     else if (value == NULL)
-        fault_add(faults, &place, "", true, "the environment variable %s is not set: it adds nothing", name);
+        fault_add(faults, &location, "", true, "the environment variable %s is not set: it adds nothing", name);
     return value != NULL ? yaml_read(a, bytes_str(value), uri, 1, 1, faults) : NULL;
 }
 
@@ -264,7 +264,7 @@ const char *source_path(const char *uri)
 static struct yaml_node *read_uri(struct arena *a, const char *uri, const struct config_sources *s,
                                   struct faults *faults)
 {
-    struct yaml_node place = { .file = uri };
+    struct yaml_node location = { .file = uri };
     const char *path = source_path(uri);
 
     if (path != NULL)
@@ -274,12 +274,12 @@ static struct yaml_node *read_uri(struct arena *a, const char *uri, const struct
     if (strncmp(uri, "env:", 4) == 0)
         return read_env(a, uri, s, faults);
     if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0)
-        fault_add(faults, &place, "", false,
+        fault_add(faults, &location, "", false,
                   "unsupported scheme on URI \"%s\": otelcd does not fetch its configuration over the network; "
                   "download it and give the file's name",
                   uri);
     else
-        fault_add(faults, &place, "", false, "unsupported scheme on URI \"%s\"; file:, env: and yaml: are supported",
+        fault_add(faults, &location, "", false, "unsupported scheme on URI \"%s\"; file:, env: and yaml: are supported",
                   uri);
     return NULL;
 }
@@ -296,14 +296,14 @@ static char *trim_text(struct arena *a, const char *s, size_t n)
 /* a.b.c=v is a::b::c: v, the value read as YAML. */
 static struct yaml_node *read_set(struct arena *a, const char *set, struct faults *faults)
 {
-    struct yaml_node place = { .file = "--set" };
+    struct yaml_node location = { .file = "--set" };
     const char *equals = strchr(set, '=');
     struct yaml_node *map, *value;
     struct buf key = { 0 };
     char *dotted, *text;
 
     if (equals == NULL) {
-        fault_add(faults, &place, "", false, "missing equal sign in \"%s\": write --set key=value", set);
+        fault_add(faults, &location, "", false, "missing equal sign in \"%s\": write --set key=value", set);
         return NULL;
     }
     dotted = trim_text(a, set, (size_t)(equals - set));
@@ -311,7 +311,7 @@ static struct yaml_node *read_set(struct arena *a, const char *set, struct fault
     for (const char *p = dotted; *p != '\0'; p++)
         *p == '.' ? buf_puts(&key, "::") : buf_putc(&key, *p);
     value = yaml_read(a, bytes_str(text), "--set", 1, (int)(equals - set) + 2, faults);
-    map = yaml_new(a, YAML_MAP, &place);
+    map = yaml_new(a, YAML_MAP, &location);
     map->line = map->column = 1;
     if (value != NULL)
         yaml_put(a, map, arena_strdup(a, buf_cstr(&key)), 1, 1, value);

@@ -25,7 +25,7 @@ struct config_sources {
     struct source_files *files;   /* those that ${file:...} reads are noted here; NULL: nowhere */
 };
 
-/* The merged and expanded tree; NULL when nothing could be read at all. Faults are reported, each at its place. */
+/* The merged and expanded tree; NULL when nothing could be read at all. Faults are reported, each at its location. */
 struct yaml_node *source_read(struct arena *a, const struct config_sources *s, struct faults *faults);
 
 /* The file that a URI of --config names; NULL: it names none. */

@@ -32,7 +32,7 @@ struct reader {
 
 static struct yaml_node *read_node(struct reader *r, const yaml_event_t *event, unsigned depth);
 
-/* --- places and faults --- */
+/* --- locations and faults --- */
 
 static int line_at(const struct reader *r, yaml_mark_t mark)
 {

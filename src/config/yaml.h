@@ -69,9 +69,9 @@ struct buf;
 void yaml_put_quoted(struct buf *out, const char *text);
 
 /* Where the byte at an offset of a scalar's text stands in the file. */
-void yaml_place(const struct yaml_node *n, size_t offset, int *line, int *column);
+void yaml_locate(const struct yaml_node *n, size_t offset, int *line, int *column);
 
-/* Building: nodes at the place of `at`. */
+/* Building: nodes at the location of `at`. */
 struct yaml_node *yaml_new(struct arena *a, enum yaml_kind kind, const struct yaml_node *at);
 struct yaml_node *yaml_scalar(struct arena *a, const char *text, bool plain, const struct yaml_node *at);
 struct yaml_node *yaml_copy(struct arena *a, const struct yaml_node *n); /* all of it, its texts too; NULL of NULL */

@@ -98,7 +98,7 @@ struct service_view {
     void (*sum)(const struct service_view *v, struct view_total *total);
     /* With workers: has that one answer the page, now or later. NULL: there are none. */
     void (*relay)(const struct service_view *v, const struct view_inside *inside, struct page *page);
-    /* Of the running configuration: what is worth a warning, with its place. */
+    /* Of the running configuration: what is worth a warning, with its location. */
     void (*each_warning)(const struct service_view *v, void (*visit)(const struct fault *f, void *arg), void *arg);
 };
 

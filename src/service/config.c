@@ -28,7 +28,7 @@ char *config_path(struct loader *l, const char *a, const char *b)
     return arena_printf(&l->config->arena, "%s::%s", a, b);
 }
 
-const struct yaml_node *config_place(struct loader *l, const struct yaml_pair *pair)
+const struct yaml_node *config_location(struct loader *l, const struct yaml_pair *pair)
 {
     struct yaml_node *n = yaml_new(&l->config->arena, YAML_NULL, pair->value);
 
@@ -223,9 +223,13 @@ const struct option *config_rows_of(const struct component *c)
 
 static struct check check_of(struct loader *l, const struct config_component *cc, const char *path)
 {
-    return (struct check){
-        faults_of(l), cc->body, cc->place, path, config_rows_of(cc->component), cc->config, cc->component->config_size
-    };
+    return (struct check){ faults_of(l),
+                           cc->body,
+                           cc->location,
+                           path,
+                           config_rows_of(cc->component),
+                           cc->config,
+                           cc->component->config_size };
 }
 
 struct check config_check_of(struct loader *l, const struct config_component *cc)
@@ -265,32 +269,32 @@ static void load_component(struct loader *l, enum component_kind kind, const str
 {
     struct arena *a = &l->config->arena;
     struct config_component *cc = &l->config->components[kind].v[l->config->components[kind].n];
-    const struct yaml_node *place = config_place(l, pair);
+    const struct yaml_node *location = config_location(l, pair);
     const char *id = config_trim(a, pair->key);
     const char *path = config_path(l, config_sections[kind], id);
     struct yaml_node *body;
     bool by_alias = false;
     struct bytes type;
 
-    if (!config_split_id(l, id, place, path, &type))
+    if (!config_split_id(l, id, location, path, &type))
         return;
     for (size_t i = 0; i < l->config->components[kind].n; i++)
         if (strcmp(l->config->components[kind].v[i].id, id) == 0) {
-            fault_add(faults_of(l), place, path, false, "duplicate name \"%s\"", id);
+            fault_add(faults_of(l), location, path, false, "duplicate name \"%s\"", id);
             return;
         }
     l->config->components[kind].n++;
     cc->memory = config_memory_ref(mem_zalloc(sizeof(*cc->memory)));
     cc->id = arena_strdup(&cc->memory->arena, id);
     cc->component = component_find(l->all, kind, type, &by_alias);
-    cc->place = yaml_copy(&cc->memory->arena, place);
+    cc->location = yaml_copy(&cc->memory->arena, location);
     cc->body = body = yaml_copy(&cc->memory->arena, pair->value);
     if (cc->component == NULL) {
-        unknown_type(l, kind, type, id, place, path);
+        unknown_type(l, kind, type, id, location, path);
         return;
     }
     if (by_alias)
-        fault_add(faults_of(l), place, path, true, "\"%.*s\" alias is deprecated; use \"%s\" instead", (int)type.len,
+        fault_add(faults_of(l), location, path, true, "\"%.*s\" alias is deprecated; use \"%s\" instead", (int)type.len,
                   (const char *)type.data, cc->component->type);
     if (kind == COMPONENT_EXPORTER && bytes_is(type, "logging"))
         mend_logging(l, &cc->memory->arena, body, path);
@@ -333,7 +337,7 @@ static void check_ambiguous(struct loader *l)
 
         for (size_t k = 0; k < ARRAY_LEN(ends); k++)
             if (config_find(c, ends[k], cc->id) != NULL)
-                fault_add(faults_of(l), cc->place, config_path(l, "connectors", cc->id), false,
+                fault_add(faults_of(l), cc->location, config_path(l, "connectors", cc->id), false,
                           "ambiguous ID: Found both \"%s\" %s and \"%s\" connector. Change one of the components' IDs",
                           cc->id, config_words[ends[k]], cc->id);
     }
@@ -412,7 +416,7 @@ static void warn_unused(struct loader *l)
             struct config_component *cc = &l->config->components[kind].v[i];
 
             if (!cc->used)
-                fault_add(faults_of(l), cc->place, config_path(l, config_sections[kind], cc->id), true,
+                fault_add(faults_of(l), cc->location, config_path(l, config_sections[kind], cc->id), true,
                           "is configured but not used by any pipeline%s",
                           kind == COMPONENT_EXTENSION ? ", for it is not in service::extensions" : "");
         }
@@ -426,10 +430,10 @@ static void unknown_section(struct loader *l, const struct yaml_pair *pair)
         if (strcmp(near, config_sections[kind]) == 0)
             l->misspelt[kind] = true;
     if (pair->key[0] == '\0')
-        fault_add(faults_of(l), config_place(l, pair), "", false,
+        fault_add(faults_of(l), config_location(l, pair), "", false,
                   "has invalid keys: the key is empty; write key: value");
     else
-        fault_add(faults_of(l), config_place(l, pair), "", false, "has invalid keys: %s; %s%s%s", pair->key,
+        fault_add(faults_of(l), config_location(l, pair), "", false, "has invalid keys: %s; %s%s%s", pair->key,
                   near != NULL ? "did you mean \"" : "the keys here are receivers, processors, exporters, ",
                   near != NULL ? near : "connectors, extensions and service", near != NULL ? "\"?" : "");
 }
@@ -472,8 +476,8 @@ static void wiring_fault(void *arg, const struct config_pipeline *p, const char 
 {
     struct loader *l = arg;
 
-    fault_add(faults_of(l), p != NULL ? p->place : NULL, p != NULL ? config_path(l, "service::pipelines", p->id) : "",
-              false, "%s", text);
+    fault_add(faults_of(l), p != NULL ? p->location : NULL,
+              p != NULL ? config_path(l, "service::pipelines", p->id) : "", false, "%s", text);
 }
 
 static void load_all(struct loader *l)

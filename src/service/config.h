@@ -25,14 +25,14 @@ struct config_component {
     struct config_memory *memory; /* its id, its configuration and all that this points to; NULL in tests */
     const char *id;               /* "otlp/2", as written */
     const struct component *component;
-    const void *config;            /* component->config_size bytes */
-    uint64_t fingerprint;          /* of `config`: two loads that say the same have the same one */
-    const struct yaml_node *place; /* of the body, or the key when there is none; NULL in tests */
-    const struct yaml_node *body;  /* may be NULL */
-    uint32_t checked;              /* SIGNAL_BITs that check_use() was asked about */
-    bool sound;                    /* decoded and checked without a fault */
-    bool used;                     /* in some pipeline or in service::extensions */
-    bool own;                      /* for otelcd's own telemetry: nobody has written it */
+    const void *config;               /* component->config_size bytes */
+    uint64_t fingerprint;             /* of `config`: two loads that say the same have the same one */
+    const struct yaml_node *location; /* of the body, or the key when there is none; NULL in tests */
+    const struct yaml_node *body;     /* may be NULL */
+    uint32_t checked;                 /* SIGNAL_BITs that check_use() was asked about */
+    bool sound;                       /* decoded and checked without a fault */
+    bool used;                        /* in some pipeline or in service::extensions */
+    bool own;                         /* for otelcd's own telemetry: nobody has written it */
 };
 
 /* What a component has for itself: an address to listen on, or a directory. */
@@ -44,10 +44,10 @@ struct config_claim {
 };
 
 struct config_pipeline {
-    const char *id;                /* "traces/2" */
-    const struct yaml_node *place; /* NULL in tests */
-    int signal;                    /* enum signal */
-    bool own;                      /* for otelcd's own telemetry: nobody has written it */
+    const char *id;                   /* "traces/2" */
+    const struct yaml_node *location; /* NULL in tests */
+    int signal;                       /* enum signal */
+    bool own;                         /* for otelcd's own telemetry: nobody has written it */
     /* Into components[kind], in the order written. A connector stands in receivers and exporters with its kind. */
     struct config_component **receivers, **processors, **exporters;
     size_t n_receivers, n_processors, n_exporters;

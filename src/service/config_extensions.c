@@ -55,11 +55,11 @@ static void check_extension(const struct naming *v, const struct option *o, cons
     const char *path = config_path(l, config_sections[cc->component->kind], cc->id);
 
     if (extension == NULL)
-        fault_add(faults_of(l), cc->place, path, false,
+        fault_add(faults_of(l), cc->location, path, false,
                   "no %s extension found: %s names \"%s\", which is not in service::extensions",
                   capabilities[o->capability].word, key, id);
     else if (extension->component != NULL && !provides_capability(extension, o->capability))
-        fault_add(faults_of(l), cc->place, path, false, "requested extension is not %s extension: \"%s\"; use %s",
+        fault_add(faults_of(l), cc->location, path, false, "requested extension is not %s extension: \"%s\"; use %s",
                   capabilities[o->capability].article, id, capabilities[o->capability].example);
 }
 
@@ -119,7 +119,7 @@ static void check_circle(struct loader *l, const struct config_component *cc)
         walk_component(&(struct naming){ l, c.queue[i], come_to, &c });
     free(c.queue);
     if (c.last != NULL)
-        fault_add(faults_of(l), cc->place, config_path(l, "extensions", cc->id), false,
+        fault_add(faults_of(l), cc->location, config_path(l, "extensions", cc->id), false,
                   "the extensions that it names lead back to itself (\"%s\" names it): take one of the names out",
                   c.last);
 }

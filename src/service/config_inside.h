@@ -32,8 +32,8 @@ static inline struct faults *faults_of(struct loader *l)
 
 /* All of these live in the configuration's arena. */
 
-char *config_path(struct loader *l, const char *a, const char *b);                    /* "a::b" */
-const struct yaml_node *config_place(struct loader *l, const struct yaml_pair *pair); /* of the key, for messages */
+char *config_path(struct loader *l, const char *a, const char *b);                       /* "a::b" */
+const struct yaml_node *config_location(struct loader *l, const struct yaml_pair *pair); /* of the key, for messages */
 const char *config_trim(struct arena *a, const char *s);
 
 /* `type[/name]`, of which *type is the first part; false after a fault. */

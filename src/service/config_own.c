@@ -4,7 +4,7 @@
  * otlp_grpc, and a pipeline of both. They stand behind those that the user has written, and are marked `own`.
  *
  * The exporter's options are written as a user would write them and decoded by its own rows, so that what is wrong with
- * an address or a certificate is told in the same words, at the place in service::telemetry. */
+ * an address or a certificate is told in the same words, at the location in service::telemetry. */
 #include "service/config_inside.h"
 
 #include "base/mem.h"
@@ -25,9 +25,9 @@
 struct making {
     struct loader *l;
     enum signal signal;
-    size_t n;                      /* of this signal, from 1 */
-    const char *path;              /* "service::telemetry::metrics::readers::0::periodic" */
-    const struct yaml_node *place; /* of that */
+    size_t n;                         /* of this signal, from 1 */
+    const char *path;                 /* "service::telemetry::metrics::readers::0::periodic" */
+    const struct yaml_node *location; /* of that */
     struct own_source_config source;
     uint64_t give_up; /* ms */
 };
@@ -41,9 +41,9 @@ struct peer {
 
 static void fault_at(const struct making *m, const char *key, const char *text)
 {
-    const struct yaml_node *n = yaml_get(m->place, key);
+    const struct yaml_node *n = yaml_get(m->location, key);
 
-    fault_add(faults_of(m->l), n != NULL ? n : m->place, m->path, false, "%s", text);
+    fault_add(faults_of(m->l), n != NULL ? n : m->location, m->path, false, "%s", text);
 }
 
 static bool has_scheme(const char *endpoint, const char *scheme)
@@ -72,7 +72,7 @@ static bool find_peer(const struct making *m, const struct own_exporter_config *
         *p = (struct peer){ "otlp_grpc", &e->otlp_grpc, true, false };
     p->grpc = p->grpc || (e->otlp.on && e->otlp.protocol >= OWN_GRPC);
     if (p->config->insecure && !p->grpc && has_scheme(p->config->endpoint, "https://"))
-        fault_add(faults_of(m->l), m->place, m->path, true,
+        fault_add(faults_of(m->l), m->location, m->path, true,
                   "insecure is for grpc: over HTTP the URL says whether TLS is spoken, and https:// does");
     p->plain = p->config->insecure || p->config->tls.insecure || has_scheme(p->config->endpoint, "http://");
     return true;
@@ -82,15 +82,15 @@ static bool find_peer(const struct making *m, const struct own_exporter_config *
 
 struct body {
     struct arena *arena;
-    const struct yaml_node *place;
+    const struct yaml_node *location;
     struct yaml_node *map;
 };
 
 static struct yaml_node *put_text(struct body *b, struct yaml_node *map, const char *key, const char *text)
 {
-    struct yaml_node *n = yaml_scalar(b->arena, text, false, b->place);
+    struct yaml_node *n = yaml_scalar(b->arena, text, false, b->location);
 
-    yaml_put(b->arena, map, key, b->place->line, b->place->column, n);
+    yaml_put(b->arena, map, key, b->location->line, b->location->column, n);
     return n;
 }
 
@@ -101,9 +101,9 @@ static void put_plain(struct body *b, struct yaml_node *map, const char *key, co
 
 static struct yaml_node *put_map(struct body *b, const char *key)
 {
-    struct yaml_node *n = yaml_new(b->arena, YAML_MAP, b->place);
+    struct yaml_node *n = yaml_new(b->arena, YAML_MAP, b->location);
 
-    yaml_put(b->arena, b->map, key, b->place->line, b->place->column, n);
+    yaml_put(b->arena, b->map, key, b->location->line, b->location->column, n);
     return n;
 }
 
@@ -129,7 +129,7 @@ static void put_tls(struct body *b, const struct peer *p)
 
 static void put_header(struct body *b, struct yaml_node *list, const char *name, const char *value)
 {
-    struct yaml_node *header = yaml_new(b->arena, YAML_MAP, b->place);
+    struct yaml_node *header = yaml_new(b->arena, YAML_MAP, b->location);
 
     put_text(b, header, "name", name);
     put_text(b, header, "value", value);
@@ -186,14 +186,14 @@ static bool put_headers_list(struct body *b, struct yaml_node *list, const char 
 
 static void put_headers(const struct making *m, struct body *b, const struct own_peer_config *c)
 {
-    struct yaml_node *list = yaml_new(b->arena, YAML_LIST, b->place);
+    struct yaml_node *list = yaml_new(b->arena, YAML_LIST, b->location);
     const char *text = c->headers_list.text;
 
     for (size_t i = 0; i < c->headers.n; i++)
         put_header(b, list, c->headers.v[i].key, c->headers.v[i].value);
     if (text != NULL && !put_headers_list(b, list, text, &c->headers))
         fault_at(m, "exporter", "headers_list is written name=value,name=value");
-    yaml_put(b->arena, b->map, "headers", b->place->line, b->place->column, list);
+    yaml_put(b->arena, b->map, "headers", b->location->line, b->location->column, list);
 }
 
 static const char *milliseconds_text(struct body *b, uint64_t ms)
@@ -231,8 +231,8 @@ static void put_queue(const struct making *m, struct body *b)
 static struct yaml_node *exporter_body(const struct making *m, struct arena *a, const struct peer *p)
 {
     const struct own_peer_config *c = p->config;
-    const struct yaml_node *form = yaml_get(yaml_get(m->place, "exporter"), p->form);
-    struct body b = { a, form != NULL ? form : m->place, yaml_new(a, YAML_MAP, m->place) };
+    const struct yaml_node *form = yaml_get(yaml_get(m->location, "exporter"), p->form);
+    struct body b = { a, form != NULL ? form : m->location, yaml_new(a, YAML_MAP, m->location) };
 
     put_endpoint(m, &b, p);
     put_text(&b, b.map, "compression", c->compression);
@@ -256,7 +256,7 @@ static char *own_name(const struct making *m, struct arena *a, const char *type,
 static void check_free(const struct making *m, bool taken, const char *id)
 {
     if (taken)
-        fault_add(faults_of(m->l), m->place, m->path, false,
+        fault_add(faults_of(m->l), m->location, m->path, false,
                   "\"%s\" is the name of what sends otelcd's own telemetry: give what you have called so another name",
                   id);
 }
@@ -274,7 +274,7 @@ static struct config_component *add_component(const struct making *m, enum compo
     c->components[kind].n++;
     cc->component =
         kind == COMPONENT_RECEIVER ? &own_source : component_find(m->l->all, kind, bytes_str(type), &by_alias);
-    cc->place = yaml_copy(&cc->memory->arena, m->place);
+    cc->location = yaml_copy(&cc->memory->arena, m->location);
     cc->used = cc->own = true;
     return cc;
 }
@@ -366,7 +366,7 @@ static void add_pipeline(struct making *m, const struct own_exporter_config *exp
         return;
     *p = (struct config_pipeline){
         .id = own_name(m, &c->arena, signal_table[m->signal].name, "own_telemetry"),
-        .place = m->place,
+        .location = m->location,
         .signal = (int)m->signal,
         .own = true,
         .n_receivers = 1,
@@ -380,10 +380,10 @@ static void add_pipeline(struct making *m, const struct own_exporter_config *exp
     c->n_own_pipelines++;
 }
 
-static void place_item(struct making *m, const char *list, size_t i, const char *word, const struct yaml_node *place)
+static void enter_item(struct making *m, const char *list, size_t i, const char *word, const struct yaml_node *location)
 {
     m->n++;
-    m->place = place;
+    m->location = location;
     m->path = arena_printf(&m->l->config->arena, "service::telemetry::%s::%zu::%s", list, i, word);
 }
 
@@ -398,7 +398,7 @@ static void add_metrics(struct loader *l)
 
         if (!p->on)
             continue;
-        place_item(&m, "metrics::readers", p->index, "periodic", p->place);
+        enter_item(&m, "metrics::readers", p->index, "periodic", p->location);
         m.give_up = p->timeout;
         m.source = (struct own_source_config){ .delay = p->interval * NS_PER_MS };
         add_pipeline(&m, &p->exporter);
@@ -434,7 +434,7 @@ static void add_processors(struct loader *l, enum signal signal, const struct op
         const struct own_processor_config *p = &processors[i];
         const struct own_batch_config *b = &p->batch;
 
-        place_item(&m, path, i, b->on ? "batch" : "simple", yaml_get(p->place, b->on ? "batch" : "simple"));
+        enter_item(&m, path, i, b->on ? "batch" : "simple", yaml_get(p->location, b->on ? "batch" : "simple"));
         m.give_up = b->on ? b->export_timeout : SIMPLE_TIMEOUT;
         m.source = (struct own_source_config){ .queue_items = SIMPLE_QUEUE, .batch_items = 1 };
         if (b->on)

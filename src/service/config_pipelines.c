@@ -119,19 +119,19 @@ static void check_pipeline_keys(struct loader *l, const struct yaml_node *body, 
         if (strcmp(key, keys[0]) == 0 || strcmp(key, keys[1]) == 0 || strcmp(key, keys[2]) == 0)
             continue;
         if (strcmp(key, "connectors") == 0) {
-            fault_add(faults_of(l), config_place(l, &body->pairs[i]), path, false,
+            fault_add(faults_of(l), config_location(l, &body->pairs[i]), path, false,
                       "has invalid keys: connectors; a connector stands among the exporters of one pipeline and the "
                       "receivers of another");
             continue;
         }
         near = nearest_of(key, keys);
-        fault_add(faults_of(l), config_place(l, &body->pairs[i]), path, false, "has invalid keys: %s; %s%s%s", key,
+        fault_add(faults_of(l), config_location(l, &body->pairs[i]), path, false, "has invalid keys: %s; %s%s%s", key,
                   near != NULL ? "did you mean \"" : "a pipeline has receivers, ",
                   near != NULL ? near : "processors and exporters", near != NULL ? "\"?" : "");
     }
 }
 
-static void unknown_signal(struct loader *l, struct bytes type, const struct yaml_node *place, const char *path)
+static void unknown_signal(struct loader *l, struct bytes type, const struct yaml_node *location, const char *path)
 {
     const char *names[SIGNAL_COUNT + 1] = { NULL }, *near;
     char *word = arena_strndup(&l->config->arena, type.data, type.len);
@@ -140,7 +140,7 @@ static void unknown_signal(struct loader *l, struct bytes type, const struct yam
         names[s] = signal_table[s].name;
     near = nearest_of(word, names);
     fault_add(
-        faults_of(l), place, path, false,
+        faults_of(l), location, path, false,
         "unknown signal \"%s\": a pipeline is called traces, metrics, logs or profiles, or one of these with /name "
         "behind it%s%s%s",
         word, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
@@ -181,16 +181,16 @@ static void check_order(struct loader *l, const struct config_pipeline *p, const
 }
 
 /* The pipeline's signal; SIGNAL_COUNT after a fault. */
-static enum signal signal_of(struct loader *l, const char *id, const struct yaml_node *place, const char *path)
+static enum signal signal_of(struct loader *l, const char *id, const struct yaml_node *location, const char *path)
 {
     enum signal s = SIGNAL_COUNT;
     struct bytes type;
 
-    if (!config_split_id(l, id, place, path, &type))
+    if (!config_split_id(l, id, location, path, &type))
         return s;
     s = signal_by_name(type);
     if (s == SIGNAL_COUNT)
-        unknown_signal(l, type, place, path);
+        unknown_signal(l, type, location, path);
     return s;
 }
 
@@ -209,14 +209,14 @@ static bool lacks_part(const struct yaml_node *body, const char *key, size_t n)
 
 static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
 {
-    const struct yaml_node *place = config_place(l, pair), *body = pair->value;
+    const struct yaml_node *location = config_location(l, pair), *body = pair->value;
     const char *id = config_trim(&l->config->arena, pair->key);
     const char *path = config_path(l, "service::pipelines", id);
-    enum signal s = signal_of(l, id, place, path);
+    enum signal s = signal_of(l, id, location, path);
     struct config_pipeline nameless = { 0 };
     struct config_pipeline *p = s == SIGNAL_COUNT ? &nameless : &l->config->pipelines[l->config->n_pipelines++];
 
-    *p = (struct config_pipeline){ .id = id, .place = place, .signal = (int)s };
+    *p = (struct config_pipeline){ .id = id, .location = location, .signal = (int)s };
     if (body->kind != YAML_MAP && body->kind != YAML_NULL) {
         fault_add(faults_of(l), body, path, false, "expected a map with receivers, processors and exporters, got %s",
                   yaml_type_name(body));
@@ -228,9 +228,9 @@ static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
     load_references(l, COMPONENT_EXPORTER, yaml_get(body, "exporters"), path, &p->exporters, &p->n_exporters);
     check_order(l, p, yaml_get(body, "processors"), path);
     if (lacks_part(body, "receivers", p->n_receivers))
-        fault_add(faults_of(l), place, path, false, "must have at least one receiver");
+        fault_add(faults_of(l), location, path, false, "must have at least one receiver");
     if (lacks_part(body, "exporters", p->n_exporters))
-        fault_add(faults_of(l), place, path, false, "must have at least one exporter");
+        fault_add(faults_of(l), location, path, false, "must have at least one exporter");
 }
 
 /* Something like that key stands there, and is told. */

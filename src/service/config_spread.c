@@ -9,7 +9,7 @@ static void refuse_component(struct loader *l, const struct config_component *cc
 {
     const struct component *c = cc->component;
 
-    fault_add(faults_of(l), cc->place, config_path(l, config_sections[c->kind], cc->id), false,
+    fault_add(faults_of(l), cc->location, config_path(l, config_sections[c->kind], cc->id), false,
               "cannot be in %" PRIu64
               " processes at once (service::workers): %s; write workers: 1, or give it an otelcd of its own with one "
               "worker, behind this one",

@@ -20,9 +20,9 @@
 
 /* Where the option is written that an error begins with, "protocols::grpc::endpoint: ...", or else the nearest one
  * around it. */
-static const struct yaml_node *place_of(const struct config_component *cc, const char *text)
+static const struct yaml_node *find_location(const struct config_component *cc, const char *text)
 {
-    const struct yaml_node *n = cc->body, *kid = n, *place = cc->place;
+    const struct yaml_node *n = cc->body, *kid = n, *location = cc->location;
 
     for (; kid != NULL && n != NULL && n->kind == YAML_MAP; n = kid) {
         size_t len = strcspn(text, ":");
@@ -31,21 +31,21 @@ static const struct yaml_node *place_of(const struct config_component *cc, const
         for (size_t i = 0; i < n->n && kid == NULL; i++)
             if (strlen(n->pairs[i].key) == len && memcmp(n->pairs[i].key, text, len) == 0)
                 kid = n->pairs[i].value;
-        place = kid != NULL ? kid : place;
+        location = kid != NULL ? kid : location;
         if (strncmp(text + len, "::", 2) != 0)
             break;
         text += len + 2;
     }
-    return place;
+    return location;
 }
 
 static int start_error(const struct graph_node *gn, struct error *err)
 {
-    const struct yaml_node *place = place_of(gn->config, err->text);
+    const struct yaml_node *location = find_location(gn->config, err->text);
 
     error_wrap(err, "failed to start \"%s\" %s", gn->config->id, component_kind_name(gn->config->component->kind));
-    if (place != NULL && place->file[0] != '\0')
-        error_wrap(err, "%s:%d:%d", place->file, place->line, place->column);
+    if (location != NULL && location->file[0] != '\0')
+        error_wrap(err, "%s:%d:%d", location->file, location->line, location->column);
     return error_wrap(err, gn->config->component->kind == COMPONENT_EXTENSION ? "failed to start extensions"
                                                                               : "cannot start pipelines");
 }

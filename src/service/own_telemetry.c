@@ -122,10 +122,10 @@ int own_telemetry_log(struct own_telemetry *t, struct host *host, const struct s
 
 static int serve_error(const struct prometheus_reader_config *c, struct error *err)
 {
-    error_wrap(err, c->place != NULL ? "service::telemetry::metrics::readers"
-                                     : "own metrics (service::telemetry::metrics::readers is not set)");
-    if (c->place != NULL && c->place->file[0] != '\0')
-        error_wrap(err, "%s:%d:%d", c->place->file, c->place->line, c->place->column);
+    error_wrap(err, c->location != NULL ? "service::telemetry::metrics::readers"
+                                        : "own metrics (service::telemetry::metrics::readers is not set)");
+    if (c->location != NULL && c->location->file[0] != '\0')
+        error_wrap(err, "%s:%d:%d", c->location->file, c->location->line, c->location->column);
     return err->code;
 }
 

@@ -203,7 +203,7 @@ static bool parse_address(struct arena *a, const char *text, struct prometheus_r
         .without_scope_info = true,
         .without_units = true,
         .without_type_suffix = true,
-        .place = out->place,
+        .location = out->location,
     };
     return true;
 }
@@ -232,15 +232,15 @@ static void keep_readers(struct arena *a, struct service_config *c)
 }
 
 static void add_reader(struct service_config *c, const struct prometheus_reader_config *r,
-                       const struct yaml_node *place, struct faults *faults)
+                       const struct yaml_node *location, struct faults *faults)
 {
     char *endpoint = prometheus_reader_endpoint(r);
     struct error err;
 
     if (endpoint_check(endpoint, "tcp", &err) != 0)
-        fault_add(faults, place, "service::telemetry::metrics::readers", false, "host: %s", err.text);
+        fault_add(faults, location, "service::telemetry::metrics::readers", false, "host: %s", err.text);
     c->scrapes[c->n_scrapes] = *r;
-    c->scrapes[c->n_scrapes++].place = place;
+    c->scrapes[c->n_scrapes++].location = location;
     free(endpoint);
 }
 
@@ -256,25 +256,25 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
     if (m->level == LEVEL_NONE)
         return;
     if (m->address[0] != '\0') {
-        c->scrapes[c->n_scrapes].place = node_below(node, "metrics", "address", NULL);
+        c->scrapes[c->n_scrapes].location = node_below(node, "metrics", "address", NULL);
         if (!parse_address(a, m->address, &c->scrapes[c->n_scrapes++]))
             fault_add(faults, node_below(node, "metrics", "address", NULL), "service::telemetry::metrics::address",
                       false, "\"%s\" is not host:port", m->address);
     }
     for (size_t i = 0; i < m->readers.n; i++) {
-        const struct yaml_node *place = given ? list->items[i] : node;
+        const struct yaml_node *location = given ? list->items[i] : node;
 
         struct own_periodic_config *periodic = &((struct reader_config *)m->readers.v)[i].periodic;
         bool pull = readers[i].pull.on && readers[i].pull.exporter.prometheus.on;
 
-        periodic->place = yaml_get(place, "periodic");
+        periodic->location = yaml_get(location, "periodic");
         periodic->index = i;
         if (pull == periodic->on)
-            fault_add(faults, place, "service::telemetry::metrics::readers", false,
+            fault_add(faults, location, "service::telemetry::metrics::readers", false,
                       "a reader is written pull: {exporter: {prometheus: {host: localhost, port: 8888}}} or periodic: "
                       "{exporter: {otlp: {endpoint: \"http://host:4318\"}}}, each an item of its own");
         else if (pull)
-            add_reader(c, &readers[i].pull.exporter.prometheus, place, faults);
+            add_reader(c, &readers[i].pull.exporter.prometheus, location, faults);
     }
     if (given && m->readers.n == 0)
         fault_add(faults, list, "service::telemetry::metrics::readers", false,
@@ -424,13 +424,13 @@ static void finish_processors(const struct option_list *list, const struct yaml_
 
     snprintf(path, sizeof(path), "service::telemetry::%s::processors", group);
     for (size_t i = 0; i < list->n; i++) {
-        v[i].place = written != NULL && written->kind == YAML_LIST ? written->items[i] : node;
+        v[i].location = written != NULL && written->kind == YAML_LIST ? written->items[i] : node;
         if (v[i].batch.on == v[i].simple.on)
-            fault_add(faults, v[i].place, path, false,
+            fault_add(faults, v[i].location, path, false,
                       "a processor is written batch: {exporter: {otlp: {endpoint: \"http://host:4318\"}}} or simple: "
                       "{exporter: ...}, each an item of its own");
         else if (v[i].batch.on && v[i].batch.max_export_batch_size > v[i].batch.max_queue_size)
-            fault_add(faults, v[i].place, path, false, "max_export_batch_size must not be more than max_queue_size");
+            fault_add(faults, v[i].location, path, false, "max_export_batch_size must not be more than max_queue_size");
     }
 }
 

@@ -42,7 +42,7 @@ struct prometheus_reader_config {
     uint64_t port;
     bool without_scope_info, without_units, without_type_suffix;
     struct constant_labels_config with_resource_constant_labels;
-    const struct yaml_node *place; /* where it is written; NULL: it is the default */
+    const struct yaml_node *location; /* where it is written; NULL: it is the default */
 };
 
 struct pull_exporter_config {
@@ -113,7 +113,7 @@ bool service_config_same_metrics(const struct service_config *a, const struct se
 
 char *prometheus_reader_endpoint(const struct prometheus_reader_config *r); /* "host:port"; the caller's to free */
 
-/* Check, and make scrapes and resource. `node` is the service section, for places. */
+/* Check, and make scrapes and resource. `node` is the service section, for locations. */
 void service_config_finish(struct arena *a, struct service_config *c, const struct yaml_node *node,
                            struct faults *faults);
 

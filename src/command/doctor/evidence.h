@@ -38,7 +38,7 @@ struct evidence {
     VEC(struct seen_line) lines;     /* newest first */
     long pid;                        /* of the daemon, where it runs on this machine; else 0 */
     struct config *config;           /* that was given, or that it was started with; NULL: none */
-    const struct yaml_node *written; /* the same as written, with its places; NULL */
+    const struct yaml_node *written; /* the same as written, with its locations; NULL */
     struct yaml_node *options;       /* the effective one, secrets hidden; NULL */
     struct yaml_node *running;       /* the effective one that runs; NULL */
     struct faults faults;            /* of `written` */

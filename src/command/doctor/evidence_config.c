@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration for the doctor: that of --config; or that which the running process was started with, by its
- * command line; else what the daemon says of itself, as a tree without places. Of the first two the text is read a
- * second time as it is written, for the places. */
+ * command line; else what the daemon says of itself, as a tree without locations. Of the first two the text is read a
+ * second time as it is written, for the locations. */
 #include "command/daemon.h"
 #include "command/doctor/evidence.h"
 #include "command/doctor/machine.h"

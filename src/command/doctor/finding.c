@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A finding is made by a rule, which says what it knows; places are looked up in the configuration as it is written:
+/* A finding is made by a rule, which says what it knows; locations are looked up in the configuration as it is written:
  * the key itself where it is there, else the nearest one above it, below which it belongs. */
 #include "command/doctor/finding.h"
 
@@ -18,7 +18,7 @@ struct finding *finding_add(struct evidence *e, const char *kind, int weight, co
     return f;
 }
 
-/* ---- places ---- */
+/* ---- locations ---- */
 
 /* The pair of the longest beginning of the path that is written; `whole`: all of it. */
 static const struct yaml_pair *find_written(const struct evidence *e, const char *path, bool *whole)
@@ -44,7 +44,7 @@ static const struct yaml_pair *find_written(const struct evidence *e, const char
     return found;
 }
 
-void finding_place(struct evidence *e, struct finding *f, const char *path, const char *write)
+void finding_locate(struct evidence *e, struct finding *f, const char *path, const char *write)
 {
     const struct yaml_pair *pair = find_written(e, path, &f->is_written);
 
@@ -112,7 +112,7 @@ void finding_option(struct evidence *e, struct finding *f, const char *component
         return;
     option = own_option(e, component, option);
     if (strcmp(option, "memory_budget_mib") != 0 && !may_have(e, component, option)) {
-        finding_place(e, f, component, "");
+        finding_locate(e, f, component, "");
         return;
     }
     if (strcmp(option, "memory_budget_mib") == 0)
@@ -123,7 +123,7 @@ void finding_option(struct evidence *e, struct finding *f, const char *component
     better = better_text(e, key, option_text(e, path));
     if (strcmp(key, "storage") == 0 && option_text(e, path)[0] == '\0')
         better = "file_storage";
-    finding_place(e, f, path, better[0] != '\0' ? arena_printf(&e->arena, "%s: %s", key, better) : "");
+    finding_locate(e, f, path, better[0] != '\0' ? arena_printf(&e->arena, "%s: %s", key, better) : "");
 }
 
 /* ---- order ---- */

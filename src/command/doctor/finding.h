@@ -41,10 +41,10 @@ struct finding {
 struct finding *finding_add(struct evidence *e, const char *kind, int weight, const char *about);
 
 /* What to change: a path of the configuration, and the new text ("" = none). Later calls replace the place. */
-void finding_place(struct evidence *e, struct finding *f, const char *path, const char *write);
+void finding_locate(struct evidence *e, struct finding *f, const char *path, const char *write);
 
-/* Likewise, where `option` ("a::b", NULL: none) of a component is meant: its place, and the text that follows from what
- * stands there, where something does: twice a number, a true for a false. */
+/* Likewise, where `option` ("a::b", NULL: none) of a component is meant: its location, and the text that follows from
+ * what stands there, where something does: twice a number, a true for a false. */
 void finding_option(struct evidence *e, struct finding *f, const char *component, const char *option);
 
 void findings_sort(struct evidence *e);

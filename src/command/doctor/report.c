@@ -15,14 +15,14 @@ static void put_line(struct buf *out, const char *name, const char *text)
 }
 
 /* "otelcd.yaml:3:5: exporters::otlp_grpc::endpoint: write endpoint: x" */
-static const char *place_text(struct evidence *e, const struct finding *f)
+static const char *location_text(struct evidence *e, const struct finding *f)
 {
-    const char *place = f->file != NULL ? arena_printf(&e->arena, "%s:%d:%d: ", f->file, f->line, f->column) : "";
+    const char *location = f->file != NULL ? arena_printf(&e->arena, "%s:%d:%d: ", f->file, f->line, f->column) : "";
     const char *how = f->is_written || f->file == NULL ? "" : " (to be added below it)";
 
     if (f->write[0] == '\0')
-        return arena_printf(&e->arena, "%s%s%s", place, f->path, how);
-    return arena_printf(&e->arena, "%s%s%s: write %s", place, f->path, how, f->write);
+        return arena_printf(&e->arena, "%s%s%s", location, f->path, how);
+    return arena_printf(&e->arena, "%s%s%s: write %s", location, f->path, how, f->write);
 }
 
 static void put_finding(struct evidence *e, struct buf *out, size_t number, const struct finding *f)
@@ -39,7 +39,7 @@ static void put_finding(struct evidence *e, struct buf *out, size_t number, cons
     put_line(out, "means", f->means);
     put_line(out, "do", f->todo);
     if (f->path[0] != '\0')
-        put_line(out, "change", place_text(e, f));
+        put_line(out, "change", location_text(e, f));
 }
 
 static void put_head(struct evidence *e, struct buf *out)

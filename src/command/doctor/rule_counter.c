@@ -144,7 +144,7 @@ static void tell_counted(struct evidence *e, const struct counted *c, struct byt
     if (path[0] != '\0' && c->option != NULL)
         finding_option(e, f, path, c->option);
     else if (path[0] != '\0')
-        finding_place(e, f, path, "");
+        finding_locate(e, f, path, "");
 }
 
 void rule_counter(struct evidence *e)

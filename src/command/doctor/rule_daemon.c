@@ -157,7 +157,7 @@ static void tell_difference(struct evidence *e)
         f->seen = "what is written is not what runs";
         f->means = "a file or a variable has changed since otelcd read it";
         f->todo = "reload: kill -HUP, or systemctl reload otelcd";
-        finding_place(e, f, buf_cstr(&path), "");
+        finding_locate(e, f, buf_cstr(&path), "");
     }
     buf_free(&path);
 }

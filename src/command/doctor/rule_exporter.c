@@ -168,7 +168,7 @@ static void put_advice(struct evidence *e, struct finding *f, struct seen_line *
     if (a != NULL && a->option != NULL)
         finding_option(e, f, arena_printf(&e->arena, "exporters::%s", id), a->option);
     else
-        finding_place(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
+        finding_locate(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
 }
 
 /* "no token from oauth2client: ...": the authenticator is the cause, and the peer has not even been asked. */

@@ -50,7 +50,7 @@ static bool has_option(const struct evidence *e, const char *path, const char *o
 }
 
 /* A filter drops by a condition, of which it counts each. */
-static bool place_filter(struct evidence *e, struct finding *f, const struct json_node *pipeline)
+static bool locate_filter(struct evidence *e, struct finding *f, const struct json_node *pipeline)
 {
     json_each (m, json_at(e->now.metrics, "metrics")) {
         const char *id = evidence_text(e, json_text_at(m, "labels.processor"));
@@ -61,7 +61,7 @@ static bool place_filter(struct evidence *e, struct finding *f, const struct jso
             if (bytes_is(json_text_at(n, "id"), id)) {
                 f->seen = arena_printf(&e->arena, "%s; condition of %s: %s", f->seen, id,
                                        evidence_text(e, json_text_at(m, "labels.condition")));
-                finding_place(e, f, arena_printf(&e->arena, "processors::%s", id), "");
+                finding_locate(e, f, arena_printf(&e->arena, "processors::%s", id), "");
                 return true;
             }
         }
@@ -70,10 +70,10 @@ static bool place_filter(struct evidence *e, struct finding *f, const struct jso
 }
 
 /* The node of the pipeline that has the option. */
-static void place_in(struct evidence *e, struct finding *f, const struct json_node *pipeline, const struct advice *a,
-                     struct bytes reason)
+static void locate_in(struct evidence *e, struct finding *f, const struct json_node *pipeline, const struct advice *a,
+                      struct bytes reason)
 {
-    if (bytes_is(reason, "filtered") && place_filter(e, f, pipeline))
+    if (bytes_is(reason, "filtered") && locate_filter(e, f, pipeline))
         return;
     if (a == NULL || a->option == NULL)
         return;
@@ -231,11 +231,11 @@ static void tell_reason(struct evidence *e, const struct reason *r, const struct
         f->means = arena_printf(&e->arena, "%s: all that came in", f->means);
     f->todo = reason_todo(e, r, line);
     if (pipeline != NULL)
-        place_in(e, f, pipeline, r->advice, r->name);
+        locate_in(e, f, pipeline, r->advice, r->name);
     else if (r->advice != NULL && r->advice->option != NULL)
         finding_option(e, f, arena_printf(&e->arena, "exporters::%s", id), r->advice->option);
     else
-        finding_place(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
+        finding_locate(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
 }
 
 /* Does an exporter of the pipeline say the same, or is one that fails the cause? */
@@ -348,7 +348,7 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
         "it keeps them until it has enough, or their time has come: nothing is lost, and at SIGTERM they are sent";
     f->todo = "nothing; a shorter time there brings them on earlier";
     if (wait_option(id) != NULL)
-        finding_place(e, f, arena_printf(&e->arena, "processors::%s::%s", id, wait_option(id)), "");
+        finding_locate(e, f, arena_printf(&e->arena, "processors::%s::%s", id, wait_option(id)), "");
 }
 
 /* ---- sent twice ---- */

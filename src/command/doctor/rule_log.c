@@ -107,7 +107,7 @@ static void tell_line(struct evidence *e, struct seen_line *line)
     f->means = k != NULL ? k->means : "";
     f->todo = advice[0] != '\0' ? advice : k != NULL ? k->todo : "";
     if (path[0] != '\0')
-        finding_place(e, f, path, "");
+        finding_locate(e, f, path, "");
 }
 
 static bool was_told_of(const struct evidence *e, const char *about)

@@ -61,7 +61,7 @@ static void look_at_disk(struct evidence *e, struct disks_told *seen, const char
     f->means = "when it is full, senders are told to retry";
     f->todo = "make room, or move it to another disk";
     if (owner != NULL)
-        finding_place(e, f, owner, "");
+        finding_locate(e, f, owner, "");
 }
 
 static void look_at_disks(struct evidence *e)
@@ -124,8 +124,8 @@ static void look_at_memory(struct evidence *e)
                            limit / MIB, total / MIB);
     f->means = "the kernel ends otelcd before the budget refuses anything";
     f->todo = "a smaller budget, or more memory";
-    finding_place(e, f, "service::memory_budget_mib",
-                  arena_printf(&e->arena, "memory_budget_mib: %.0f", total * 0.6 / MIB));
+    finding_locate(e, f, "service::memory_budget_mib",
+                   arena_printf(&e->arena, "memory_budget_mib: %.0f", total * 0.6 / MIB));
 }
 
 /* ---- ports ---- */
@@ -147,7 +147,7 @@ static void look_at_port(struct evidence *e, const struct config_claim *c)
                         : "another process listens on it";
     f->means = arena_printf(&e->arena, "%s cannot listen there, and otelcd does not start", c->owner);
     f->todo = "end that process, or take another port";
-    finding_place(e, f, arena_printf(&e->arena, "%s%s%s", c->owner, c->key[0] != '\0' ? "::" : "", c->key), "");
+    finding_locate(e, f, arena_printf(&e->arena, "%s%s%s", c->owner, c->key[0] != '\0' ? "::" : "", c->key), "");
 }
 
 static void look_at_ports(struct evidence *e)
@@ -177,7 +177,7 @@ static void look_at_certificate(struct evidence *e, const struct json_node *m, d
     f->means = left < 0 ? "peers do not take it" : "from then on peers do not take it";
     f->todo = "renew it: the file is read again by itself";
     if (path[0] != '\0')
-        finding_place(e, f, path, "");
+        finding_locate(e, f, path, "");
     for (size_t i = 0; i < e->lines.n; i++)
         if (bytes_match(e->lines.v[i].message, "A TLS certificate *"))
             e->lines.v[i].used = true;
@@ -201,7 +201,7 @@ static void look_at_peer_certificate(struct evidence *e, const struct json_node 
     f->means = left < 0 ? "connections that are open go on; the next one comes to nothing"
                         : "from then on no new connection to it comes to be";
     f->todo = "have whoever runs the peer renew it, and what it is signed by";
-    finding_place(e, f, path, "");
+    finding_locate(e, f, path, "");
     if (line != NULL)
         (void)evidence_quote_line(e, line);
 }
@@ -240,7 +240,7 @@ static void look_at_peer_clock(struct evidence *e, const struct json_node *m)
                            machine_clock_is_set() ? "" : "; that of this machine is not set by a time server");
     f->means = "data seems older or newer there than it is: it may be refused, or not be found";
     f->todo = "set both clocks by a time server";
-    finding_place(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
+    finding_locate(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
 }
 
 void rule_machine(struct evidence *e)

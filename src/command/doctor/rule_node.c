@@ -51,7 +51,7 @@ static void tell_node(struct evidence *e, const struct json_node *node)
     if (a != NULL && a->option != NULL)
         finding_option(e, f, path, a->option);
     else if (path[0] != '\0')
-        finding_place(e, f, path, "");
+        finding_locate(e, f, path, "");
 }
 
 void rule_node(struct evidence *e)

@@ -55,7 +55,7 @@ static void tell_unscraped(struct evidence *e, const struct json_node *s, const 
                      "in Prometheus: a scrape config with targets: [\"%s\"] by a name that it reaches, and look at "
                      "its page Targets",
                      evidence_text(e, json_text_at(s, "address")));
-    finding_place(e, f, arena_printf(&e->arena, "exporters::%s::endpoint", id), "");
+    finding_locate(e, f, arena_printf(&e->arena, "exporters::%s::endpoint", id), "");
 }
 
 /* Series that nothing arrived for have gone. Had they been seen? */
@@ -74,8 +74,8 @@ static void tell_expired(struct evidence *e, const struct json_node *s, const ch
                            option_text(e, path), last_scrape(e, s, ago));
     f->means = "series go before they are scraped, so that Prometheus never sees some of them";
     f->todo = "keep them for a few scrapes, or scrape more often";
-    finding_place(e, f, path,
-                  arena_printf(&e->arena, "metric_expiration: %.0fs", unseen * LATE > 60 ? unseen * LATE : 60));
+    finding_locate(e, f, path,
+                   arena_printf(&e->arena, "metric_expiration: %.0fs", unseen * LATE > 60 ? unseen * LATE : 60));
 }
 
 static void look_at_endpoint(struct evidence *e, const struct json_node *s)
@@ -107,7 +107,7 @@ static void look_at_receiver(struct evidence *e, const char *id)
     f->seen = "it has no targets";
     f->means = "discovery has found none, or the relabel_configs drop them all";
     f->todo = "look at relabel_configs with action keep and drop, and at what its discovery asks";
-    finding_place(e, f, arena_printf(&e->arena, "receivers::%s::config::scrape_configs", id), "");
+    finding_locate(e, f, arena_printf(&e->arena, "receivers::%s::config::scrape_configs", id), "");
 }
 
 void rule_scrape(struct evidence *e)

@@ -157,7 +157,7 @@ static void tell_handshakes(struct evidence *e, const struct json_node *m)
     f->means = "A sender and this TLS port do not agree: one does not trust the other's certificate, or does not speak "
                "TLS";
     f->todo = "what the error says, in the sender or in this port's tls block";
-    finding_place(e, f, arena_printf(&e->arena, "receivers::%s", id), "");
+    finding_locate(e, f, arena_printf(&e->arena, "receivers::%s", id), "");
 }
 
 static bool tell_refusals(struct evidence *e)
@@ -254,7 +254,7 @@ static void tell_silence(struct evidence *e, const char *id, bool others)
         const char *at = option_text(e, loopback), *colon = strrchr(at, ':');
         const char *key = strrchr(loopback, ':') + 1;
 
-        finding_place(e, f, loopback, colon != NULL ? arena_printf(&e->arena, "%s: 0.0.0.0%s", key, colon) : "");
+        finding_locate(e, f, loopback, colon != NULL ? arena_printf(&e->arena, "%s: 0.0.0.0%s", key, colon) : "");
     }
 }
 

@@ -61,7 +61,7 @@ static void compare_exporters(struct evidence *e, const struct json_node *p, con
                   arena_printf(&e->arena, "%s and %s both send to %s", first, second, evidence_text(e, peer)),
                   "each item gets there twice: it is counted twice, or refused as a duplicate");
     f->todo = "take one of them out of the pipeline, or mend its endpoint";
-    finding_place(e, f, arena_printf(&e->arena, "exporters::%s::endpoint", second), "");
+    finding_locate(e, f, arena_printf(&e->arena, "exporters::%s::endpoint", second), "");
 }
 
 static void look_at_pipeline(struct evidence *e, const struct json_node *p)
@@ -123,7 +123,7 @@ static void compare_pipelines(struct evidence *e, const struct json_node *p, con
                      evidence_text(e, json_text_at(receiver, "id")), evidence_text(e, json_text_at(exporter, "id"))),
         "each item gets there twice: it is counted twice, or refused as a duplicate");
     f->todo = "take the exporter, or the receiver, out of one of them; or have a filter tell their items apart";
-    finding_place(e, f, arena_printf(&e->arena, "service::pipelines::%s::exporters", second), "");
+    finding_locate(e, f, arena_printf(&e->arena, "service::pipelines::%s::exporters", second), "");
 }
 
 static void look_at_pairs(struct evidence *e)
@@ -180,9 +180,9 @@ static void compare_ways(struct evidence *e, const struct json_node *p, const st
                      evidence_text(e, json_text_at(shown, "id")), evidence_text(e, json_text_at(sent, "id")), url),
         "each series comes by two ways, and Prometheus refuses what is not newer as out of order or a duplicate");
     f->todo = "one way only for each series: take one of the two out of the pipeline";
-    finding_place(e, f,
-                  arena_printf(&e->arena, "service::pipelines::%s::exporters", evidence_text(e, json_text_at(p, "id"))),
-                  "");
+    finding_locate(
+        e, f, arena_printf(&e->arena, "service::pipelines::%s::exporters", evidence_text(e, json_text_at(p, "id"))),
+        "");
 }
 
 static void look_at_ways(struct evidence *e, const struct json_node *p)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file is decoded by rows like a configuration. Then the configuration that it names or holds is loaded, and each
- * step is checked against it (test_step.c). Faults of both are gathered and told at their places. */
+ * step is checked against it (test_step.c). Faults of both are gathered and told at their locations. */
 #include "command/test/test_file.h"
 
 #include "command/test/test_file_inside.h"
@@ -86,13 +86,13 @@ const struct option test_file_options[] = {
     OPT_END,
 };
 
-void test_fault(const struct test_place *at, const struct yaml_node *node, const char *fmt, ...)
+void test_fault(const struct test_location *at, const struct yaml_node *node, const char *fmt, ...)
 {
-    const struct yaml_node *place = node != NULL ? node : at->node;
+    const struct yaml_node *location = node != NULL ? node : at->node;
     va_list args;
 
     va_start(args, fmt);
-    fault_vadd(&at->file->faults, place->file, place->line, place->column, at->path, false, fmt, args);
+    fault_vadd(&at->file->faults, location->file, location->line, location->column, at->path, false, fmt, args);
     va_end(args);
 }
 
@@ -112,7 +112,7 @@ static void make_sources(struct test_file *f, const struct test_file_rows *rows,
                          const struct component *const *registry)
 {
     const char **uris = arena_zalloc(&f->arena, (rows->config.n + 1) * sizeof(*uris));
-    const struct test_place at = { f, root, "", NULL };
+    const struct test_location at = { f, root, "", NULL };
 
     for (size_t i = 0; i < rows->config.n; i++)
         uris[i] = path_beside(f, rows->config.v[i]);
@@ -139,12 +139,12 @@ static void take_faults(struct test_file *f, const struct faults *from)
 {
     for (size_t i = 0; i < from->list.n; i++) {
         const struct fault *x = &from->list.v[i];
-        const struct yaml_node place = { .file = arena_strdup(&f->arena, x->file),
-                                         .line = x->line,
-                                         .column = x->column };
+        const struct yaml_node location = { .file = arena_strdup(&f->arena, x->file),
+                                            .line = x->line,
+                                            .column = x->column };
 
         if (!x->warning)
-            fault_add(&f->faults, &place, x->path, false, "%s", x->text);
+            fault_add(&f->faults, &location, x->path, false, "%s", x->text);
     }
 }
 
@@ -161,13 +161,15 @@ static void read_case(struct test_file *f, const struct test_rows *rows, const s
 {
     struct test_case *c = vec_push(&f->cases);
 
-    *c = (struct test_case){ .name = rows->name, .place = node };
+    *c = (struct test_case){ .name = rows->name, .location = node };
     for (size_t i = 0; i < rows->steps.n; i++) {
-        const struct test_place at = { f, element_at(node, "steps", i),
-                                       arena_printf(&f->arena, "tests::%zu::steps::%zu", number, i), c };
+        const struct test_location at = { f, element_at(node, "steps", i),
+                                          arena_printf(&f->arena, "tests::%zu::steps::%zu", number, i), c };
         struct step *s = vec_push(&c->steps);
 
-        *s = (struct step){ .place = at.node, .items = -1, .ledger = { .held = -1, .delivered = -1, .attempts = -1 } };
+        *s = (struct step){ .location = at.node,
+                            .items = -1,
+                            .ledger = { .held = -1, .delivered = -1, .attempts = -1 } };
         test_step_read(&at, &((const struct test_step *)rows->steps.v)[i], s);
         c->queues |= s->kind == STEP_BACKEND || s->ledger.exporter != NULL;
     }
@@ -191,14 +193,14 @@ static void read_tree(struct test_file *f, const struct yaml_node *root, const s
 
 void test_file_read(struct test_file *f, const char *path, const struct component *const *registry)
 {
-    const struct yaml_node place = { .file = path };
+    const struct yaml_node location = { .file = path };
     struct buf text = { 0 };
     const char *why = "";
     struct yaml_node *root = NULL;
 
     *f = (struct test_file){ .path = path };
     if (!source_file(path, &text, &why))
-        fault_add(&f->faults, &place, "", false, "cannot read the tests: %s", why);
+        fault_add(&f->faults, &location, "", false, "cannot read the tests: %s", why);
     else
         root = yaml_read(&f->arena, buf_bytes(&text), path, 1, 1, &f->faults);
     if (root != NULL && f->faults.n_errors == 0)

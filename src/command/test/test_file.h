@@ -36,7 +36,7 @@ struct step_ledger {
 
 struct step {
     enum step_kind kind;
-    const struct yaml_node *place;
+    const struct yaml_node *location;
     /* send, expect: whom to or from, and of which signal; NULL: a step that looks at a ledger only */
     const char *component;
     enum signal signal;
@@ -54,7 +54,7 @@ struct step {
 
 struct test_case {
     const char *name;
-    const struct yaml_node *place;
+    const struct yaml_node *location;
     VEC(struct step) steps;
     bool queues; /* a step is about what is before an exporter's peer */
 };

@@ -68,19 +68,19 @@ struct test_file_rows {
 
 extern const struct option test_file_options[];
 
-/* A place in the file, for faults. */
-struct test_place {
+/* A location in the file, for faults. */
+struct test_location {
     struct test_file *file;
     const struct yaml_node *node;
     const char *path;             /* "tests::0::steps::1" */
     const struct test_case *test; /* as far as it has been read; NULL: of no test */
 };
 
-void test_fault(const struct test_place *at, const struct yaml_node *node, const char *fmt, ...)
+void test_fault(const struct test_location *at, const struct yaml_node *node, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* A step, for a configuration that is sound. */
-void test_step_read(const struct test_place *at, const struct test_step *from, struct step *to);
+void test_step_read(const struct test_location *at, const struct test_step *from, struct step *to);
 
 /* A configuration of these processors alone, for the signals that all of them take. */
 struct yaml_node *test_pipelines_of(struct test_file *f, const struct yaml_node *processors,

@@ -44,7 +44,7 @@ static struct yaml_node *nop_list(struct arena *a, const struct yaml_node *at)
 struct yaml_node *test_pipelines_of(struct test_file *f, const struct yaml_node *processors,
                                     const struct component *const *registry)
 {
-    const struct test_place at = { f, processors, "processors", NULL };
+    const struct test_location at = { f, processors, "processors", NULL };
     struct arena *a = &f->arena;
     struct yaml_node *root = yaml_new(a, YAML_MAP, processors), *pipelines;
     uint32_t signals;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A test has a graph of its own (service/trial.h), with its own time. Its steps are taken in order until one fails;
- * what is told of a failure is the step's place, what was wanted and came, the ledgers, and what the components logged.
+ * what is told of a failure is the step's location, what was wanted and came, the ledgers, and what the components
+ * logged.
  *
  * `expect` looks at what has come out since it last looked at the same exporter and signal, which is then gone. */
 #include "command/test/test_run.h"
@@ -24,9 +25,9 @@ struct run {
     VEC(struct batch *) came; /* for the step */
 };
 
-static void tell_place(struct run *r)
+static void tell_location(struct run *r)
 {
-    buf_printf(r->told, "%s:%d: ", r->file->path, r->step->place->line);
+    buf_printf(r->told, "%s:%d: ", r->file->path, r->step->location->line);
 }
 
 /* Lines, each indented. */
@@ -82,18 +83,18 @@ static bool take_send(struct run *r)
     struct error err = { 0 };
 
     if (!trial_batch(r->trial, s->signal, buf_bytes(&s->request), &batch, &err)) {
-        tell_place(r);
+        tell_location(r);
         buf_printf(r->told, "send: %s\n", err.text);
         return false;
     }
     if (!trial_send(r->trial, s->component, add_metadata(batch, &s->metadata), &v)) {
-        tell_place(r);
+        tell_location(r);
         buf_puts(r->told, "send: nothing can be sent after stop\n");
         return false;
     }
     if (is_answer(v->answer, s->answer))
         return true;
-    tell_place(r);
+    tell_location(r);
     buf_printf(r->told, "send to %s (%s): the answer is %s, not %s%s%s\n", s->component, signal_table[s->signal].name,
                got[v->answer], wanted[s->answer], v->why[0] != '\0' ? ": " : "", v->why);
     return false;
@@ -103,7 +104,7 @@ static bool take_send(struct run *r)
 
 static void tell_expect(struct run *r)
 {
-    tell_place(r);
+    tell_location(r);
     buf_printf(r->told, "expect from %s (%s): ", r->step->component, signal_table[r->step->signal].name);
 }
 
@@ -287,7 +288,7 @@ static bool are_reasons(const struct ledger_reasons *got, const struct step_coun
 
 static void tell_ledger(struct run *r, const char *what)
 {
-    tell_place(r);
+    tell_location(r);
     buf_printf(r->told, "expect of %s %s: %s", r->step->ledger.pipeline != NULL ? "pipeline" : "exporter",
                r->step->ledger.pipeline != NULL ? r->step->ledger.pipeline : r->step->ledger.exporter, what);
 }
@@ -412,7 +413,7 @@ bool test_run(const struct test_file *f, const struct test_case *c, const struct
     open_log(&log);
     r.trial = trial_new(config, c->queues, &log, &err);
     if (r.trial == NULL) {
-        buf_printf(told, "%s:%d: it does not start: %s\n", f->path, c->place->line, err.text);
+        buf_printf(told, "%s:%d: it does not start: %s\n", f->path, c->location->line, err.text);
     } else {
         ok = run_steps(&r, c);
         if (!ok)

@@ -47,20 +47,21 @@ static const char *join_names(struct arena *a, const names *n)
 }
 
 /* The one that is named, or the only one; NULL after a fault. */
-static const char *pick_end(const struct test_place *at, enum component_kind kind, enum signal signal, const char *key,
-                            const char *said)
+static const char *pick_end(const struct test_location *at, enum component_kind kind, enum signal signal,
+                            const char *key, const char *said)
 {
     const char *what = kind == COMPONENT_RECEIVER ? "receiver" : "exporter", *picked = NULL;
     const char *of = signal != SIGNAL_COUNT ? signal_table[signal].name : "data";
     names all = find_ends(at->file->config, kind, signal);
-    const struct yaml_node *place =
+    const struct yaml_node *location =
         yaml_get(at->node->kind == YAML_MAP && at->node->n == 1 ? at->node->pairs[0].value : at->node, key);
 
     for (size_t i = 0; i < all.n; i++)
         if (said[0] == '\0' ? all.n == 1 : strcmp(all.v[i], said) == 0)
             picked = all.v[i];
     if (picked == NULL && said[0] != '\0')
-        test_fault(at, place, "no %s of %s is called %s: take %s", what, of, said, join_names(&at->file->arena, &all));
+        test_fault(at, location, "no %s of %s is called %s: take %s", what, of, said,
+                   join_names(&at->file->arena, &all));
     else if (picked == NULL && all.n == 0)
         test_fault(at, NULL, "there is no %s of %s", what, of);
     else if (picked == NULL)
@@ -85,7 +86,7 @@ static enum signal signal_of_exporter(const struct config *c, const char *id)
 }
 
 /* What the test has sent before, where it is one signal. */
-static enum signal signal_sent(const struct test_place *at)
+static enum signal signal_sent(const struct test_location *at)
 {
     enum signal sent = SIGNAL_COUNT;
 
@@ -103,7 +104,7 @@ static enum signal signal_sent(const struct test_place *at)
 
 /* ---- requests ---- */
 
-static bool read_data_file(const struct test_place *at, const struct test_data *d, struct step *s, struct error *err)
+static bool read_data_file(const struct test_location *at, const struct test_data *d, struct step *s, struct error *err)
 {
     const char *slash = strrchr(at->file->path, '/'), *why = "";
     const char *path =
@@ -135,17 +136,17 @@ static unsigned count_data(const struct test_data *d)
 
 static void tell_key(void *arg, const struct yaml_node *map, const struct yaml_pair *pair, const char *near)
 {
-    const struct yaml_node place = { .file = map->file, .line = pair->line, .column = pair->column };
+    const struct yaml_node location = { .file = map->file, .line = pair->line, .column = pair->column };
 
-    test_fault(arg, &place, "OTLP has no %s here%s%s%s", pair->key, near != NULL ? "; did you mean \"" : "",
+    test_fault(arg, &location, "OTLP has no %s here%s%s%s", pair->key, near != NULL ? "; did you mean \"" : "",
                near != NULL ? near : "", near != NULL ? "\"?" : "");
 }
 
-static void check_keys(const struct test_place *at, const struct test_data *d, const struct yaml_node *items,
+static void check_keys(const struct test_location *at, const struct test_data *d, const struct yaml_node *items,
                        enum signal signal)
 {
-    struct test_place place = *at;
-    const struct key_complaint to = { tell_key, &place };
+    struct test_location location = *at;
+    const struct key_complaint to = { tell_key, &location };
 
     if (d->otlp != NULL)
         request_keys_check(signal, d->otlp, &to);
@@ -154,10 +155,10 @@ static void check_keys(const struct test_place *at, const struct test_data *d, c
 }
 
 /* One of the forms that a request has, into s->request and s->signal. */
-static bool read_data(const struct test_place *at, const struct test_data *d, struct step *s)
+static bool read_data(const struct test_location *at, const struct test_data *d, struct step *s)
 {
     const struct yaml_node *items = d->spans != NULL ? d->spans : d->metrics != NULL ? d->metrics : d->logs;
-    const struct yaml_node *place = d->otlp != NULL ? d->otlp : items;
+    const struct yaml_node *location = d->otlp != NULL ? d->otlp : items;
     struct error err = { 0 };
     bool ok;
 
@@ -174,13 +175,13 @@ static bool read_data(const struct test_place *at, const struct test_data *d, st
     else
         ok = read_data_file(at, d, s, &err);
     if (!ok)
-        test_fault(at, place, "%s", err.text);
+        test_fault(at, location, "%s", err.text);
     else
         check_keys(at, d, items, s->signal);
     return ok;
 }
 
-static void read_send(const struct test_place *at, const struct test_send *from, struct step *s)
+static void read_send(const struct test_location *at, const struct test_send *from, struct step *s)
 {
     const struct test_data d = { from->otlp, from->file, from->spans, from->metrics, from->logs, from->resource };
 
@@ -195,14 +196,14 @@ static void read_send(const struct test_place *at, const struct test_send *from,
 
 /* ---- expectations ---- */
 
-static void read_condition(const struct test_place *at, const struct test_expect *from, const struct yaml_node *n,
+static void read_condition(const struct test_location *at, const struct test_expect *from, const struct yaml_node *n,
                            struct step *s)
 {
     const struct yaml_node *text = n->kind == YAML_MAP ? yaml_get(n, "condition") : n;
     const struct yaml_node *items = n->kind == YAML_MAP ? yaml_get(n, "items") : NULL;
     struct ottl_reading how = { .context = OTTL_CONTEXTS, .bare = from->context[0] != '\0' };
     struct step_condition made = { .items = -1 };
-    struct yaml_node place = *n;
+    struct yaml_node location = *n;
     struct ottl_fault fault = { 0 };
     uint64_t count = 0;
 
@@ -218,16 +219,16 @@ static void read_condition(const struct test_place *at, const struct test_expect
     else if (how.context != OTTL_CONTEXTS)
         made.program = ottl_parse_condition(text->text, how, &fault);
     if (made.program == NULL) {
-        place.file = text->file;
-        yaml_place(text, fault.at, &place.line, &place.column);
-        test_fault(at, &place, "%s", fault.text);
+        location.file = text->file;
+        yaml_locate(text, fault.at, &location.line, &location.column);
+        test_fault(at, &location, "%s", fault.text);
         return;
     }
     made.items = items != NULL ? (int64_t)count : -1;
     *vec_push(&s->conditions) = made;
 }
 
-static void read_conditions(const struct test_place *at, const struct test_expect *from, struct step *s)
+static void read_conditions(const struct test_location *at, const struct test_expect *from, struct step *s)
 {
     const struct yaml_node *list = from->conditions;
 
@@ -240,7 +241,7 @@ static void read_conditions(const struct test_place *at, const struct test_expec
 }
 
 /* What came out of an exporter. */
-static void read_output(const struct test_place *at, const struct test_expect *from, const struct test_data *d,
+static void read_output(const struct test_location *at, const struct test_expect *from, const struct test_data *d,
                         struct step *s)
 {
     enum signal said = from->signal > 0 ? (enum signal)(from->signal - 1) : SIGNAL_COUNT;
@@ -272,7 +273,8 @@ static void read_output(const struct test_place *at, const struct test_expect *f
     read_conditions(at, from, s);
 }
 
-static bool read_counts(const struct test_place *at, const struct yaml_node *map, struct step_ledger *l, bool dropped)
+static bool read_counts(const struct test_location *at, const struct yaml_node *map, struct step_ledger *l,
+                        bool dropped)
 {
     bool ok = map->kind == YAML_MAP;
 
@@ -291,7 +293,7 @@ static bool read_counts(const struct test_place *at, const struct yaml_node *map
 }
 
 /* The one that is named, the only one, or the only one of the signal that was sent. */
-static const char *pick_pipeline(const struct test_place *at, const char *said)
+static const char *pick_pipeline(const struct test_location *at, const char *said)
 {
     const struct config *c = at->file->config;
     enum signal sent = signal_sent(at);
@@ -313,7 +315,7 @@ static const char *pick_pipeline(const struct test_place *at, const char *said)
     return NULL;
 }
 
-static void read_exporter(const struct test_place *at, const struct test_expect *from, struct step_ledger *l)
+static void read_exporter(const struct test_location *at, const struct test_expect *from, struct step_ledger *l)
 {
     l->signal = from->signal > 0 ? (enum signal)(from->signal - 1) : SIGNAL_COUNT;
     if (l->signal == SIGNAL_COUNT)
@@ -328,7 +330,7 @@ static void read_exporter(const struct test_place *at, const struct test_expect 
         l->exporter = pick_end(at, COMPONENT_EXPORTER, l->signal, "exporter", from->exporter);
 }
 
-static void read_ledger(const struct test_place *at, const struct test_expect *from, struct step *s)
+static void read_ledger(const struct test_location *at, const struct test_expect *from, struct step *s)
 {
     struct step_ledger *l = &s->ledger;
 
@@ -344,7 +346,7 @@ static void read_ledger(const struct test_place *at, const struct test_expect *f
     l->delivered = from->delivered;
 }
 
-static void read_expect(const struct test_place *at, const struct test_expect *from, struct step *s)
+static void read_expect(const struct test_location *at, const struct test_expect *from, struct step *s)
 {
     const struct test_data d = { from->otlp, from->file, from->spans, from->metrics, from->logs, from->resource };
     bool ledger = from->dropped != NULL || from->refused != NULL || from->held >= 0 || from->delivered >= 0 ||
@@ -367,7 +369,7 @@ static void read_expect(const struct test_place *at, const struct test_expect *f
         read_ledger(at, from, s);
 }
 
-static void read_backend(const struct test_place *at, const struct test_backend *from, struct step *s)
+static void read_backend(const struct test_location *at, const struct test_backend *from, struct step *s)
 {
     s->kind = STEP_BACKEND;
     s->peer = (enum trial_peer)from->is;
@@ -380,7 +382,7 @@ static void read_backend(const struct test_place *at, const struct test_backend 
         test_fault(at, NULL, "a backend that is well is so until another step: leave for: out");
 }
 
-void test_step_read(const struct test_place *at, const struct test_step *from, struct step *to)
+void test_step_read(const struct test_location *at, const struct test_step *from, struct step *to)
 {
     const char *key = at->node->kind == YAML_MAP && at->node->n == 1 ? at->node->pairs[0].key : "";
 

@@ -48,7 +48,7 @@ struct own_simple_config {
 struct own_processor_config {
     struct own_batch_config batch;
     struct own_simple_config simple;
-    const struct yaml_node *place; /* of it, in the list that the user wrote */
+    const struct yaml_node *location; /* of it, in the list that the user wrote */
 };
 
 struct own_always_config {
@@ -84,7 +84,7 @@ struct own_periodic_config {
     bool on;
     uint64_t interval, timeout;
     struct own_exporter_config exporter;
-    const struct yaml_node *place; /* of it, in the list that the user wrote, and which item of that it is */
+    const struct yaml_node *location; /* of it, in the list that the user wrote, and which item of that it is */
     size_t index;
 };
 

@@ -93,7 +93,7 @@ START_TEST(a_terminal_acts_on_nothing_that_is_told)
 
     f->seen = "b\r\nc\033]0;x\007";
     f->todo = "d\xe2\x80\xae";
-    finding_place(&e, f, "exporters::otlp_grpc::endpoint", "e\033[2J");
+    finding_locate(&e, f, "exporters::otlp_grpc::endpoint", "e\033[2J");
     findings_print(&e, &out);
     for (size_t i = 0; i < out.len; i++)
         ck_assert(out.data[i] == '\n' || (out.data[i] >= ' ' && out.data[i] != 0x7f));

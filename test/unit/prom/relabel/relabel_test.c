@@ -165,7 +165,7 @@ static void check_rule(const char *rule, bool utf8)
     struct yaml_node *list = yaml_read(&arena, bytes_str(text), "f", 1, 1, &faults);
     struct yaml_node *map = yaml_new(&arena, YAML_MAP, list);
     struct option_list rules = decode_rules(list);
-    struct check ck = { .faults = &faults, .node = map, .place = map, .path = "", .rows = rule_rows };
+    struct check ck = { .faults = &faults, .node = map, .location = map, .path = "", .rows = rule_rows };
 
     ck_assert_uint_eq(faults.list.n, 0);
     yaml_put(&arena, map, "rules", 1, 1, list);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of a scalar and what stands in the file are walked side by side, in whatever style it is written: quotes and
  * the head of a block stand in front, escapes and folded lines are longer in the file. Where the two part in a way that
- * is not known here, the place stays where it was. */
+ * is not known here, the location stays where it was. */
 #include "base/ascii.h"
 #include "config/yaml.h"
 
@@ -79,7 +79,7 @@ static void pass_character(struct walk *w, char c, bool single)
     }
 }
 
-void yaml_place(const struct yaml_node *n, size_t offset, int *line, int *column)
+void yaml_locate(const struct yaml_node *n, size_t offset, int *line, int *column)
 {
     struct walk w = { .p = n->source != NULL ? n->source : n->text, .line = n->line, .column = n->column };
     bool single;
