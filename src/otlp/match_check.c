@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is wrong with a block of properties, found when the configuration is read. */
 #include "codec/regex.h"
-#include "config/check_place.h"
+#include "config/check_path.h"
 #include "config/yaml.h"
 #include "otlp/match.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct checking {
-    struct check_place place;
+    struct check_path at;
     const struct match_config *c;
     bool regexp;
 };
@@ -20,7 +20,7 @@ static void check_pattern(const struct checking *k, const char *key, const char 
     struct regex *r = regex_new(pattern, &err);
 
     if (r == NULL)
-        check_place_fail(&k->place, key, "%s", err.text);
+        check_path_fail(&k->at, key, "%s", err.text);
     regex_free(r);
 }
 
@@ -48,7 +48,7 @@ static void check_attributes(const struct checking *k, const char *key, const st
 
         if (a[i].key == NULL || a[i].key[0] == '\0') {
             snprintf(element, sizeof(element), "%s::%zu::key", key, i);
-            check_place_fail(&k->place, element, "can't have empty key in the list of attributes");
+            check_path_fail(&k->at, element, "can't have empty key in the list of attributes");
         }
         if (!k->regexp || a[i].value == NULL || a[i].value->kind == YAML_NULL)
             continue;
@@ -56,7 +56,7 @@ static void check_attributes(const struct checking *k, const char *key, const st
         if (is_string(a[i].value))
             check_pattern(k, element, a[i].value->text);
         else
-            check_place_fail(&k->place, element, "match_type: regexp wants a string here; put the pattern in quotes");
+            check_path_fail(&k->at, element, "match_type: regexp wants a string here; put the pattern in quotes");
     }
 }
 
@@ -69,7 +69,7 @@ static void check_libraries(const struct checking *k)
 
         snprintf(element, sizeof(element), "libraries::%zu::version", i);
         if (l[i].version != NULL && l[i].version->kind > YAML_SCALAR)
-            check_place_fail(&k->place, element, "expected a string");
+            check_path_fail(&k->at, element, "expected a string");
         else if (k->regexp && l[i].version != NULL && l[i].version->kind == YAML_SCALAR)
             check_pattern(k, element, l[i].version->text);
         snprintf(element, sizeof(element), "libraries::%zu::name", i);
@@ -91,8 +91,8 @@ static void check_kinds(const struct checking *k)
             found |= strcmp(known[n], k->c->span_kinds.v[i]) == 0;
         snprintf(element, sizeof(element), "span_kinds::%zu", i);
         if (!found)
-            check_place_fail(
-                &k->place, element,
+            check_path_fail(
+                &k->at, element,
                 "span_kinds string must match one of the standard span kinds when match_type=strict: "
                 "[SPAN_KIND_CLIENT SPAN_KIND_CONSUMER SPAN_KIND_INTERNAL SPAN_KIND_PRODUCER SPAN_KIND_SERVER]");
     }
@@ -121,7 +121,7 @@ static void check_strange(const struct checking *k, enum signal signal)
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (keys[i].given && (keys[i].signals & SIGNAL_BIT(signal)) == 0)
-            check_place_fail(&k->place, keys[i].key, "%s should not be specified for %s", keys[i].key, words[signal]);
+            check_path_fail(&k->at, keys[i].key, "%s should not be specified for %s", keys[i].key, words[signal]);
 }
 
 static void check_some(const struct checking *k, enum signal signal)
@@ -139,19 +139,19 @@ static void check_some(const struct checking *k, enum signal signal)
                 c->metric_names.n + c->attributes.n + c->resources.n + c->libraries.n ==
             0 &&
         !c->log_severity_number.on)
-        check_place_fail(&k->place, "", "%s", texts[signal]);
+        check_path_fail(&k->at, "", "%s", texts[signal]);
 }
 
 void match_check(const struct match_config *c, enum signal signal, const char *path, struct check *ck)
 {
     const char *type = c->match_type != NULL ? c->match_type : "";
-    struct checking k = { .place = { .ck = ck }, .c = c, .regexp = strcmp(type, "regexp") == 0 };
+    struct checking k = { .at = { .ck = ck }, .c = c, .regexp = strcmp(type, "regexp") == 0 };
 
     if (!c->on)
         return;
-    snprintf(k.place.path, sizeof(k.place.path), "%s", path);
+    snprintf(k.at.path, sizeof(k.at.path), "%s", path);
     if (!k.regexp && strcmp(type, "strict") != 0)
-        check_place_fail(&k.place, "match_type", "unrecognized match_type: write strict or regexp");
+        check_path_fail(&k.at, "match_type", "unrecognized match_type: write strict or regexp");
     check_some(&k, signal);
     check_strange(&k, signal);
     check_kinds(&k);

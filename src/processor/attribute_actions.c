@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The actions are checked with their places when the configuration is read, compiled when the node is made (values
+/* The actions are checked with their paths when the configuration is read, compiled when the node is made (values
  * encoded, patterns compiled), and carried out one after another on the attributes of an item. An action whose source
  * or attribute is not there does nothing, as in the Go collector; a pattern that does not compile never gets here. */
 #include "processor/attribute_actions.h"
 
 #include "base/vec.h"
 #include "codec/regex_steps.h"
-#include "config/check_place.h"
+#include "config/check_path.h"
 #include "otlp/fields.h"
 #include "otlp/text/any_value_yaml.h"
 #include "otlp/text/attribute_convert.h"
@@ -62,7 +62,7 @@ static bool has_node(const struct yaml_node *n)
 /* ---- checked ---- */
 
 struct checking {
-    struct check_place place;
+    struct check_path at;
     const struct action_config *c;
 };
 
@@ -70,7 +70,7 @@ struct checking {
 static void refuse_key(const struct checking *k, const char *key, bool given)
 {
     if (given)
-        check_place_fail(&k->place, key, "action \"%s\" does not use \"%s\"", k->c->action, key);
+        check_path_fail(&k->at, key, "action \"%s\" does not use \"%s\"", k->c->action, key);
 }
 
 static void check_source(const struct checking *k)
@@ -79,15 +79,15 @@ static void check_source(const struct checking *k)
     int sources = has_node(c->value) + is_given(c->from_attribute) + is_given(c->from_context);
 
     if (sources == 0 && !has_node(c->default_value))
-        check_place_fail(
-            &k->place, c->value != NULL ? "value" : "",
+        check_path_fail(
+            &k->at, c->value != NULL ? "value" : "",
             "either \"value\", \"from_attribute\", \"from_context\" or \"default_value\" must be specified");
     if (sources > 1)
-        check_place_fail(&k->place, "",
-                         "multiple value sources: write one of \"value\", \"from_attribute\" and \"from_context\"");
+        check_path_fail(&k->at, "",
+                        "multiple value sources: write one of \"value\", \"from_attribute\" and \"from_context\"");
     if (is_given(c->from_context) && strcmp(c->from_context, AUTH_PREFIX) == 0)
-        check_place_fail(&k->place, "from_context",
-                         "auth. and the name of what the authenticator knows, for instance auth.username");
+        check_path_fail(&k->at, "from_context",
+                        "auth. and the name of what the authenticator knows, for instance auth.username");
     refuse_key(k, "pattern", is_given(c->pattern));
     refuse_key(k, "converted_type", is_given(c->converted_type));
 }
@@ -107,10 +107,10 @@ static void check_groups(const struct checking *k, const struct regex *r)
     for (unsigned i = 1; i <= regex_groups(r); i++)
         unnamed |= regex_group_name(r, i) == NULL;
     if (regex_groups(r) == 0)
-        check_place_fail(&k->place, "pattern", "contains no named matcher groups: write (?P<name>...)");
+        check_path_fail(&k->at, "pattern", "contains no named matcher groups: write (?P<name>...)");
     else if (unnamed)
-        check_place_fail(&k->place, "pattern",
-                         "contains at least one unnamed matcher group: write (?P<name>...), or (?:...)");
+        check_path_fail(&k->at, "pattern",
+                        "contains at least one unnamed matcher group: write (?P<name>...), or (?:...)");
 }
 
 static void check_pattern(const struct checking *k, bool extract)
@@ -120,12 +120,12 @@ static void check_pattern(const struct checking *k, bool extract)
 
     if (!is_given(k->c->pattern)) {
         if (extract)
-            check_place_fail(&k->place, "pattern", "missing required field \"pattern\" for action \"extract\"");
+            check_path_fail(&k->at, "pattern", "missing required field \"pattern\" for action \"extract\"");
         return;
     }
     r = regex_new(k->c->pattern, &err);
     if (r == NULL)
-        check_place_fail(&k->place, "pattern", "%s", err.text);
+        check_path_fail(&k->at, "pattern", "%s", err.text);
     else if (extract)
         check_groups(k, r);
     regex_free(r);
@@ -138,10 +138,9 @@ static void check_conversion(const struct checking *k)
     check_no_source(k);
     refuse_key(k, "pattern", is_given(k->c->pattern));
     if (!is_given(type))
-        check_place_fail(&k->place, "converted_type",
-                         "missing required field \"converted_type\" for action \"convert\"");
+        check_path_fail(&k->at, "converted_type", "missing required field \"converted_type\" for action \"convert\"");
     else if (strcmp(type, "int") != 0 && strcmp(type, "double") != 0 && strcmp(type, "string") != 0)
-        check_place_fail(&k->place, "converted_type", "invalid value \"%s\": write int, double or string", type);
+        check_path_fail(&k->at, "converted_type", "invalid value \"%s\": write int, double or string", type);
 }
 
 static void check_action(const struct checking *k)
@@ -149,15 +148,15 @@ static void check_action(const struct checking *k)
     enum kind kind = kind_of(k->c->action);
 
     if (kind == KINDS) {
-        check_place_fail(&k->place, "action",
-                         "unsupported action \"%s\": write insert, update, upsert, delete, hash, extract or convert",
-                         k->c->action != NULL ? k->c->action : "");
+        check_path_fail(&k->at, "action",
+                        "unsupported action \"%s\": write insert, update, upsert, delete, hash, extract or convert",
+                        k->c->action != NULL ? k->c->action : "");
         return;
     }
     if (!is_given(k->c->key) && kind != DELETE && kind != HASH)
-        check_place_fail(&k->place, "key", "missing required field \"key\"");
+        check_path_fail(&k->at, "key", "missing required field \"key\"");
     if (!is_given(k->c->key) && !is_given(k->c->pattern) && (kind == DELETE || kind == HASH))
-        check_place_fail(&k->place, "key", "at least one of \"key\" and \"pattern\" has to be used");
+        check_path_fail(&k->at, "key", "at least one of \"key\" and \"pattern\" has to be used");
     switch (kind) {
     case INSERT:
     case UPDATE:
@@ -177,12 +176,12 @@ static void check_action(const struct checking *k)
 void actions_check(const struct option_list *actions, const char *key, struct check *ck)
 {
     const struct action_config *c = actions->v;
-    const struct check_place body = { .ck = ck };
+    const struct check_path body = { .ck = ck };
 
     if (actions->n == 0)
         check_fail(ck, key, "missing required field \"%s\": write a list of actions", key);
     for (size_t i = 0; i < actions->n; i++) {
-        struct checking k = { check_place_item(&body, key, i), &c[i] };
+        struct checking k = { check_path_item(&body, key, i), &c[i] };
 
         check_action(&k);
     }

@@ -3,7 +3,7 @@
 #include "processor/k8s_attributes/k8s_config.h"
 
 #include "codec/regex.h"
-#include "config/check_place.h"
+#include "config/check_path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,64 +160,64 @@ static bool is_field(const char *name)
 
 static void check_rules(const struct option_list *rules, const char *key, struct check *ck)
 {
-    const struct check_place extract = { ck, "extract" };
+    const struct check_path extract = { ck, "extract" };
     const struct k8s_rule_config *v = rules->v;
 
     for (size_t i = 0; i < rules->n; i++) {
-        const struct check_place at = check_place_item(&extract, key, i);
+        const struct check_path at = check_path_item(&extract, key, i);
         struct error err;
         struct regex *r;
 
         if (v[i].key[0] != '\0' && v[i].key_regex[0] != '\0')
-            check_place_fail(&at, "", "key and key_regex are both written: remove one of them");
+            check_path_fail(&at, "", "key and key_regex are both written: remove one of them");
         else if (v[i].key[0] == '\0' && v[i].key_regex[0] == '\0')
-            check_place_warn(&at, "", "it has no effect: neither key nor key_regex is written");
+            check_path_warn(&at, "", "it has no effect: neither key nor key_regex is written");
         if (v[i].key_regex[0] == '\0')
             continue;
         r = regex_new(v[i].key_regex, &err);
         if (r == NULL)
-            check_place_fail(&at, "key_regex", "%s", err.text);
+            check_path_fail(&at, "key_regex", "%s", err.text);
         else if (regex_groups(r) == 0 && v[i].tag_name[0] != '\0')
-            check_place_warn(&at, "tag_name",
-                             "it is not used, for key_regex has no group: attributes have their default names");
+            check_path_warn(&at, "tag_name",
+                            "it is not used, for key_regex has no group: attributes have their default names");
         regex_free(r);
     }
 }
 
 static void check_associations(const struct option_list *all, struct check *ck)
 {
-    const struct check_place body = { ck, "" };
+    const struct check_path body = { ck, "" };
     const struct k8s_association_config *a = all->v;
 
     for (size_t i = 0; i < all->n; i++) {
-        const struct check_place at = check_place_item(&body, "pod_association", i);
+        const struct check_path at = check_path_item(&body, "pod_association", i);
         const struct k8s_source_config *s = a[i].sources.v;
 
         if (a[i].sources.n > K8S_MOST_SOURCES)
-            check_place_fail(&at, "sources", "too many association sources. limit is %u", K8S_MOST_SOURCES);
+            check_path_fail(&at, "sources", "too many association sources. limit is %u", K8S_MOST_SOURCES);
         for (size_t k = 0; k < a[i].sources.n; k++)
             if (s[k].from == K8S_ATTRIBUTE && s[k].name[0] == '\0') {
-                const struct check_place source = check_place_item(&at, "sources", k);
+                const struct check_path source = check_path_item(&at, "sources", k);
 
-                check_place_fail(&source, "name",
-                                 "resource_attribute needs the attribute's name, for instance "
-                                 "name: k8s.pod.uid");
+                check_path_fail(&source, "name",
+                                "resource_attribute needs the attribute's name, for instance "
+                                "name: k8s.pod.uid");
             }
     }
 }
 
 static void check_excluded(const struct k8s_exclude_config *c, struct check *ck)
 {
-    const struct check_place exclude = { ck, "exclude" };
+    const struct check_path exclude = { ck, "exclude" };
     const struct k8s_exclude_pod_config *v = c->pods.v;
 
     for (size_t i = 0; i < c->pods.n; i++) {
-        const struct check_place at = check_place_item(&exclude, "pods", i);
+        const struct check_path at = check_path_item(&exclude, "pods", i);
         struct error err;
         struct regex *r = regex_new(v[i].name, &err);
 
         if (r == NULL)
-            check_place_fail(&at, "name", "%s", err.text);
+            check_path_fail(&at, "name", "%s", err.text);
         regex_free(r);
     }
 }

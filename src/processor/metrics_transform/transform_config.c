@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows and checks of the transforms and their operations: what an action needs has to be there, patterns must compile.
  */
-#include "config/check_place.h"
+#include "config/check_path.h"
 #include "processor/metrics_transform/transform.h"
 
 #include <stdio.h>
@@ -70,17 +70,17 @@ const struct option transform_rows[] = {
     OPT_END,
 };
 
-static void check_pattern(const struct check_place *at, const char *key, const char *pattern)
+static void check_pattern(const struct check_path *at, const char *key, const char *pattern)
 {
     struct error err;
     struct regex *r = regex_new(pattern, &err);
 
     if (r == NULL)
-        check_place_fail(at, key, "%s", err.text);
+        check_path_fail(at, key, "%s", err.text);
     regex_free(r);
 }
 
-static void need_field(const struct check_place *at, bool there, const char *field, const char *while_action,
+static void need_field(const struct check_path *at, bool there, const char *field, const char *while_action,
                        unsigned operation)
 {
     char number[32] = "";
@@ -90,12 +90,12 @@ static void need_field(const struct check_place *at, bool there, const char *fie
     if (operation > 0)
         snprintf(number, sizeof(number), "operation %u: ", operation);
     if (while_action != NULL)
-        check_place_fail(at, "", "%smissing required field \"%s\" while \"action\" is %s", number, field, while_action);
+        check_path_fail(at, "", "%smissing required field \"%s\" while \"action\" is %s", number, field, while_action);
     else
-        check_place_fail(at, "", "%smissing required field \"%s\"", number, field);
+        check_path_fail(at, "", "%smissing required field \"%s\"", number, field);
 }
 
-static void check_operation(const struct operation_config *op, const struct check_place *at, unsigned number)
+static void check_operation(const struct operation_config *op, const struct check_path *at, unsigned number)
 {
     const char *action = operation_actions[op->action];
     bool label = op->action == OPERATION_UPDATE_LABEL || op->action == OPERATION_DELETE_LABEL_VALUE ||
@@ -108,7 +108,7 @@ static void check_operation(const struct operation_config *op, const struct chec
     need_field(at, op->action != OPERATION_SCALE || op->experimental_scale != 0, "experimental_scale", action, number);
 }
 
-static void check_transform(const struct metric_transform_config *t, const struct check_place *at)
+static void check_transform(const struct metric_transform_config *t, const struct check_path *at)
 {
     const struct operation_config *ops = t->operations.v;
     const char *action = actions[t->action];
@@ -124,20 +124,20 @@ static void check_transform(const struct metric_transform_config *t, const struc
     for (size_t i = 0; t->match_type == 1 && i < t->experimental_match_labels.n; i++)
         check_pattern(at, "experimental_match_labels", t->experimental_match_labels.v[i].value);
     for (size_t i = 0; i < t->operations.n; i++) {
-        struct check_place place = check_place_item(at, "operations", i);
+        struct check_path item = check_path_item(at, "operations", i);
 
-        check_operation(&ops[i], &place, (unsigned)i + 1);
+        check_operation(&ops[i], &item, (unsigned)i + 1);
     }
 }
 
 void transforms_check(const struct option_list *transforms, struct check *ck)
 {
-    const struct check_place body = { .ck = ck };
+    const struct check_path body = { .ck = ck };
     const struct metric_transform_config *t = transforms->v;
 
     for (size_t i = 0; i < transforms->n; i++) {
-        struct check_place place = check_place_item(&body, "transforms", i);
+        struct check_path item = check_path_item(&body, "transforms", i);
 
-        check_transform(&t[i], &place);
+        check_transform(&t[i], &item);
     }
 }

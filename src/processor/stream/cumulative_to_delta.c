@@ -11,7 +11,7 @@
  * what counts then (it is a oneof), as overwritten. */
 #include "base/mem.h"
 #include "codec/regex.h"
-#include "config/check_place.h"
+#include "config/check_path.h"
 #include "processor/stream/stream_processor.h"
 
 #include <math.h>
@@ -364,37 +364,37 @@ static bool convert(struct stream_processor *processor, const struct metric_view
 
 /* ---- the component ---- */
 
-static void check_types(const struct filter_config *c, const char *path, const struct check_place *at)
+static void check_types(const struct filter_config *c, const char *path, const struct check_path *at)
 {
     for (size_t i = 0; i < c->metric_types.n; i++) {
         const char *type = c->metric_types.v[i];
-        struct check_place place = check_place_item(at, "metric_types", i);
+        struct check_path item = check_path_item(at, "metric_types", i);
 
         if (strcasecmp(type, type_names[0]) != 0 && strcasecmp(type, type_names[1]) != 0 &&
             strcasecmp(type, type_names[2]) != 0)
-            check_place_fail(&place, "",
-                             "found invalid metric type in %s.metric_types: %s. Valid values are "
-                             "[exponentialhistogram histogram sum]",
-                             path, type);
+            check_path_fail(&item, "",
+                            "found invalid metric type in %s.metric_types: %s. Valid values are "
+                            "[exponentialhistogram histogram sum]",
+                            path, type);
     }
 }
 
 static void check_filter(const struct filter_config *c, const char *path, struct check *ck)
 {
-    struct check_place at = { .ck = ck };
+    struct check_path at = { .ck = ck };
 
     snprintf(at.path, sizeof(at.path), "%s", path);
     if (c->match_type == MATCH_UNSET && c->metrics.n > 0)
-        check_place_fail(&at, "", "match_type must be set if metrics are supplied: write strict or regexp");
+        check_path_fail(&at, "", "match_type must be set if metrics are supplied: write strict or regexp");
     if (c->match_type != MATCH_UNSET && c->metrics.n == 0)
-        check_place_fail(&at, "", "metrics must be supplied if match_type is set");
+        check_path_fail(&at, "", "metrics must be supplied if match_type is set");
     for (size_t i = 0; c->match_type == MATCH_REGEXP && i < c->metrics.n; i++) {
-        struct check_place place = check_place_item(&at, "metrics", i);
+        struct check_path item = check_path_item(&at, "metrics", i);
         struct error err;
         struct regex *r = regex_new(c->metrics.v[i], &err);
 
         if (r == NULL)
-            check_place_fail(&place, "", "%s", err.text);
+            check_path_fail(&item, "", "%s", err.text);
         regex_free(r);
     }
     check_types(c, path, &at);

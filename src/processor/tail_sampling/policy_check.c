@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "codec/regex.h"
-#include "config/check_place.h"
+#include "config/check_path.h"
 #include "config/fault.h"
 #include "ottl/ottl.h"
 #include "processor/tail_sampling/policy_config.h"
@@ -12,33 +12,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static void check_status_codes(const struct check_place *k, const struct strings *codes)
+static void check_status_codes(const struct check_path *k, const struct strings *codes)
 {
     if (codes->n == 0)
-        check_place_fail(k, "status_code",
-                         "expected at least one status code to filter on: write status_codes: [ERROR]");
+        check_path_fail(k, "status_code",
+                        "expected at least one status code to filter on: write status_codes: [ERROR]");
     for (size_t i = 0; i < codes->n; i++)
         if (strcmp(codes->v[i], "OK") != 0 && strcmp(codes->v[i], "ERROR") != 0 && strcmp(codes->v[i], "UNSET") != 0)
-            check_place_fail(k, "status_code::status_codes", "unknown status code \"%s\", supported: OK, ERROR, UNSET",
-                             codes->v[i]);
+            check_path_fail(k, "status_code::status_codes", "unknown status code \"%s\", supported: OK, ERROR, UNSET",
+                            codes->v[i]);
 }
 
-static void check_string(const struct check_place *k, const struct string_config *c)
+static void check_string(const struct check_path *k, const struct string_config *c)
 {
     struct error err;
 
     if (!c->on)
-        check_place_fail(k, "", "a string_attribute policy needs string_attribute: {key: ..., values: [...]}");
+        check_path_fail(k, "", "a string_attribute policy needs string_attribute: {key: ..., values: [...]}");
     for (size_t i = 0; c->enabled_regex_matching && i < c->values.n; i++) {
         struct regex *r = regex_new(c->values.v[i], &err);
 
         if (r == NULL)
-            check_place_fail(k, "string_attribute::values", "%s", err.text);
+            check_path_fail(k, "string_attribute::values", "%s", err.text);
         regex_free(r);
     }
 }
 
-static void check_conditions(const struct check_place *k, const char *key, const struct strings *texts,
+static void check_conditions(const struct check_path *k, const char *key, const struct strings *texts,
                              enum ottl_context context)
 {
     for (size_t i = 0; i < texts->n; i++) {
@@ -54,23 +54,23 @@ static void check_conditions(const struct check_place *k, const char *key, const
     }
 }
 
-static void check_condition(const struct check_place *k, const struct condition_config *c)
+static void check_condition(const struct check_path *k, const struct condition_config *c)
 {
     if (c->span.n == 0 && c->spanevent.n == 0)
-        check_place_fail(k, "ottl_condition",
-                         "expected at least one OTTL condition to filter on: write span: [...] or "
-                         "spanevent: [...]");
+        check_path_fail(k, "ottl_condition",
+                        "expected at least one OTTL condition to filter on: write span: [...] or "
+                        "spanevent: [...]");
     check_conditions(k, "span", &c->span, OTTL_SPAN);
     check_conditions(k, "spanevent", &c->spanevent, OTTL_SPANEVENT);
 }
 
-static void check_leaf(const struct check_place *k, const struct leaf_config *c, enum policy_type type)
+static void check_leaf(const struct check_path *k, const struct leaf_config *c, enum policy_type type)
 {
     switch (type) {
     case POLICY_NUMERIC_ATTRIBUTE:
         if (c->numeric_attribute.min_value == 0 && c->numeric_attribute.max_value == 0)
-            check_place_fail(k, "numeric_attribute",
-                             "at least one of min_value and max_value must be set, and not be 0");
+            check_path_fail(k, "numeric_attribute",
+                            "at least one of min_value and max_value must be set, and not be 0");
         break;
     case POLICY_STATUS_CODE:
         check_status_codes(k, &c->status_code.status_codes);
@@ -83,11 +83,11 @@ static void check_leaf(const struct check_place *k, const struct leaf_config *c,
         break;
     case POLICY_TRACE_STATE:
         if (!c->trace_state.on)
-            check_place_fail(k, "", "a trace_state policy needs trace_state: {key: ..., values: [...]}");
+            check_path_fail(k, "", "a trace_state policy needs trace_state: {key: ..., values: [...]}");
         break;
     case POLICY_BOOLEAN_ATTRIBUTE:
         if (!c->boolean_attribute.on)
-            check_place_fail(k, "", "a boolean_attribute policy needs boolean_attribute: {key: ..., value: true}");
+            check_path_fail(k, "", "a boolean_attribute policy needs boolean_attribute: {key: ..., value: true}");
         break;
     default:
         break;
@@ -95,7 +95,7 @@ static void check_leaf(const struct check_place *k, const struct leaf_config *c,
 }
 
 /* Settings of another type than the policy's. */
-static void check_stray(const struct check_place *k, const struct leaf_config *c, enum policy_type type)
+static void check_stray(const struct check_path *k, const struct leaf_config *c, enum policy_type type)
 {
     const bool on[POLICY_LEAVES] = {
         [POLICY_LATENCY] = c->latency.on,
@@ -113,11 +113,11 @@ static void check_stray(const struct check_place *k, const struct leaf_config *c
 
     for (int t = 0; t < POLICY_LEAVES; t++)
         if (on[t] && t != (int)type)
-            check_place_warn(k, policy_type_names[t], "has no effect: the policy is of another type");
+            check_path_warn(k, policy_type_names[t], "has no effect: the policy is of another type");
 }
 
 /* `allowed`: a bit for each type beside the leaves. False: the type is not one. */
-static bool check_type(const struct check_place *k, const char *name, unsigned allowed)
+static bool check_type(const struct check_path *k, const char *name, unsigned allowed)
 {
     const char *names[ARRAY_LEN(policy_type_names)];
     enum policy_type type = policy_type_of(name);
@@ -133,24 +133,24 @@ static bool check_type(const struct check_place *k, const char *name, unsigned a
     names[n] = NULL;
     near = nearest_of(name, names);
     if (name[0] == '\0')
-        check_place_fail(k, "", "requires a non-empty \"type\": what decides");
+        check_path_fail(k, "", "requires a non-empty \"type\": what decides");
     else if (known)
-        check_place_fail(k, "type", "a policy of the type %s may not stand here", name);
+        check_path_fail(k, "type", "a policy of the type %s may not stand here", name);
     else
-        check_place_fail(k, "type", "unknown sampling policy type %s%s%s%s", name,
-                         near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
+        check_path_fail(k, "type", "unknown sampling policy type %s%s%s%s", name, near != NULL ? "; did you mean " : "",
+                        near != NULL ? near : "", near != NULL ? "?" : "");
     return false;
 }
 
-static void check_subs(const struct check_place *k, const char *key, const struct option_list *subs, unsigned allowed);
+static void check_subs(const struct check_path *k, const char *key, const struct option_list *subs, unsigned allowed);
 
-static void check_not(const struct check_place *k, const struct not_config *c)
+static void check_not(const struct check_path *k, const struct not_config *c)
 {
-    struct check_place sub = *k;
+    struct check_path sub = *k;
 
     strncat(sub.path, "::not::not_sub_policy", sizeof(sub.path) - strlen(sub.path) - 1);
     if (!c->on)
-        check_place_fail(k, "", "a not policy needs not: {not_sub_policy: {...}}");
+        check_path_fail(k, "", "a not policy needs not: {not_sub_policy: {...}}");
     else if (check_type(&sub, c->not_sub_policy.type, 0)) {
         check_leaf(&sub, &c->not_sub_policy, policy_type_of(c->not_sub_policy.type));
         check_stray(&sub, &c->not_sub_policy, policy_type_of(c->not_sub_policy.type));
@@ -177,7 +177,7 @@ static bool has_allocation(const struct composite_config *c, const char *name)
     return false;
 }
 
-static void check_composite(const struct check_place *k, const struct composite_config *c)
+static void check_composite(const struct check_path *k, const struct composite_config *c)
 {
     const struct rate_allocation *a = c->rate_allocation.v;
     const struct policy_config *subs = c->composite_sub_policy.v;
@@ -185,20 +185,19 @@ static void check_composite(const struct check_place *k, const struct composite_
     check_subs(k, "composite::composite_sub_policy", &c->composite_sub_policy, 1u << POLICY_AND);
     for (size_t i = 0; i < c->rate_allocation.n; i++)
         if (!names_sub(c, a[i].policy))
-            check_place_fail(k, "composite::rate_allocation", "there is no policy \"%s\" in composite_sub_policy",
-                             a[i].policy);
+            check_path_fail(k, "composite::rate_allocation", "there is no policy \"%s\" in composite_sub_policy",
+                            a[i].policy);
     for (size_t i = 0; i < c->policy_order.n; i++)
         if (!names_sub(c, c->policy_order.v[i]))
-            check_place_fail(k, "composite::policy_order", "there is no policy \"%s\" in composite_sub_policy",
-                             c->policy_order.v[i]);
+            check_path_fail(k, "composite::policy_order", "there is no policy \"%s\" in composite_sub_policy",
+                            c->policy_order.v[i]);
     for (size_t i = 0; i < c->composite_sub_policy.n; i++)
         if (!has_allocation(c, subs[i].name))
-            check_place_warn(
-                k, "composite::composite_sub_policy",
-                "a policy without an entry in rate_allocation has no part of the rate and samples nothing");
+            check_path_warn(k, "composite::composite_sub_policy",
+                            "a policy without an entry in rate_allocation has no part of the rate and samples nothing");
 }
 
-static void check_policy(const struct check_place *k, const struct policy_config *c, unsigned allowed)
+static void check_policy(const struct check_path *k, const struct policy_config *c, unsigned allowed)
 {
     enum policy_type type = policy_type_of(c->type);
 
@@ -216,41 +215,41 @@ static void check_policy(const struct check_place *k, const struct policy_config
         check_composite(k, &c->composite);
 }
 
-static void check_subs(const struct check_place *k, const char *key, const struct option_list *subs, unsigned allowed)
+static void check_subs(const struct check_path *k, const char *key, const struct option_list *subs, unsigned allowed)
 {
     const struct policy_config *v = subs->v;
 
     if (subs->n == 0)
-        check_place_fail(k, "", "a policy of this type needs %s with at least one policy", key);
+        check_path_fail(k, "", "a policy of this type needs %s with at least one policy", key);
     for (size_t i = 0; i < subs->n; i++) {
-        struct check_place sub = check_place_item(k, key, i);
+        struct check_path sub = check_path_item(k, key, i);
 
         check_policy(&sub, &v[i], allowed);
     }
 }
 
-static void check_names(const struct check_place *k, const struct policy_config *v, size_t i)
+static void check_names(const struct check_path *k, const struct policy_config *v, size_t i)
 {
     if (v[i].name[0] == '\0')
-        check_place_fail(k, "", "policy name cannot be empty");
+        check_path_fail(k, "", "policy name cannot be empty");
     for (size_t j = 0; j < i; j++)
         if (strcmp(v[i].name, v[j].name) == 0)
-            check_place_fail(k, "name", "duplicate policy name \"%s\"", v[i].name);
+            check_path_fail(k, "name", "duplicate policy name \"%s\"", v[i].name);
 }
 
 void policies_check(const struct option_list *policies, bool at_ingest, struct check *ck)
 {
     const unsigned all = 1u << POLICY_AND | 1u << POLICY_NOT | 1u << POLICY_DROP | 1u << POLICY_COMPOSITE;
     const struct policy_config *v = policies->v;
-    const struct check_place body = { .ck = ck };
+    const struct check_path body = { .ck = ck };
 
     for (size_t i = 0; i < policies->n; i++) {
-        struct check_place k = check_place_item(&body, "policies", i);
+        struct check_path k = check_path_item(&body, "policies", i);
 
         check_names(&k, v, i);
         check_policy(&k, &v[i], all);
         if (at_ingest && policy_is_stateful(&v[i]))
-            check_place_fail(
+            check_path_fail(
                 &k, "",
                 "sampling_strategy \"span-ingest\" requires all policies to be stateless, but policy \"%s\" is "
                 "stateful: use trace-complete",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A path with a key behind it; one that is too long is cut, which leaves the fault at what is around it. */
-#include "config/check_place.h"
+#include "config/check_path.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,9 +15,9 @@ static bool join_path(char *to, size_t size, const char *path, const char *key)
     return n >= 0 && (size_t)n < size;
 }
 
-struct check_place check_place_item(const struct check_place *p, const char *key, size_t n)
+struct check_path check_path_item(const struct check_path *p, const char *key, size_t n)
 {
-    struct check_place item = { .ck = p->ck };
+    struct check_path item = { .ck = p->ck };
     char number[KEY_ROOM];
 
     snprintf(number, sizeof(number), "%s::%zu", key, n);
@@ -25,7 +25,7 @@ struct check_place check_place_item(const struct check_place *p, const char *key
     return item;
 }
 
-void check_place_fail(const struct check_place *p, const char *key, const char *fmt, ...)
+void check_path_fail(const struct check_path *p, const char *key, const char *fmt, ...)
 {
     char at[sizeof(p->path) + KEY_ROOM], text[512];
     va_list args;
@@ -37,7 +37,7 @@ void check_place_fail(const struct check_place *p, const char *key, const char *
     check_fail(p->ck, at, "%s", text);
 }
 
-void check_place_warn(const struct check_place *p, const char *key, const char *text)
+void check_path_warn(const struct check_path *p, const char *key, const char *text)
 {
     char at[sizeof(p->path) + KEY_ROOM];
 
