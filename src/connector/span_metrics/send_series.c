@@ -252,8 +252,8 @@ void span_metrics_begin(struct slice_sender *s, bool last)
     struct span_metrics *p = metrics_of(s);
 
     (void)last;
-    p->at = (struct place){ .resource = list_first(&p->store.all, struct resource_series, link),
-                            .serial = p->store.next_serial };
+    p->at = (struct send_cursor){ .resource = list_first(&p->store.all, struct resource_series, link),
+                                  .serial = p->store.next_serial };
 }
 
 void span_metrics_fill(struct slice_sender *s)

@@ -26,7 +26,7 @@ struct adjustment {
 };
 
 /* Where the next slice of metrics begins. */
-struct place {
+struct send_cursor {
     struct resource_series *resource;
     unsigned metric;              /* of the resource */
     struct family_series *series; /* of the metric; NULL: its first */
@@ -59,7 +59,7 @@ struct span_metrics {
     uint64_t unnamed, unkept; /* spans that are not counted */
     /* Once an interval. */
     struct slice_sender sender;
-    struct place at;
+    struct send_cursor at;
     struct complaint overflow, memory;
     struct metric_hook hook;
     struct metric *series_gauge, *no_service, *no_memory;
