@@ -246,13 +246,13 @@ static void count_in(struct span_metrics *p, struct span_family *f, const struct
     }
 }
 
-static void enter_lists(struct span_metrics *p, enum found_place place, const struct attribute_slots *in)
+static void enter_lists(struct span_metrics *p, enum attribute_source source, const struct attribute_slots *in)
 {
     if (!p->globbed)
         return;
-    dimension_list_enter(&p->everywhere, place, in);
+    dimension_list_enter(&p->everywhere, source, in);
     for (unsigned i = 0; i < FAMILIES; i++)
-        dimension_list_enter(&p->further[i], place, in);
+        dimension_list_enter(&p->further[i], source, in);
 }
 
 static void count_events(struct span_metrics *p, struct resource_series *r, const struct seen *s,
@@ -263,7 +263,7 @@ static void count_events(struct span_metrics *p, struct resource_series *r, cons
     from->event = &p->event_slots;
     for (struct bytes event; message_next(&events, OTLP_SPAN_EVENTS, &event);) {
         slots_read(&p->event_slots, &p->slot_names, event, OTLP_EVENT_ATTRIBUTES);
-        enter_lists(p, FOUND_EVENT, &p->event_slots);
+        enter_lists(p, SOURCE_EVENT, &p->event_slots);
         count_in(p, &r->families[FAMILY_EVENTS], s, from);
     }
     from->event = NULL;
@@ -291,7 +291,7 @@ static void count_span(struct span_metrics *p, struct resource_series *r, struct
     struct seen s;
 
     read_span(p, &s, message);
-    enter_lists(p, FOUND_SPAN, &p->span_slots);
+    enter_lists(p, SOURCE_SPAN, &p->span_slots);
     count_in(p, &r->families[FAMILY_CALLS], &s, &from);
     if (!p->shared && !p->config->histogram.disable)
         count_in(p, &r->families[FAMILY_DURATIONS], &s, &from);
@@ -391,7 +391,7 @@ static void count_resource(struct span_metrics *p, struct bytes group)
     struct resource_series *r = find_resource(p, resource, &uncounted);
 
     slots_read(&p->resource_slots, &p->slot_names, resource, OTLP_RESOURCE_ATTRIBUTES);
-    enter_lists(p, FOUND_RESOURCE, &p->resource_slots);
+    enter_lists(p, SOURCE_RESOURCE, &p->resource_slots);
     for (struct bytes scope; message_next(&scopes, OTLP_RESOURCE_GROUP_SCOPES, &scope);) {
         struct pb_reader spans = pb_reader(scope);
 

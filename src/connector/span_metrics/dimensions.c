@@ -130,8 +130,8 @@ void dimension_list_free(struct dimension_list *l)
 {
     for (size_t i = 0; i < l->n_globs; i++)
         regex_free(l->globs[i]);
-    for (unsigned place = 0; place < FOUND_PLACES; place++)
-        vec_free(&l->found[place]);
+    for (unsigned source = 0; source < ATTRIBUTE_SOURCES; source++)
+        vec_free(&l->found[source]);
 }
 
 /* ---- by pattern ---- */
@@ -166,10 +166,10 @@ static void add_found(found_attributes *found, struct bytes name, struct bytes v
     (void)short_part_new(f->value, &f->digest);
 }
 
-void dimension_list_enter(struct dimension_list *l, enum found_place place, const struct attribute_slots *in)
+void dimension_list_enter(struct dimension_list *l, enum attribute_source source, const struct attribute_slots *in)
 {
     struct pb_reader r = pb_reader(in->message);
-    found_attributes *found = &l->found[place];
+    found_attributes *found = &l->found[source];
     struct attribute a;
 
     found->n = 0;
@@ -182,11 +182,11 @@ void dimension_list_enter(struct dimension_list *l, enum found_place place, cons
 
 void dimension_list_find(const struct dimension_list *l, bool event, found_attributes *found)
 {
-    for (unsigned place = 0; place < FOUND_PLACES; place++) {
-        const found_attributes *from = &l->found[place];
+    for (unsigned source = 0; source < ATTRIBUTE_SOURCES; source++) {
+        const found_attributes *from = &l->found[source];
 
-        for (size_t i = 0; (event || place != FOUND_EVENT) && i < from->n; i++)
-            if (place == FOUND_SPAN || !is_found(found, from->v[i].name))
+        for (size_t i = 0; (event || source != SOURCE_EVENT) && i < from->n; i++)
+            if (source == SOURCE_SPAN || !is_found(found, from->v[i].name))
                 *vec_push(found) = from->v[i];
     }
 }
@@ -197,8 +197,8 @@ size_t dimension_list_size(const struct dimension_list *l, const struct dimensio
 
     for (size_t i = 0; i < l->n; i++)
         size += dimension_value(&l->v[i], s).len;
-    for (unsigned place = 0; place < FOUND_PLACES; place++)
-        for (size_t i = 0; i < l->found[place].n; i++)
-            size += l->found[place].v[i].name.len + l->found[place].v[i].value.len;
+    for (unsigned source = 0; source < ATTRIBUTE_SOURCES; source++)
+        for (size_t i = 0; i < l->found[source].n; i++)
+            size += l->found[source].v[i].name.len + l->found[source].v[i].value.len;
     return size;
 }

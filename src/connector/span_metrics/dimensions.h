@@ -30,14 +30,14 @@ struct found_attribute {
 
 typedef VEC(struct found_attribute) found_attributes;
 
-enum found_place { FOUND_SPAN, FOUND_EVENT, FOUND_RESOURCE, FOUND_PLACES };
+enum attribute_source { SOURCE_SPAN, SOURCE_EVENT, SOURCE_RESOURCE, ATTRIBUTE_SOURCES };
 
 struct dimension_list {
     struct dimension v[DIMENSIONS_MOST];
     size_t n;
     struct regex *globs[DIMENSIONS_MOST];
     size_t n_globs;
-    found_attributes found[FOUND_PLACES]; /* what patterns match of the messages at hand */
+    found_attributes found[ATTRIBUTE_SOURCES]; /* what patterns match of the messages at hand */
 };
 
 /* From a configuration that was checked. */
@@ -77,10 +77,10 @@ static inline struct bytes dimension_key(const struct dimension *d, const struct
 /* Another span, event or resource: patterns look through it once, whatever comes of it. The first GLOB_MOST that they
  * match are taken. */
 #define GLOB_MOST 128u
-void dimension_list_enter(struct dimension_list *l, enum found_place place, const struct attribute_slots *in);
+void dimension_list_enter(struct dimension_list *l, enum attribute_source source, const struct attribute_slots *in);
 
 /* Those that patterns of the list match, by name, of the span, of the event where there is one, of the resource; of one
- * name the first place counts. */
+ * name the first source counts. */
 void dimension_list_find(const struct dimension_list *l, bool event, found_attributes *found);
 
 /* Bytes of the values, and of what patterns have found. */
