@@ -10,7 +10,7 @@
  *     intake_line.c     a line that is seen for the first time: where its points go
  *     intake_labels.c   its labels: those of the target, relabelling, limits
  *     intake_family.c   what TYPE, HELP and UNIT said, and what that makes of a name
- *     intake_place.c    resources, scopes and metrics, found by what they are called; what they are sent as
+ *     intake_parents.c  resources, scopes and metrics, found by what they are called; what they are sent as
  *     intake_infos.c    target_info
  *     intake_point.c    points on the wire
  *     intake_moved.c    points whose lines became others
@@ -414,7 +414,7 @@ struct family_view {
 };
 void family_resolve(struct take *t, struct bytes name, struct family_view *v);
 
-/* intake_place.c */
+/* intake_parents.c */
 struct out_resource *out_resource_get(struct take *t, struct bytes job, struct bytes instance);
 struct out_scope *out_scope_get(struct take *t, struct out_resource *r, const struct label_set *labels);
 struct out_metric *out_metric_get(struct take *t, struct out_scope *sc, const struct family_view *v, bool native);

@@ -99,7 +99,7 @@ static bool put_by_series(struct write_reading *r, const struct digest *series, 
     return point != NULL && put_exemplar(r, point->part, point->kind, content);
 }
 
-void exemplar_take(struct write_reading *r, const struct series_place *p, struct bytes exemplar)
+void exemplar_take(struct write_reading *r, const struct series_parents *p, struct bytes exemplar)
 {
     const char *fault = encode_exemplar(r, exemplar);
     struct bytes content;

@@ -4,7 +4,7 @@
  *     write_intake.c    what is remembered: families, targets, series
  *     write_reading.c   a request from its first byte to its batch
  *     write_labels.c    the labels of one series
- *     write_place.c     resource, scope and metric
+ *     write_parents.c   resource, scope and metric
  *     write_points.c    its samples and histograms, as points of OTLP
  *     write_exemplars.c its exemplars, for a point that was made or will be
  *
@@ -31,7 +31,7 @@ struct write_family {
     struct bytes help, unit;
 };
 
-enum write_label { LABEL_PLAIN, LABEL_PLACE, LABEL_SCOPE }; /* PLACE: the name, job and instance */
+enum write_label { LABEL_PLAIN, LABEL_PARENT, LABEL_SCOPE }; /* PARENT: the name, job and instance */
 
 struct write_pair {
     struct bytes name, value;
@@ -87,8 +87,8 @@ struct pending_exemplar {
     struct bytes content;
 };
 
-/* Where the series before this one went: most have the same resource, scope and metric. */
-struct last_place {
+/* Those of the series before this one: most have the same resource, scope and metric. */
+struct last_parents {
     struct bytes job, instance, url, name;
     struct digest resource_key, scope_key, name_key;
     bool has_resource, has_scope, has_name;
@@ -115,7 +115,7 @@ struct write_reading {
     uint32_t *index;           /* 1 + a point's position, by its series: open addressing; NULL: nobody asked yet */
     size_t n_slots, n_indexed; /* of it; points that are in it */
     const char *fault;
-    struct last_place last;
+    struct last_parents last;
     struct buf last_scope;
     /* The series that is read. */
     struct write_labels labels;
@@ -128,8 +128,8 @@ struct write_reading {
     size_t settled; /* of them */
 };
 
-/* Where the points of a series go. */
-struct series_place {
+/* A series that is read: the resource, scope and metric that its points go to. */
+struct series_parents {
     struct digest key; /* of the series */
     struct digest resource_key, scope_key;
     struct bytes schema_url;
@@ -165,9 +165,9 @@ const char *labels_read(struct write_reading *r, struct bytes series, struct byt
 const char *pairs_read(struct write_reading *r, struct bytes message, struct write_pairs *to, struct bytes *rest);
 const struct write_symbol *symbol_find(const struct write_reading *r, uint64_t number); /* NULL: there is none */
 
-/* write_place.c: of the labels that were read */
-void place_open(struct write_reading *r, struct series_place *p);
-struct message *place_data(struct write_reading *r, struct series_place *p, enum write_kind kind);
+/* write_parents.c: of the labels that were read */
+void parents_open(struct write_reading *r, struct series_parents *p);
+struct message *parents_data(struct write_reading *r, struct series_parents *p, enum write_kind kind);
 void attributes_encode(struct write_reading *r, unsigned field);
 void target_take(struct write_reading *r, bool ended); /* they are those of target_info */
 
@@ -176,7 +176,7 @@ void points_take(struct write_reading *r, struct bytes series);                 
 void series_leave_out(struct write_reading *r, uint64_t *count, const char *why); /* or something of it */
 
 /* write_exemplars.c */
-void exemplar_take(struct write_reading *r, const struct series_place *p, struct bytes exemplar);
+void exemplar_take(struct write_reading *r, const struct series_parents *p, struct bytes exemplar);
 /* Those that came before the points of their series, so many of them; true: there are more. */
 bool exemplars_settle(struct write_reading *r, unsigned most);
 

@@ -166,8 +166,8 @@ static bool sort_pairs(struct write_pairs *p)
     return true;
 }
 
-/* Where its value belongs, if that is to the place of the series and not to its points. */
-static struct bytes *place_of(struct write_labels *l, struct bytes name)
+/* Where its value belongs, if that is to the parents of the series and not to its points. */
+static struct bytes *parent_field(struct write_labels *l, struct bytes name)
 {
     if (name.len == 8 && memcmp(name.data, "__name__", 8) == 0)
         return &l->name;
@@ -190,12 +190,12 @@ const char *labels_read(struct write_reading *r, struct bytes series, struct byt
         return "a label is there twice";
     for (size_t i = 0; i < l->pairs.all.n; i++) {
         struct write_pair *p = &l->pairs.all.v[i];
-        struct bytes *place = place_of(l, p->name);
+        struct bytes *field = parent_field(l, p->name);
 
         p->kind = LABEL_PLAIN;
-        if (place != NULL) {
-            *place = p->value;
-            p->kind = LABEL_PLACE;
+        if (field != NULL) {
+            *field = p->value;
+            p->kind = LABEL_PARENT;
         } else if (p->name.data[0] == 'o' && label_is_of_scope(p->name, &ignored)) {
             l->of_scope = true;
             p->kind = LABEL_SCOPE;

@@ -24,7 +24,7 @@ static const uint32_t flag_fields[WRITE_KINDS] = { OTLP_NUMBER_FLAGS, OTLP_NUMBE
 
 /* ---- a point ---- */
 
-static bool may_be(struct write_reading *r, struct series_place *p)
+static bool may_be(struct write_reading *r, struct series_parents *p)
 {
     if (!p->admitted && !p->refused) {
         p->admitted = series_admit(r->w, &p->key, &r->labels);
@@ -49,7 +49,7 @@ void series_leave_out(struct write_reading *r, uint64_t *count, const char *why)
 }
 
 /* Its fields, and its labels behind them. */
-static struct bytes keep_point(struct write_reading *r, struct series_place *p, enum write_kind kind)
+static struct bytes keep_point(struct write_reading *r, struct series_parents *p, enum write_kind kind)
 {
     struct bytes fields = buf_bytes(&r->point);
     uint8_t *to;
@@ -67,7 +67,7 @@ static struct bytes keep_point(struct write_reading *r, struct series_place *p, 
 }
 
 /* The point that was begun. False: it was left out. */
-static bool put_point(struct write_reading *r, struct series_place *p, enum write_kind kind)
+static bool put_point(struct write_reading *r, struct series_parents *p, enum write_kind kind)
 {
     struct bytes point;
 
@@ -79,7 +79,7 @@ static bool put_point(struct write_reading *r, struct series_place *p, enum writ
     if (point.len == 0)
         return false;
     if (p->data[kind] == NULL)
-        p->data[kind] = place_data(r, p, kind);
+        p->data[kind] = parents_data(r, p, kind);
     p->point = assembly_put_field(&r->assembly, p->data[kind], OTLP_DATA_POINTS, point);
     p->point_kind = kind;
     *vec_push(&r->points) = (struct write_point){ p->key, p->point, kind };
@@ -97,7 +97,7 @@ static void put_time(struct buf *b, unsigned field, uint64_t ms)
 }
 
 /* When it was, and since when it counts. False: it was left out. */
-static bool begin_point(struct write_reading *r, struct series_place *p, enum write_kind kind, int64_t time,
+static bool begin_point(struct write_reading *r, struct series_parents *p, enum write_kind kind, int64_t time,
                         int64_t start)
 {
     struct buf *b = &r->point;
@@ -116,7 +116,7 @@ static bool begin_point(struct write_reading *r, struct series_place *p, enum wr
     return true;
 }
 
-static const char *take_float(struct write_reading *r, struct series_place *p, struct bytes sample)
+static const char *take_float(struct write_reading *r, struct series_parents *p, struct bytes sample)
 {
     struct pb_reader fields = pb_reader(sample);
     int64_t time = 0, start = 0;
@@ -166,7 +166,7 @@ static bool read_head(struct bytes histogram, struct native_head *h)
     return !r.bad;
 }
 
-static const char *take_native(struct write_reading *r, struct series_place *p, struct bytes histogram)
+static const char *take_native(struct write_reading *r, struct series_parents *p, struct bytes histogram)
 {
     enum write_kind kind;
     struct native_head h;
@@ -215,7 +215,7 @@ static enum page_type guess_type(const struct write_reading *r)
 
 /* A counter without `_total` gets another name on its way out to Prometheus. What is said in a request of its own must
  * not make one of what was none before. */
-static void settle_type(struct write_reading *r, struct series_place *p)
+static void settle_type(struct write_reading *r, struct series_parents *p)
 {
     p->type = r->family.type;
     if (p->type == PAGE_COUNTER && r->version == WRITE_1 && !ends_with(r->labels.name, "_total"))
@@ -288,7 +288,7 @@ static const char *read_family(struct write_reading *r, struct bytes rest, uint6
 }
 
 /* *exemplars: it has some. */
-static const char *take_points(struct write_reading *r, struct series_place *p, struct bytes rest, bool *exemplars)
+static const char *take_points(struct write_reading *r, struct series_parents *p, struct bytes rest, bool *exemplars)
 {
     struct pb_reader fields = pb_reader(rest);
     const uint32_t histograms = r->version == WRITE_1 ? V1_HISTOGRAMS : V2_HISTOGRAMS;
@@ -307,7 +307,7 @@ static const char *take_points(struct write_reading *r, struct series_place *p, 
     return fault != NULL || !fields.bad ? fault : "it does not parse";
 }
 
-static void take_exemplars(struct write_reading *r, const struct series_place *p, struct bytes rest)
+static void take_exemplars(struct write_reading *r, const struct series_parents *p, struct bytes rest)
 {
     struct pb_reader fields = pb_reader(rest);
     const uint32_t number = r->version == WRITE_1 ? V1_EXEMPLARS : V2_EXEMPLARS;
@@ -357,7 +357,7 @@ static void leave_rest_out(struct write_reading *r, struct bytes series, uint64_
 
 void points_take(struct write_reading *r, struct bytes series)
 {
-    struct series_place p;
+    struct series_parents p;
     struct bytes rest;
     uint64_t created = 0, known = known_points(r);
     const char *fault = labels_read(r, series, &rest);
@@ -370,7 +370,7 @@ void points_take(struct write_reading *r, struct bytes series)
     if (fault == NULL)
         fault = read_family(r, rest, &created);
     if (fault == NULL) {
-        place_open(r, &p);
+        parents_open(r, &p);
         p.created_ms = created;
         settle_type(r, &p);
         fault = take_points(r, &p, rest, &exemplars);

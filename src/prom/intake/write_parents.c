@@ -85,7 +85,7 @@ static struct digest digest_mixed(struct digest in, struct digest of)
 
 static bool is_last_resource(const struct write_reading *r)
 {
-    const struct last_place *last = &r->last;
+    const struct last_parents *last = &r->last;
 
     return last->has_resource && bytes_equal(last->instance, r->labels.instance) &&
            bytes_equal(last->job, r->labels.job);
@@ -96,15 +96,15 @@ static void find_last_resource(struct write_reading *r)
 {
     if (is_last_resource(r))
         return;
-    r->last = (struct last_place){ .has_resource = true,
-                                   .job = r->labels.job,
-                                   .instance = r->labels.instance,
-                                   .resource_key = resource_key(&r->labels) };
+    r->last = (struct last_parents){ .has_resource = true,
+                                     .job = r->labels.job,
+                                     .instance = r->labels.instance,
+                                     .resource_key = resource_key(&r->labels) };
 }
 
 static void find_last_scope(struct write_reading *r, struct bytes *url)
 {
-    struct last_place *last = &r->last;
+    struct last_parents *last = &r->last;
 
     encode_scope(r, url);
     if (last->has_scope && bytes_equal(buf_bytes(&r->scope), buf_bytes(&r->last_scope)) && bytes_equal(*url, last->url))
@@ -119,7 +119,7 @@ static void find_last_scope(struct write_reading *r, struct bytes *url)
 
 static void find_last_name(struct write_reading *r)
 {
-    struct last_place *last = &r->last;
+    struct last_parents *last = &r->last;
 
     if (last->has_name && bytes_equal(last->name, r->labels.name))
         return;
@@ -129,9 +129,9 @@ static void find_last_name(struct write_reading *r)
     last->data = NULL;
 }
 
-void place_open(struct write_reading *r, struct series_place *p)
+void parents_open(struct write_reading *r, struct series_parents *p)
 {
-    *p = (struct series_place){ .encoded = WRITE_GAUGE };
+    *p = (struct series_parents){ .encoded = WRITE_GAUGE };
     find_last_resource(r);
     find_last_scope(r, &p->schema_url);
     find_last_name(r);
@@ -167,7 +167,7 @@ void target_take(struct write_reading *r, bool ended)
 
 /* ---- scopes and metrics ---- */
 
-static struct message *find_scope(struct write_reading *r, struct series_place *p)
+static struct message *find_scope(struct write_reading *r, struct series_parents *p)
 {
     struct message *resource = find_resource(r, &p->resource_key);
     bool made;
@@ -215,7 +215,7 @@ static struct message *make_metric(struct write_reading *r, struct message *m, e
     return data;
 }
 
-static struct message *find_data(struct write_reading *r, struct series_place *p, enum write_kind kind,
+static struct message *find_data(struct write_reading *r, struct series_parents *p, enum write_kind kind,
                                  enum page_type type)
 {
     struct message *scope = find_scope(r, p), *m;
@@ -228,10 +228,10 @@ static struct message *find_data(struct write_reading *r, struct series_place *p
     return m->user;
 }
 
-struct message *place_data(struct write_reading *r, struct series_place *p, enum write_kind kind)
+struct message *parents_data(struct write_reading *r, struct series_parents *p, enum write_kind kind)
 {
     enum page_type type = kind >= WRITE_EXPONENTIAL ? PAGE_HISTOGRAM : p->type;
-    struct last_place *last = &r->last;
+    struct last_parents *last = &r->last;
 
     if (last->data == NULL || last->kind != kind || last->type != type) {
         last->data = find_data(r, p, kind, type);
