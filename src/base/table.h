@@ -31,7 +31,7 @@ struct table {
 void table_init(struct table *t, uint64_t (*hash_of)(const void *), struct budget *budget);
 void table_free(struct table *t); /* the entries stay */
 
-/* False when the place is too crowded. The entry is not there already. */
+/* False when there are too many near its slot. The entry is not there already. */
 bool table_insert(struct table *t, void *entry, uint64_t hash);
 void table_remove(struct table *t, const void *entry, uint64_t hash);
 

@@ -29,7 +29,7 @@ struct json_tree_rules {
 /* The value at s->p, which moves behind it. NULL: it is none, or beyond the rules; s->fault says what was expected. */
 struct json_node *json_tree_read(struct json_scan *s, struct arena *a, const struct json_tree_rules *rules);
 
-/* The whole of `text`. NULL and `err`, with the place. */
+/* The whole of `text`. NULL and `err`, with the location. */
 struct json_node *json_tree_parse(struct bytes text, struct arena *a, const struct json_tree_rules *rules,
                                   struct error *err);
 

@@ -16,7 +16,7 @@ struct re2_shim_span {
     size_t len;
 };
 
-/* NULL, and a text without place in `error`, when it is no pattern. `memory`: bytes; 0: as much as RE2 takes of its
+/* NULL, and a text without position in `error`, when it is no pattern. `memory`: bytes; 0: as much as RE2 takes of its
  * own, 8 MiB. */
 struct re2_shim *re2_shim_new(const char *pattern, size_t len, size_t memory, char *error, size_t size);
 void re2_shim_free(struct re2_shim *r);

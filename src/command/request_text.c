@@ -229,8 +229,8 @@ static void put_value(struct buf *out, const struct yaml_node *n)
     }
 }
 
-/* The place in the JSON that was made for it means nothing to who wrote YAML: what stands behind it does. */
-static void forget_place(struct error *err)
+/* The location in the JSON that was made for it means nothing to who wrote YAML: what stands behind it does. */
+static void forget_location(struct error *err)
 {
     const char *at = strstr(err->text, "line 1 column ");
     const char *behind = at == err->text ? strchr(at, ':') : NULL;
@@ -244,7 +244,7 @@ static bool read_made(enum signal signal, struct buf *json, struct buf *wire, st
     bool ok = read_signal(signal, buf_bytes(json), wire, err);
 
     if (!ok)
-        forget_place(err);
+        forget_location(err);
     buf_free(json);
     return ok;
 }

@@ -63,8 +63,8 @@ static inline void span_reading_take(struct span_reading *s, const struct pb_fie
     }
 }
 
-/* Attributes that begin at the reader's place, those that are short: the reader moves behind them. They are most of the
- * fields, and of most only the length of the key is looked at. */
+/* Attributes that begin at the reader's position, those that are short: the reader moves behind them. They are most of
+ * the fields, and of most only the length of the key is looked at. */
 static inline void span_reading_attributes(struct pb_reader *r, struct attribute_slots *slots,
                                            const struct slot_names *names)
 {

@@ -31,7 +31,7 @@ static void put_path(struct buf *b, const struct json_frame *f)
 }
 
 /* "line 3 column 14: path: ". Columns are counted in bytes. A long path loses its middle. */
-static void put_place(const struct json_reader *r, const uint8_t *at, struct buf *b)
+static void put_location(const struct json_reader *r, const uint8_t *at, struct buf *b)
 {
     enum { HEAD = 90, TAIL = 110 };
     size_t line = 1;
@@ -65,7 +65,7 @@ bool json_fail(struct json_reader *r, const uint8_t *at, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(what, sizeof(what), fmt, args);
     va_end(args);
-    put_place(r, at, &text);
+    put_location(r, at, &text);
     buf_puts(&text, what);
     error_set(r->err, r->code, "%s", buf_cstr(&text));
     buf_free(&text);
@@ -83,7 +83,7 @@ void json_note_repair(struct json_reader *r, const uint8_t *at)
 
     if (r->repairs->strings++ > 0)
         return;
-    put_place(r, at, &text);
+    put_location(r, at, &text);
     error_set(&r->repairs->first, 0, "%.*s", (int)(text.len >= 2 ? text.len - 2 : 0), buf_cstr(&text)); /* no ": " */
     buf_free(&text);
 }

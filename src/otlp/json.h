@@ -18,7 +18,7 @@ int json_to_wire(const ProtobufCMessageDescriptor *type, struct bytes text, size
 /* Strings of a request that were not UTF-8 and have been repaired (codec/utf8.h). */
 struct text_repairs {
     uint64_t strings;
-    struct error first; /* where the first one was, by place and field path */
+    struct error first; /* where the first one was, by location and field path */
 };
 
 /* The same for an export request, from senders that are not ours. Several documents behind one another are one request,

@@ -38,7 +38,7 @@ struct view_reload {
     char fault[512];    /* why the last one changed nothing; "": it did what it should */
 };
 
-/* A place in a pipeline that batches pass: what a receiver sends into it, what an exporter is given of its signal; of a
+/* A point in a pipeline that batches pass: what a receiver sends into it, what an exporter is given of its signal; of a
  * processor what comes in or, `behind`, what comes out. No node: of the pipeline as a whole. */
 struct view_point {
     const char *pipeline;
@@ -88,7 +88,7 @@ struct service_view {
                           void *arg);
     void (*each_extension)(const struct service_view *v, void (*visit)(const struct node *extension, void *arg),
                            void *arg);
-    /* The edges of that place, at most VIEW_EDGES_MAX, valid until another graph runs; 0: there is no such place. */
+    /* The edges of that point, at most VIEW_EDGES_MAX, valid until another graph runs; 0: there is no such point. */
     size_t (*find_edges)(const struct service_view *v, const struct view_point *p, struct edge **out);
     /* The effective configuration as YAML or JSON, defaults included, secrets hidden. The service's, until the next
      * turn of the loop. */

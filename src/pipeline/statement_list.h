@@ -51,7 +51,7 @@ void statement_group_free(struct statement_group *g);
 /* The texts of a list of YAML; false: something in it is none. */
 bool statement_strings_read(struct strings *s, const struct yaml_node *list, const char *path, struct check *ck);
 
-/* What is wrong with it, told at its place; false: something is. */
+/* What is wrong with it, told at its location; false: something is. */
 bool statement_check(const struct statement_text *t, struct check *ck);
 
 struct statement {

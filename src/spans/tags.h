@@ -16,7 +16,7 @@ struct tag {
 
 struct tags {
     VEC(struct tag) list;
-    uint32_t *slots;        /* place in the list + 1; 0: free */
+    uint32_t *slots;        /* position in the list + 1; 0: free */
     size_t n_slots;         /* a power of two */
     VEC(struct tag) marked; /* what the list was at the mark; empty: there is none */
 };

@@ -71,7 +71,7 @@ struct wal_append {
     void (*on_done)(struct wal_append *a, int status);
 
     /* The log's. */
-    uint64_t seq; /* its place in the order, from 1 on; known when on_done says 0 */
+    uint64_t seq; /* its position in the order, from 1 on; known when on_done says 0 */
     struct list link;
     uint64_t length; /* on the disk */
 };

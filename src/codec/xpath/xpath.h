@@ -25,7 +25,7 @@ struct xpath_node {
     struct xml_attribute *attribute;
 };
 
-/* Its place in the document. */
+/* Its position in document order. */
 static inline uint32_t xpath_order(struct xpath_node n)
 {
     return n.attribute != NULL ? n.attribute->order : n.node->order;

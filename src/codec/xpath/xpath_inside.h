@@ -110,7 +110,7 @@ struct xpath_parser {
     unsigned depth, operators;
 };
 
-/* The fault, at the place where it is; NULL. */
+/* The fault, at the offset where it is; NULL. */
 void *xpath_fail(struct xpath_parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void xpath_skip_space(struct xpath_parser *p);
 /* Is this next, and is it taken? Space in front is passed over. */

@@ -77,7 +77,7 @@ static void note_run(struct routing *p, struct group *g, uint64_t n)
 }
 
 /* The next `n` items, of which every route is asked once. */
-static void place_items(struct routing *p, const struct visit *at, uint64_t n)
+static void divide_items(struct routing *p, const struct visit *at, uint64_t n)
 {
     bool moved = false;
 
@@ -116,7 +116,7 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
 
     route_asker_enter(&p->asker, LEVEL_RESOURCE);
     if (n > 0 && !p->deep)
-        place_items(p, at, n);
+        divide_items(p, at, n);
     else if (n > 0 && p->edits_resources)
         change_resource(p, at);
     if (route_asker_put(&p->asker, LEVEL_RESOURCE, edit))
@@ -134,7 +134,7 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
         return REWRITE_KEEP;
     n = visit_count(at, LEVEL_METRIC);
     if (n > 0)
-        place_items(p, at, n);
+        divide_items(p, at, n);
     return route_asker_put(&p->asker, LEVEL_METRIC, edit) ? REWRITE_EDIT : REWRITE_PASS;
 }
 
@@ -143,7 +143,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
     struct routing *p = arg;
 
     route_asker_enter(&p->asker, LEVEL_ITEM);
-    place_items(p, at, 1);
+    divide_items(p, at, 1);
     return route_asker_put(&p->asker, LEVEL_ITEM, edit) ? REWRITE_EDIT : REWRITE_KEEP;
 }
 

@@ -3,7 +3,7 @@
  *
  * Each thread has a timer of its own processor time, whose signal (SIGPROF) goes to that thread; so a sample is of the
  * code that ran, and a thread that waits costs nothing. The handler walks the stack by the unwind tables and counts it
- * in a table that was made before: it neither waits nor allocates. What finds no place there is counted as lost.
+ * in a table that was made before: it neither waits nor allocates. What finds no slot there is counted as lost.
  *
  * There is one sampler in a process. */
 #ifndef EXTENSION_SAMPLER_H
@@ -22,13 +22,13 @@
 
 struct sampler_stack {
     uint64_t hash;
-    uint32_t count; /* 0: the place is free */
+    uint32_t count; /* 0: the slot is free */
     uint32_t n;
     uintptr_t frames[SAMPLER_FRAMES]; /* an address inside the instruction that runs, or that called */
 };
 
 struct sampler_counts {
-    const struct sampler_stack *stacks; /* SAMPLER_STACKS places */
+    const struct sampler_stack *stacks; /* SAMPLER_STACKS slots */
     uint64_t lost;                      /* samples that are in none */
 };
 

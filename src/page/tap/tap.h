@@ -42,10 +42,10 @@ struct tap_set {
 
 void tap_set_init(struct tap_set *s, const struct host *host);
 
-/* Another graph is shown: each tap looks at the same place of it, or ends. */
+/* Another graph is shown: each tap looks at the same point of it, or ends. */
 void tap_set_renew(struct tap_set *s);
 
-/* NULL: there are too many, or there is no such place (any more); *why says which. The request is the tap's. ready():
+/* NULL: there are too many, or there is no such point (any more); *why says which. The request is the tap's. ready():
  * from the end of a turn, there are bytes to be taken; the tap may be closed in it. */
 struct tap *tap_open(struct tap_set *s, struct tap_request *request, void (*ready)(void *arg), void *arg,
                      const char **why);

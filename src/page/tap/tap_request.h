@@ -41,7 +41,7 @@ bool tap_request_read(struct tap_request *r, struct bytes query, const struct se
                       struct tap_fault *fault);
 void tap_request_free(struct tap_request *r);
 
-/* The places where it looks; both: before and behind. */
+/* The points where it looks; both: before and behind. */
 struct view_point tap_request_point(const struct tap_request *r, bool behind);
 
 #endif

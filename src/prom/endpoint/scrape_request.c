@@ -74,9 +74,9 @@ static bool make_room(struct scrape_endpoint *e, const struct http_request *req,
     return true;
 }
 
-/* Is there a place? A peer has at most as many as are then left (base/peer_shares.h says why), so who is alone has half
+/* Is there room? A peer has at most as many as are then left (base/peer_shares.h says why), so who is alone has half
  * of them, and whoever reads fast and asks at once leaves some to the others. */
-static bool has_place(struct scrape_endpoint *e, const struct http_request *req)
+static bool has_room(struct scrape_endpoint *e, const struct http_request *req)
 {
     const uint8_t *network = http_request_network(req);
     size_t all = endpoint_run_count(&e->runs, NULL), own = endpoint_run_count(&e->runs, network);
@@ -155,7 +155,7 @@ static void on_request(struct http_service *service, struct http_request *req)
         answer_head(req, &accept);
         return;
     }
-    if (!has_place(e, req)) {
+    if (!has_room(e, req)) {
         refuse_busy(e, req);
         return;
     }
