@@ -188,7 +188,7 @@ check-asan:
 ## check-tsan    the unit tests of what runs on threads, with gcc's thread sanitizer
 THREADED := base/loop/job base/log base/decimal codec/compress wal/wal receiver/otlp/otlp_unpack exporter/debug/debug \
             exporter/file/file exporter/file/file_group exporter/file/file_output \
-            kube/kube_reading receiver/prometheus/answer base/loop/watched_file
+            kube/kube_reading receiver/prometheus/answer base/loop/watched_file base/loop/name_lookup
 check-tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit-threaded
 unit-threaded: $(THREADED:%=$(B)/test/unit/%_test.ok)

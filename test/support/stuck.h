@@ -5,7 +5,7 @@
 
 #include "base/loop/loop.h"
 
-#define STUCK_JOBS 16 /* more than any pool has threads */
+#define STUCK_JOBS 24 /* more than any pool has threads */
 
 struct stuck {
     struct job jobs[STUCK_JOBS];

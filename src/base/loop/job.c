@@ -4,7 +4,8 @@
  * it was abandoned meanwhile, by drop().
  *
  * What can go wrong: no thread can be made: then the loop's own does the work. Work that never ends, at a disk that is
- * gone: the others of its pool go on with the threads that are left, and jobs_close() does not wait for it. */
+ * gone or a resolver that hangs: the others of its pool go on with the threads that are left, and jobs_close() does not
+ * wait for it. */
 #include "base/loop/job.h"
 
 #include "base/loop/loop.h"
@@ -16,12 +17,14 @@
 
 #define CPU_THREADS 4  /* more would take the processors from the loop */
 #define DISK_THREADS 8 /* most of them only wait, and some perhaps for ever */
-#define MOST_THREADS DISK_THREADS
+#define DNS_THREADS 16 /* all of them only wait; each for another name */
+#define MOST_THREADS DNS_THREADS
 
 struct pool {
     struct jobs *jobs;
     struct list queue;
     size_t queued;
+    size_t pending; /* started and not handed back; the loop's */
     pthread_cond_t wake;
     pthread_t threads[MOST_THREADS];
     size_t n, most;
@@ -33,8 +36,17 @@ struct jobs {
     struct pool pools[JOB_KINDS];
     struct list finished;
     bool closed;
-    size_t pending; /* started and not handed back; the loop's */
+    size_t pending; /* of all pools */
     uv_async_t async;
+};
+
+static const struct pool_row {
+    const char *name; /* of its threads */
+    size_t most;
+} pool_rows[JOB_KINDS] = {
+    [JOB_CPU] = { "job-cpu", CPU_THREADS },
+    [JOB_DISK] = { "job-disk", DISK_THREADS },
+    [JOB_DNS] = { "job-dns", DNS_THREADS },
 };
 
 static void enter_state(struct job *job, enum job_state to)
@@ -100,7 +112,7 @@ static bool add_thread(struct pool *p)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
         return false;
-    (void)pthread_setname_np(p->threads[p->n], p == &p->jobs->pools[JOB_CPU] ? "job-cpu" : "job-disk");
+    (void)pthread_setname_np(p->threads[p->n], pool_rows[p - p->jobs->pools].name);
     p->n++;
     return true;
 }
@@ -110,6 +122,7 @@ static bool add_thread(struct pool *p)
 static void hand_back(struct jobs *all, struct job *job)
 {
     enter_state(job, JOB_IDLE);
+    all->pools[job->kind].pending--;
     if (--all->pending == 0)
         uv_unref((uv_handle_t *)&all->async);
     if (job->abandoned)
@@ -144,7 +157,7 @@ static struct jobs *open_jobs(struct loop *loop)
         struct pool *p = &all->pools[i];
 
         p->jobs = all;
-        p->most = i == JOB_CPU ? CPU_THREADS : DISK_THREADS;
+        p->most = pool_rows[i].most;
         list_init(&p->queue);
         pthread_cond_init(&p->wake, NULL);
     }
@@ -156,6 +169,7 @@ void job_start(struct loop *loop, enum job_kind kind, struct job *job)
     struct jobs *all = loop->jobs == NULL ? loop->jobs = open_jobs(loop) : loop->jobs;
     struct pool *p = &all->pools[kind];
 
+    p->pending++;
     if (all->pending++ == 0)
         uv_ref((uv_handle_t *)&all->async);
     job->jobs = all;
@@ -227,7 +241,7 @@ bool jobs_close(struct jobs *jobs)
     for (int i = 0; i < JOB_KINDS; i++)
         end_threads(&jobs->pools[i], all_done);
     uv_close((uv_handle_t *)&jobs->async, all_done ? free_jobs : NULL);
-    return all_done;
+    return jobs->pending == jobs->pools[JOB_DNS].pending;
 }
 
 bool jobs_own(const struct jobs *jobs, const uv_handle_t *handle)

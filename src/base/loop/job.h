@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work beside the loop, on two small pools of threads: what computes, and what waits for a disk. A sync never waits
- * for JSON, and neither for a name that libuv's own pool looks up.
+/* Work beside the loop, on three small pools of threads: what computes, what waits for a disk, and what waits for an
+ * answer about a name. A sync never waits for JSON, and neither for a resolver that hangs.
  *
  * A job is part of its owner's struct for that work, which belongs to the job from job_start() on: work() runs on a
  * thread and touches nothing else; then done() comes on the loop, with the memory back in the owner's hands. An owner
@@ -16,7 +16,7 @@
 struct jobs;
 struct loop;
 
-enum job_kind { JOB_CPU, JOB_DISK, JOB_KINDS };
+enum job_kind { JOB_CPU, JOB_DISK, JOB_DNS, JOB_KINDS };
 
 enum job_state { JOB_IDLE, JOB_QUEUED, JOB_RUNNING, JOB_FINISHED, JOB_STATES };
 
@@ -42,8 +42,8 @@ void job_abandon(struct job *job);
 
 /* --- for the loop --- */
 
-/* Ends the threads; the memory goes when the loop has run once more. False: a job has not ended, and its thread and the
- * pools are left behind. NULL is no pools. */
+/* Ends the threads; the memory goes when the loop has run once more. Where a job has not ended, its thread and the
+ * pools are left behind. False: one of them is more than a question to a resolver that hangs. NULL is no pools. */
 bool jobs_close(struct jobs *jobs);
 
 /* Whether that handle of libuv's is the pools' own. */

@@ -100,6 +100,7 @@ void loop_init(struct loop *l, bool manual)
     turn_init(&l->turn);
     clock_init(&l->clock, manual);
     random_seed(&l->random);
+    list_init(&l->names);
     uv_prepare_init(&l->uv, &l->prepare);
     l->prepare.data = l;
     if (!manual)

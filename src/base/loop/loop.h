@@ -25,6 +25,7 @@ struct loop {
     struct clock clock;
     struct random random;
     struct jobs *jobs;                       /* NULL: none was started yet */
+    struct list names;                       /* that are asked for: base/loop/name_lookup.c */
     uint64_t armed;                          /* due time that the timer is set to; UINT64_MAX = not */
     uint64_t woken, idle;                    /* at the last sleep: mono ns, and libuv's idle time till then */
     uint64_t cpu;                            /* at the last sleep: the thread's time on a processor, ns */

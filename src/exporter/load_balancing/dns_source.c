@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members that are the addresses of a name, looked up by the system's resolver in libuv's pool of threads, at the start
- * and then interval after interval. A look-up that takes too long is a failure; it cannot be called back, and until it
- * has ended no other begins. What it finds then is still the newest that is known, and counts.
+/* Members that are the addresses of a name, looked up by the system's resolver on a thread, at the start and then
+ * interval after interval.
  *
- * A source that goes while it asks leaves its question behind, whose memory goes with the answer. */
+ * What can go wrong: there is no such name, or it has no addresses: the members stay those that were known. A look-up
+ * that takes too long is a failure, too; it cannot be called back, and until it has ended no other begins. What it
+ * finds then is still the newest that is known, and counts. */
 #include "exporter/load_balancing/load_balancing.h"
+
+#include "base/loop/name_lookup.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -12,17 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct dns_source;
-
-struct question {
-    uv_getaddrinfo_t request;
-    struct dns_source *of; /* NULL: nobody waits any more */
-};
-
 struct dns_source {
     struct member_source base;
     const struct dns_resolver_config *config;
-    struct question *question; /* NULL: none is under way */
+    struct name_lookup lookup;
     struct clock_timer again, late;
 };
 
@@ -72,18 +68,12 @@ static void take_answer(struct dns_source *s, int status, const struct addrinfo 
 
 static void ask_resolver(struct clock_timer *timer);
 
-static void on_answer(uv_getaddrinfo_t *request, int status, struct addrinfo *all)
+static void on_answer(struct name_lookup *lookup, int status, const struct addrinfo *all)
 {
-    struct question *q = container_of(request, struct question, request);
-    struct dns_source *s = q->of;
+    struct dns_source *s = container_of(lookup, struct dns_source, lookup);
 
-    if (s != NULL) {
-        s->question = NULL;
-        clock_start(clock_of(s), &s->again, (uint64_t)s->config->interval.ns, ask_resolver);
-        take_answer(s, status, all);
-    }
-    uv_freeaddrinfo(all);
-    free(q);
+    clock_start(clock_of(s), &s->again, (uint64_t)s->config->interval.ns, ask_resolver);
+    take_answer(s, status, all);
 }
 
 /* ---- questions ---- */
@@ -96,19 +86,8 @@ static void on_late(struct clock_timer *timer)
 static void ask_resolver(struct clock_timer *timer)
 {
     struct dns_source *s = container_of(timer, struct dns_source, again);
-    const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-    struct question *q = mem_zalloc(sizeof(*q));
-    int rc;
 
-    q->of = s;
-    rc = uv_getaddrinfo(&s->base.node->host->loop->uv, &q->request, on_answer, s->config->hostname, NULL, &hints);
-    if (rc != 0) {
-        free(q);
-        report_failure(s, uv_strerror(rc));
-        clock_start(clock_of(s), &s->again, (uint64_t)s->config->interval.ns, ask_resolver);
-        return;
-    }
-    s->question = q;
+    name_lookup_start(s->base.node->host->loop, &s->lookup, s->config->hostname, NULL);
     clock_start(clock_of(s), &s->late, (uint64_t)s->config->timeout.ns, on_late);
 }
 
@@ -125,10 +104,7 @@ static void free_source(struct member_source *base)
         clock_stop(clock_of(s), &s->again);
         clock_stop(clock_of(s), &s->late);
     }
-    if (s->question != NULL) {
-        s->question->of = NULL;
-        uv_cancel((uv_req_t *)&s->question->request);
-    }
+    name_lookup_cancel(&s->lookup);
     free(s);
 }
 
@@ -139,5 +115,6 @@ struct member_source *dns_source_new(const struct dns_resolver_config *c)
 
     s->base.ops = &ops;
     s->config = c;
+    s->lookup.done = on_answer;
     return &s->base;
 }

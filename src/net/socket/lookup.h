@@ -25,6 +25,6 @@ struct resolver {
     void (*cancel)(struct lookup *l); /* `done` does not come any more */
 };
 
-extern const struct resolver resolver_system; /* getaddrinfo, in libuv's pool */
+extern const struct resolver resolver_system; /* base/loop/name_lookup.h */
 
 #endif

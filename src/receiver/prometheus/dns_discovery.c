@@ -1,59 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets that have DNS records. Names are asked for one after another in libuv's pool of threads, where names are
- * looked up, at the start and refresh_interval after the last answer. A name that nobody can say anything of keeps the
- * targets that it had; one that has no records has none.
+/* Targets that have DNS records. Names are asked for one after another, each on a thread, at the start and
+ * refresh_interval after the last answer; what one has is known as soon as it has answered.
  *
- * A discovery that ends while it asks cannot call the thread back: it is forgotten, and the memory goes with the
- * answer.
- */
+ * What can go wrong: a name that nobody can say anything of keeps the targets that it had; one that has no records has
+ * none. A thread cannot be called back: a discovery that ends while it asks abandons its question, which goes with the
+ * answer. */
 #include "receiver/prometheus/discovery.h"
 #include "receiver/prometheus/dns_query.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-struct dns_discovery;
-
-struct answer {
+/* One name: the thread's while it works. */
+struct question {
+    struct job job;
+    struct dns_discovery *of; /* not the thread's */
+    enum dns_type type;
     char *name;
     struct dns_records records;
     struct error err;
-};
-
-/* What one round asks: the thread's while it works. */
-struct asking {
-    uv_work_t work;
-    struct dns_discovery *of; /* NULL: nobody waits any more */
-    enum dns_type type;
-    VEC(struct answer) answers;
 };
 
 struct dns_discovery {
     struct discovery base;
     const struct dns_sd_config *config;
     struct clock_timer timer;
-    struct asking *asking; /* NULL: none is under way */
+    struct question *question; /* NULL: none is under way */
+    size_t next;               /* of the names */
 };
 
-static void ask_names(uv_work_t *work)
+static void ask_name(struct job *job)
 {
-    struct asking *a = container_of(work, struct asking, work);
+    struct question *q = container_of(job, struct question, job);
 
-    for (size_t i = 0; i < a->answers.n; i++) {
-        struct answer *one = &a->answers.v[i];
-
-        (void)dns_query(one->name, a->type, NULL, &one->records, &one->err);
-    }
+    (void)dns_query(q->name, q->type, NULL, &q->records, &q->err);
 }
 
-static void free_asking(struct asking *a)
+static void free_question(struct question *q)
 {
-    for (size_t i = 0; i < a->answers.n; i++) {
-        free(a->answers.v[i].name);
-        vec_free(&a->answers.v[i].records.list);
-    }
-    vec_free(&a->answers);
-    free(a);
+    free(q->name);
+    vec_free(&q->records.list);
+    free(q);
 }
 
 /* ---- what was found ---- */
@@ -90,50 +77,68 @@ static void add_record(const struct dns_discovery *d, const char *name, const st
     label_set_free(&s);
 }
 
-static void take_answer(struct dns_discovery *d, const struct answer *a)
+static void take_answer(struct dns_discovery *d, const struct question *q)
 {
     struct target_list found = { 0 };
 
-    if (a->err.code != 0) {
-        discovery_fail(&d->base, "dns", a->name, a->err.text);
+    if (q->err.code != 0) {
+        discovery_fail(&d->base, "dns", q->name, q->err.text);
         return;
     }
-    for (size_t i = 0; i < a->records.list.n; i++)
-        add_record(d, a->name, &a->records.list.v[i], &found);
-    discovery_set(&d->base, a->name, &found);
+    for (size_t i = 0; i < q->records.list.n; i++)
+        add_record(d, q->name, &q->records.list.v[i], &found);
+    discovery_set(&d->base, q->name, &found);
 }
 
-static void ask_resolver(struct clock_timer *timer);
+/* ---- asking ---- */
 
-static void on_answered(uv_work_t *work, int status)
+static void ask_next(struct dns_discovery *d);
+
+static void on_asked(struct job *job)
 {
-    struct asking *a = container_of(work, struct asking, work);
-    struct dns_discovery *d = a->of;
+    struct question *q = container_of(job, struct question, job);
+    struct dns_discovery *d = q->of;
 
-    if (d != NULL) {
-        d->asking = NULL;
-        for (size_t i = 0; status == 0 && i < a->answers.n; i++)
-            take_answer(d, &a->answers.v[i]);
-        clock_start(&d->base.node->host->loop->clock, &d->timer, d->config->refresh, ask_resolver);
-    }
-    free_asking(a);
+    d->question = NULL;
+    take_answer(d, q);
+    free_question(q);
+    ask_next(d);
 }
 
-static void ask_resolver(struct clock_timer *timer)
+static void on_abandoned(struct job *job)
+{
+    free_question(container_of(job, struct question, job));
+}
+
+static void begin_round(struct clock_timer *timer)
 {
     struct dns_discovery *d = container_of(timer, struct dns_discovery, timer);
-    struct asking *a = d->asking = mem_zalloc(sizeof(*a));
 
-    a->of = d;
-    a->type = (enum dns_type)d->config->type;
-    for (size_t i = 0; i < d->config->names.n; i++)
-        *vec_push(&a->answers) = (struct answer){ .name = mem_strdup(d->config->names.v[i]) };
-    uv_queue_work(&d->base.node->host->loop->uv, &a->work, ask_names, on_answered);
+    d->next = 0;
+    ask_next(d);
+}
+
+/* The next name, or the round is over. */
+static void ask_next(struct dns_discovery *d)
+{
+    struct loop *loop = d->base.node->host->loop;
+    struct question *q;
+
+    if (d->next == d->config->names.n) {
+        clock_start(&loop->clock, &d->timer, d->config->refresh, begin_round);
+        return;
+    }
+    q = d->question = mem_zalloc(sizeof(*q));
+    q->job = (struct job){ .work = ask_name, .done = on_asked, .drop = on_abandoned };
+    q->of = d;
+    q->type = (enum dns_type)d->config->type;
+    q->name = mem_strdup(d->config->names.v[d->next++]);
+    job_start(loop, JOB_DNS, &q->job);
 }
 
 static void start(struct discovery *d)
 {
-    ask_resolver(&container_of(d, struct dns_discovery, base)->timer);
+    begin_round(&container_of(d, struct dns_discovery, base)->timer);
 }
 
 static void free_discovery(struct discovery *base)
@@ -141,10 +146,8 @@ static void free_discovery(struct discovery *base)
     struct dns_discovery *d = container_of(base, struct dns_discovery, base);
 
     clock_stop(&base->node->host->loop->clock, &d->timer);
-    if (d->asking != NULL) {
-        d->asking->of = NULL;
-        uv_cancel((uv_req_t *)&d->asking->work);
-    }
+    if (d->question != NULL)
+        job_abandon(&d->question->job);
     discovery_close(base);
     free(d);
 }

@@ -788,8 +788,7 @@ START_TEST(a_name_that_is_none_is_not_resolved)
     options.url = name;
     start();
     call(&t, "x");
-    advance(NS_PER_S);
-    ck_assert_uint_eq(t.times, 1);
+    until_told(&t);
     ck_assert_int_eq(t.failure, HTTP_NOT_RESOLVED);
     ck_assert(!t.ambiguous);
     ck_assert_ptr_nonnull(strstr(t.why, "look up 000"));
