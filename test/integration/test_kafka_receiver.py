@@ -276,6 +276,19 @@ def test_two_of_a_group_share_the_partitions_and_one_that_goes_leaves_them_to_th
     wait_committed(first, cluster, "otlp_logs", 200)
 
 
+def test_a_partition_that_goes_to_another_member_takes_its_lag_with_it(mock, otelcd):
+    cluster = mock()
+    for i in range(4):
+        kafka.write(cluster.address, TOPICS["logs"], numbered(5), partition=i)
+    first = otelcd(text(cluster), allow=TROUBLE)
+    shown = lambda d: len(d.metrics().find("otelcd_receiver_kafka_lag_messages"))  # noqa: E731
+    first.wait_metrics(lambda _: shown(first) == 4)
+    second = otelcd(text(cluster), allow=TROUBLE)
+    second.wait_metrics(lambda _: second.metric("otelcd_receiver_kafka_partitions", receiver="kafka", signal="logs") == 2)
+    first.wait_metrics(lambda _: first.metric("otelcd_receiver_kafka_partitions", receiver="kafka", signal="logs") == 2)
+    assert shown(first) <= 2
+
+
 def test_a_full_budget_pauses_the_partitions_and_nothing_is_lost(mock, otelcd, peer):
     cluster, gate = mock(), threading.Event()
     p = peer(lambda call: gate.wait(PATIENCE) and None)

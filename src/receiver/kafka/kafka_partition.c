@@ -11,12 +11,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- those that are ours, by name ---- */
+
+static struct kafka_partition **place_in(struct kafka_partition **index, size_t n, const char *topic, int32_t number)
+{
+    uint64_t hash = bytes_hash(bytes_str(topic)) + (uint32_t)number * 0x9e3779b97f4a7c15u;
+
+    return &index[(hash ^ hash >> 32) & (n - 1)];
+}
+
 struct kafka_partition *kafka_partition_find(struct kafka_receiver *r, const char *topic, int32_t number)
 {
-    list_each (struct kafka_partition, p, &r->partitions, link)
-        if (p->number == number && strcmp(p->topic, topic) == 0)
-            return p;
-    return NULL;
+    struct kafka_partition *p = r->n_index > 0 ? *place_in(r->index, r->n_index, topic, number) : NULL;
+
+    while (p != NULL && (p->number != number || strcmp(p->topic, topic) != 0))
+        p = p->chain;
+    return p;
+}
+
+/* So that there are as many places as partitions, at least. */
+static void grow_index(struct kafka_receiver *r)
+{
+    if (r->n_partitions < r->n_index)
+        return;
+    r->n_index = r->n_index > 0 ? 2 * r->n_index : 16;
+    free(r->index);
+    r->index = mem_zalloc(r->n_index * sizeof(struct kafka_partition *));
+    list_each (struct kafka_partition, p, &r->partitions, link) {
+        struct kafka_partition **at = place_in(r->index, r->n_index, p->topic, p->number);
+
+        p->chain = *at;
+        *at = p;
+    }
+}
+
+static void index_partition(struct kafka_partition *p)
+{
+    struct kafka_receiver *r = p->receiver;
+    struct kafka_partition **at;
+
+    grow_index(r);
+    at = place_in(r->index, r->n_index, p->topic, p->number);
+    p->chain = *at;
+    *at = p;
+    list_push(&r->partitions, &p->link);
+    metric_set(r->m.partitions, (double)++r->n_partitions);
+}
+
+static void unindex_partition(struct kafka_partition *p)
+{
+    struct kafka_receiver *r = p->receiver;
+    struct kafka_partition **at = place_in(r->index, r->n_index, p->topic, p->number);
+
+    while (*at != p)
+        at = &(*at)->chain;
+    *at = p->chain;
+    list_remove(&p->link);
+    metric_set(r->m.partitions, (double)--r->n_partitions);
 }
 
 void kafka_partition_add(struct kafka_receiver *r, const char *topic, int32_t number)
@@ -31,32 +82,34 @@ void kafka_partition_add(struct kafka_receiver *r, const char *topic, int32_t nu
     p->number = number;
     p->done = p->next = -1;
     list_init(&p->messages);
-    list_push(&r->partitions, &p->link);
+    index_partition(p);
     kafka_partition_metrics_init(p);
-    metric_set(r->m.partitions, r->m.partitions->value + 1);
 }
 
 void kafka_partition_remove(struct kafka_partition *p)
 {
-    struct kafka_receiver *r = p->receiver;
-
     list_each (struct kafka_message, m, &p->messages, link) {
         list_remove(&m->link);
         m->partition = NULL;
         if (m->state != MESSAGE_SENT)
             kafka_message_free(m);
     }
-    metric_set(r->m.partitions, r->m.partitions->value - 1);
-    list_remove(&p->link);
+    unindex_partition(p);
+    list_remove(&p->dirty);
+    kafka_partition_metrics_end(p);
     free(p->topic);
     free(p);
 }
+
+/* ---- how far they are done ---- */
 
 static void set_lag(struct kafka_partition *p)
 {
     const struct kafka_client *c = &p->receiver->client;
     int64_t low = 0, high = -1;
 
+    if (p->lag == NULL)
+        return;
     metric_set(p->offset, (double)(p->done - 1));
     if (c->lib->rd_kafka_get_watermark_offsets(c->rk, p->topic, p->number, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
         high >= p->done)
@@ -72,11 +125,9 @@ void kafka_partitions_store(struct kafka_receiver *r)
     if (r->client.state != KAFKA_CLIENT_OPEN)
         return;
     list = lib->rd_kafka_topic_partition_list_new(4);
-    list_each (struct kafka_partition, p, &r->partitions, link) {
-        if (!p->dirty)
-            continue;
+    list_each (struct kafka_partition, p, &r->dirty, dirty) {
         lib->rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset = p->done;
-        p->dirty = false;
+        list_remove(&p->dirty);
         set_lag(p);
     }
     if (list->cnt > 0)
@@ -90,12 +141,13 @@ void kafka_partition_advance(struct kafka_partition *p)
 
     while ((m = list_first(&p->messages, struct kafka_message, link)) != NULL && m->state == MESSAGE_DONE) {
         p->done = m->offset + 1;
-        p->dirty = true;
+        if (!list_linked(&p->dirty))
+            list_push(&p->receiver->dirty, &p->dirty);
         list_remove(&m->link);
         m->partition = NULL;
         kafka_message_free(m);
     }
-    if (p->dirty)
+    if (list_linked(&p->dirty))
         turn_defer(&p->receiver->node.host->loop->turn, &p->receiver->storing);
 }
 

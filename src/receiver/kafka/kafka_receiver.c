@@ -9,6 +9,8 @@
 
 #include "otlp/metadata.h"
 
+#include <stdlib.h>
+
 #define WAKE_EVERY (30 * NS_PER_S)    /* a tenth of max.poll.interval.ms, in which librdkafka wants to be asked */
 #define CLOSED_EVERY (10 * NS_PER_MS) /* look whether the group was left */
 #define LEAVE_MOST (3 * NS_PER_S)     /* a coordinator that does not answer is not waited for longer */
@@ -75,6 +77,7 @@ static int create(struct node *node, const void *config, struct error *err)
     r->storing.run = store_offsets;
     r->idle.run = maybe_leave;
     list_init(&r->partitions);
+    list_init(&r->dirty);
     list_init(&r->messages);
     kafka_receiver_metrics_init(r);
     if (sasl->on && sasl->oauthbearer_token_source[0] != '\0')
@@ -247,6 +250,7 @@ static void destroy(struct node *node)
         kafka_partition_remove(list_first(&r->partitions, struct kafka_partition, link));
     turn_cancel(&node->host->loop->turn, &r->idle);
     turn_cancel(&node->host->loop->turn, &r->storing);
+    free(r->index);
     vec_free(&r->held);
     vec_free(&r->headers);
     vec_free(&r->entries);

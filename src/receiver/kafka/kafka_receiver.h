@@ -74,19 +74,23 @@ struct kafka_receiver;
 
 /* A partition that is ours. */
 struct kafka_partition {
-    struct list link;
+    struct list link, dirty;       /* all of the receiver's; those whose `done` was not stored yet */
+    struct kafka_partition *chain; /* the next of those that share a place in the index */
     struct kafka_receiver *receiver;
     char *topic;
     int32_t number;
-    int64_t next;         /* behind the last record that has come; -1: none has */
-    bool paused;          /* librdkafka fetches nothing of it */
-    bool halted;          /* a record of it is not to be skipped */
-    int64_t halted_at;    /* which: nothing behind it counts any more */
-    bool dirty;           /* `done` was not stored yet */
-    int64_t done;         /* the first offset that is not safe; -1: none was */
-    struct list messages; /* not safe yet, and those behind them, by offset */
-    struct metric *offset, *lag;
+    int64_t next;                /* behind the last record that has come; -1: none has */
+    bool paused;                 /* librdkafka fetches nothing of it */
+    bool halted;                 /* a record of it is not to be skipped */
+    int64_t halted_at;           /* which: nothing behind it counts any more */
+    int64_t done;                /* the first offset that is not safe; -1: none was */
+    struct list messages;        /* not safe yet, and those behind them, by offset */
+    struct metric *offset, *lag; /* NULL: enough others have some */
 };
+
+/* Partitions of a process that have metrics of their own: who makes topics could make as many of these, and they stay.
+ */
+#define KAFKA_SHOWN_MOST 1000
 
 #define KAFKA_UNDER_WAY_MOST 5000 /* messages: each costs some memory beside its bytes */
 #define KAFKA_KEPT_MOST 20000     /* those too that are done, and stand behind one that is not */
@@ -131,7 +135,10 @@ struct kafka_receiver {
     const struct kafka_receiver_config *config;
     enum kafka_reading reading;
     struct kafka_client client;
-    struct list partitions;       /* of struct kafka_partition */
+    struct list partitions; /* of struct kafka_partition */
+    struct list dirty;      /* likewise, by `dirty` */
+    struct kafka_partition **index;
+    size_t n_index, n_partitions;
     struct list messages;         /* not passed: of struct kafka_message, by `all` */
     uint64_t kept;                /* how many */
     uint64_t under_way;           /* of those, in the pipeline or waiting */
@@ -147,6 +154,7 @@ struct kafka_receiver {
     VEC(struct kafka_header) headers;
     VEC(struct metadata_entry) entries;
     struct complaint bad, refusing, failing;
+    bool told_unshown;
     struct kafka_receiver_metrics m;
     /* The end. */
     bool stopping, leaving;
@@ -217,5 +225,6 @@ void kafka_receiver_note(struct kafka_receiver *r, rd_kafka_error_t *error); /* 
 extern const struct metric_row *const kafka_receiver_metric_rows[];
 void kafka_receiver_metrics_init(struct kafka_receiver *r);
 void kafka_partition_metrics_init(struct kafka_partition *p);
+void kafka_partition_metrics_end(struct kafka_partition *p); /* shown no longer */
 
 #endif

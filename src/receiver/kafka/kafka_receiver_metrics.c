@@ -3,6 +3,7 @@
 #include "receiver/kafka/kafka_receiver.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct metric_row row_messages = METRIC_ROW("otelcd_receiver_kafka_messages", METRIC_COUNTER, "{messages}",
                                                          "Records that were taken from the brokers.");
@@ -24,7 +25,8 @@ static const struct metric_row row_offset =
                   "The last offset up to which all records are safe: what is committed.", .sum = SHOW_MOST);
 static const struct metric_row row_lag =
     METRIC_ROW_AT(LEVEL_NORMAL, "otelcd_receiver_kafka_lag_messages", METRIC_GAUGE, "{messages}",
-                  "Records of the partition that are not safe yet, when its safe offset last moved.");
+                  "Records of the partition that are not safe yet, when its safe offset last moved. (This and the safe "
+                  "offset are those of 1000 partitions at most.)");
 
 const struct metric_row *const kafka_receiver_metric_rows[] = {
     &row_messages, &row_bytes, &row_bad, &row_skipped, &row_paused, &row_partitions, &row_offset, &row_lag, NULL,
@@ -54,7 +56,23 @@ void kafka_receiver_metrics_init(struct kafka_receiver *r)
     metric_set(r->m.partitions, 0);
 }
 
-/* Topics are those of the brokers, not of data: there are as many series as partitions. */
+/* Instruments stay for as long as the process does, and whoever makes topics could have as many as he likes: so there
+ * are KAFKA_SHOWN_MOST. One that was shown before is among them. */
+static bool may_show(const struct metrics *m, const struct metric_label *labels)
+{
+    const struct metric_family *f = NULL;
+
+    for (size_t i = 0; i < m->families.n && f == NULL; i++)
+        if (m->families.v[i]->row == &row_lag)
+            f = m->families.v[i];
+    for (size_t i = 0; f != NULL && f->members.n >= KAFKA_SHOWN_MOST && i < f->members.n; i++)
+        if (strcmp(f->members.v[i]->labels[1].value, labels[1].value) == 0 &&
+            strcmp(f->members.v[i]->labels[2].value, labels[2].value) == 0 &&
+            strcmp(f->members.v[i]->labels[0].value, labels[0].value) == 0)
+            return true;
+    return f == NULL || f->members.n < KAFKA_SHOWN_MOST;
+}
+
 void kafka_partition_metrics_init(struct kafka_partition *p)
 {
     struct kafka_receiver *r = p->receiver;
@@ -66,6 +84,20 @@ void kafka_partition_metrics_init(struct kafka_partition *p)
     };
 
     snprintf(number, sizeof(number), "%d", (int)p->number);
-    p->offset = metrics_get(r->node.host->metrics, &row_offset, labels, 3);
-    p->lag = metrics_get(r->node.host->metrics, &row_lag, labels, 3);
+    if (r->n_partitions <= KAFKA_SHOWN_MOST && may_show(r->node.host->metrics, labels)) {
+        p->offset = metrics_get(r->node.host->metrics, &row_offset, labels, 3);
+        p->lag = metrics_get(r->node.host->metrics, &row_lag, labels, 3);
+    } else if (!r->told_unshown) {
+        r->told_unshown = true;
+        log_warn(&r->node.log, "Partitions beyond these have no offset and lag among the metrics",
+                 F_UINT("partitions", KAFKA_SHOWN_MOST));
+    }
+}
+
+void kafka_partition_metrics_end(struct kafka_partition *p)
+{
+    if (p->offset != NULL)
+        p->offset->touched = false;
+    if (p->lag != NULL)
+        p->lag->touched = false;
 }
