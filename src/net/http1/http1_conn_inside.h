@@ -36,7 +36,7 @@ struct http1 {
     bool broken;
 };
 
-/* http1_answer.c */
+/* http1_response.c */
 extern const struct stream_ops http1_stream_ops;
 struct buf *http1_out(struct http1 *h); /* where answers are put; what it has leaves at the end of the turn */
 
