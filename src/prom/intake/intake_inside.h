@@ -251,8 +251,8 @@ struct proto_series {
 
 struct proto_reading {
     const uint8_t *p, *end;
-    size_t n; /* messages */
-    enum proto_stage stage;
+    size_t n;                 /* messages */
+    enum proto_stage stage;   /* changed by enter_stage() alone */
     struct pb_reader fields;  /* of the family's message */
     struct pb_reader buckets; /* or quantiles, of the metric's value */
     struct proto_family family;

@@ -14,6 +14,7 @@
 #include "prom/intake/native_reading.h"
 #include "prom/model/number.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -202,6 +203,19 @@ static void take_bucket(struct take *t, const struct proto_metric *m, struct pro
 }
 
 /* A classic histogram or a summary: its buckets or quantiles come one by one. */
+static void enter_stage(struct proto_reading *r, enum proto_stage to)
+{
+    static const uint8_t allowed[] = {
+        [PROTO_MESSAGE] = 1 << PROTO_FIELDS,
+        [PROTO_FIELDS] = 1 << PROTO_METRICS | 1 << PROTO_MESSAGE, /* it has none, or a fault */
+        [PROTO_METRICS] = 1 << PROTO_BUCKETS | 1 << PROTO_MESSAGE,
+        [PROTO_BUCKETS] = 1 << PROTO_METRICS,
+    };
+
+    assert(allowed[r->stage] & 1 << to);
+    r->stage = to;
+}
+
 static void begin_buckets(struct take *t)
 {
     struct proto_reading *r = &t->proto;
@@ -209,7 +223,7 @@ static void begin_buckets(struct take *t)
     take_totals(t, &r->metric, &r->series, &r->count);
     r->series.bound = 0;
     r->buckets = pb_reader(r->metric.value);
-    r->stage = PROTO_BUCKETS;
+    enter_stage(r, PROTO_BUCKETS);
 }
 
 /* False: that was the last. */
@@ -402,7 +416,7 @@ static void begin_family(struct take *t)
     const struct proto_family *family = &r->family;
     const char *fault = check_family(r);
 
-    r->stage = PROTO_MESSAGE;
+    enter_stage(r, fault == NULL && family->any ? PROTO_METRICS : PROTO_MESSAGE);
     if (fault != NULL) {
         take_fail(t, "a family (`%.*s`): %s", family->name.len < 100 ? (int)family->name.len : 100,
                   (const char *)family->name.data, fault);
@@ -415,7 +429,6 @@ static void begin_family(struct take *t)
         family_say_unit(t, family->name, family->unit);
     family_say_type(t, family->name, types[family->type].type);
     r->fields = pb_reader(family->message);
-    r->stage = PROTO_METRICS;
 }
 
 /* ---- in steps ---- */
@@ -456,7 +469,7 @@ static bool read_message(struct take *t)
     r->family = (struct proto_family){ .message = bytes_of(r->p, (size_t)len) };
     r->fields = pb_reader(r->family.message);
     r->p += len;
-    r->stage = PROTO_FIELDS;
+    enter_stage(r, PROTO_FIELDS);
     return true;
 }
 
@@ -475,11 +488,11 @@ static bool read_next(struct take *t)
         if (message_next(&r->fields, PROTO_FAMILY_METRIC, &metric))
             take_metric(t, metric);
         else
-            r->stage = PROTO_MESSAGE;
+            enter_stage(r, PROTO_MESSAGE);
         break;
     case PROTO_BUCKETS:
         if (!(r->family.type == PROTO_TYPE_SUMMARY ? take_next_quantile(t) : take_next_bucket(t)))
-            r->stage = PROTO_METRICS;
+            enter_stage(r, PROTO_METRICS);
         break;
     }
     return true;

@@ -97,10 +97,13 @@ struct last_parents {
     enum page_type type;
 };
 
+/* Version 1 has no symbols. */
+enum write_phase { READ_SYMBOLS, READ_SERIES, READ_PENDING, READ_MAKE };
+
 struct write_reading {
     struct write_intake *w;
     enum write_version version;
-    enum { READ_SYMBOLS, READ_SERIES, READ_PENDING, READ_MAKE } part; /* version 1 has no symbols */
+    enum write_phase phase; /* changed by enter_phase() alone */
     struct bytes message;
     struct pb_reader reader;
     VEC(struct write_symbol) symbols;

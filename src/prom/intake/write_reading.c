@@ -10,6 +10,7 @@
 #include "prom/intake/write_inside.h"
 #include "prom/model/remote_write_fields.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define SLICE ((size_t)32 * 1024) /* bytes read and made */
@@ -26,7 +27,7 @@ struct write_reading *write_reading_new(struct write_intake *w, enum write_versi
 
     r->w = w;
     r->version = version;
-    r->part = version == WRITE_2 ? READ_SYMBOLS : READ_SERIES;
+    r->phase = version == WRITE_2 ? READ_SYMBOLS : READ_SERIES;
     r->message = message;
     r->reader = pb_reader(message);
     r->most = most;
@@ -90,6 +91,21 @@ bool texts_take(struct write_reading *r, size_t n)
 struct bytes bytes_keep(struct write_reading *r, struct bytes b)
 {
     return room_take(r, b.len) ? assembly_keep(&r->assembly, b) : bytes_of(NULL, 0);
+}
+
+/* ---- phases ---- */
+
+static void enter_phase(struct write_reading *r, enum write_phase to)
+{
+    static const uint8_t allowed[] = {
+        [READ_SYMBOLS] = 1 << READ_SERIES,
+        [READ_SERIES] = 1 << READ_PENDING | 1 << READ_MAKE,
+        [READ_PENDING] = 1 << READ_MAKE,
+        [READ_MAKE] = 0,
+    };
+
+    assert(allowed[r->phase] & 1 << to);
+    r->phase = to;
 }
 
 /* ---- the parts of a message ---- */
@@ -165,7 +181,7 @@ static enum write_step read_symbols(struct write_reading *r)
         if (!pb_next(&r->reader, &f)) {
             if (r->reader.bad)
                 return fail_reading(r, WRITE_MALFORMED, "the message is no protobuf");
-            r->part = READ_SERIES;
+            enter_phase(r, READ_SERIES);
             r->reader = pb_reader(r->message);
             return WRITE_MORE;
         }
@@ -197,23 +213,23 @@ static bool charge_reading(struct write_reading *r)
     return true;
 }
 
-/* From part to part, where this one is done. */
-static enum write_step next_part(struct write_reading *r)
+/* From phase to phase, where this one is done. */
+static enum write_step next_phase(struct write_reading *r)
 {
-    if (r->part < READ_PENDING && r->pending.n > 0) {
-        r->part = READ_PENDING;
+    if (r->phase < READ_PENDING && r->pending.n > 0) {
+        enter_phase(r, READ_PENDING);
         return WRITE_MORE;
     }
-    if (r->part == READ_MAKE || r->points.n == 0)
+    if (r->phase == READ_MAKE || r->points.n == 0)
         return WRITE_WHOLE;
-    r->part = READ_MAKE;
+    enter_phase(r, READ_MAKE);
     assembly_make_begin(&r->assembly, &r->making);
     return WRITE_MORE;
 }
 
 static enum write_step work_some(struct write_reading *r)
 {
-    switch (r->part) {
+    switch (r->phase) {
     case READ_SYMBOLS:
         return read_symbols(r);
     case READ_SERIES:
@@ -231,7 +247,7 @@ enum write_step write_reading_step(struct write_reading *r)
     enum write_step step = work_some(r);
 
     if (step == WRITE_WHOLE)
-        step = next_part(r);
+        step = next_phase(r);
     if ((step == WRITE_MORE || step == WRITE_WHOLE) && !charge_reading(r))
         return fail_reading(r, WRITE_NO_ROOM, "no room in the memory budget for this request; send it again later");
     return step;
