@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 
 #include "base/mem.h"
+#include "base/unconst.h"
 
 #include <assert.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 static void metric_free(struct metric *x)
 {
     for (size_t i = 0; i < x->n_labels; i++)
-        free((char *)(uintptr_t)x->labels[i].value);
+        free_const(x->labels[i].value);
     free(x->labels);
     free(x->buckets);
     free(x);

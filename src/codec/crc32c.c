@@ -3,6 +3,8 @@
  * at a time; else by a table that is filled once, from whichever thread comes first. */
 #include "codec/crc32c.h"
 
+#include "base/unconst.h"
+
 #include <pthread.h>
 
 #define POLYNOMIAL 0x82f63b78u /* reflected */
@@ -42,7 +44,7 @@ uint32_t crc32c(uint32_t crc, struct bytes data)
     while (data.len > 0) {
         size_t n = data.len < MOST_AT_ONCE ? data.len : MOST_AT_ONCE;
 
-        crc = crc32_iscsi((unsigned char *)(uintptr_t)data.data, (int)n, crc);
+        crc = crc32_iscsi(unconst(data.data), (int)n, crc);
         data = bytes_skip(data, n);
     }
     return ~crc;

@@ -2,8 +2,9 @@
 /* gzip and zlib by zlib: what libdeflate cannot read at once, or finds fault with. */
 #include "codec/inflate.h"
 
-#include "base/mem.h"
 #include "base/loop/thread.h"
+#include "base/mem.h"
+#include "base/unconst.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -51,7 +52,7 @@ static int inflate_step(z_stream *z, struct bytes *in, struct inflate_out *o)
     unsigned give = clamp_size(in->len), room = clamp_size(o->block->cap - o->len);
     int rc;
 
-    z->next_in = (Bytef *)(uintptr_t)in->data;
+    z->next_in = unconst(in->data);
     z->avail_in = give;
     z->next_out = o->block->data + o->len;
     z->avail_out = room;

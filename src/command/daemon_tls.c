@@ -5,6 +5,7 @@
 #include "command/daemon_tls.h"
 
 #include "base/library.h"
+#include "base/unconst.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -45,7 +46,7 @@ static bool set_host(SSL *ssl, const struct tls_question *q)
         return true;
     /* what SSL_set_tlsext_host_name() is, without its cast */
     return SSL_set1_host(ssl, q->host) == 1 &&
-           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)q->host) == 1;
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, unconst(q->host)) == 1;
 }
 
 /* It wants more of the socket, and that comes in time. */

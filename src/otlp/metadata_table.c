@@ -5,6 +5,7 @@
 #include "otlp/metadata_table.h"
 
 #include "base/mem.h"
+#include "base/unconst.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -89,5 +90,5 @@ void metadata_table_remove(struct metadata_table *t, struct metadata_member *mem
     list_remove(&member->link);
     t->n--;
     metadata_unref(member->metadata);
-    free((uint8_t *)(uintptr_t)member->key.data);
+    free_const(member->key.data);
 }

@@ -4,6 +4,7 @@
 #include "pipeline/ledger.h"
 
 #include "base/mem.h"
+#include "base/unconst.h"
 
 #include <assert.h>
 #include <string.h>
@@ -22,7 +23,7 @@ void ledger_set_label(struct ledger *l, const char *name, const char *value)
 void ledger_free(struct ledger *l)
 {
     for (size_t i = 0; i < l->n_labels; i++)
-        free((char *)(uintptr_t)l->labels[i].value);
+        free_const(l->labels[i].value);
     free(l->id);
     vec_free(&l->refused);
     vec_free(&l->dropped);

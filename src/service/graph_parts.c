@@ -4,6 +4,7 @@
 #include "service/graph_build.h"
 
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "pipeline/fanout.h"
 #include "pipeline/ledger_tap.h"
 
@@ -28,7 +29,7 @@ static void free_exporter_tap(struct exporter_tap *e)
 
 static void free_node(struct graph_node *gn)
 {
-    free((void *)(uintptr_t)node_of(gn)->ends);
+    free_const(node_of(gn)->ends);
     for (int i = 0; i < SIGNAL_COUNT; i++)
         edge_free(&gn->edges[i]);
     config_memory_unref(gn->memory_of_config);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* On a thread of the disk's pool: one group of records, written and synced. While it runs nobody else touches the
  * writer. What it makes needless is removed by others, when it is answered (wal_cleanup.c). */
+#include "base/unconst.h"
 #include "wal/wal_inside.h"
 
 #include <errno.h>
@@ -102,7 +103,7 @@ static void gather_parts(struct wal_group *g)
         *vec_push(&g->parts) = (struct iovec){ head, WAL_RECORD_HEAD };
         for (size_t i = 0; i < a->n_parts; i++)
             if (a->parts[i].len > 0)
-                *vec_push(&g->parts) = (struct iovec){ (void *)(uintptr_t)a->parts[i].data, a->parts[i].len };
+                *vec_push(&g->parts) = (struct iovec){ unconst(a->parts[i].data), a->parts[i].len };
         if (wal_padded(length) > length)
             *vec_push(&g->parts) = (struct iovec){ zeros, wal_padded(length) - length };
         head += WAL_RECORD_HEAD;

@@ -7,6 +7,7 @@
  * again, and it is made anew. When it closes before all reports are there its records end with it. */
 #include "exporter/kafka/kafka_exporter.h"
 
+#include "base/unconst.h"
 #include "otlp/metadata.h"
 
 #include <assert.h>
@@ -132,13 +133,13 @@ static rd_kafka_error_t *hand_over(struct kafka_record *r, struct bytes payload,
     v[n].vtype = RD_KAFKA_VTYPE_PARTITION;
     v[n++].u.i32 = RD_KAFKA_PARTITION_UA;
     v[n].vtype = RD_KAFKA_VTYPE_VALUE;
-    v[n].u.mem.ptr = (void *)(uintptr_t)payload.data; // NOLINT(performance-no-int-to-ptr)
+    v[n].u.mem.ptr = unconst(payload.data);
     v[n++].u.mem.size = payload.len;
     v[n].vtype = RD_KAFKA_VTYPE_OPAQUE;
     v[n++].u.ptr = r;
     if (key.len > 0) {
         v[n].vtype = RD_KAFKA_VTYPE_KEY;
-        v[n].u.mem.ptr = (void *)(uintptr_t)key.data; // NOLINT(performance-no-int-to-ptr)
+        v[n].u.mem.ptr = unconst(key.data);
         v[n++].u.mem.size = key.len;
     }
     if (headers != NULL) {

@@ -2,9 +2,10 @@
 /* All that does not change from call to call is made once: the lines of the head are bytes in a buffer. */
 #include "net/http/http_origin.h"
 
+#include "base/unconst.h"
 #include "codec/base64.h"
-#include "net/http1/http1.h"
 #include "net/http/socks.h"
+#include "net/http1/http1.h"
 
 #include <stdlib.h>
 #include <uv.h>
@@ -262,8 +263,8 @@ void http_origin_free(struct http_origin *to)
     buf_free(&to->path);
     buf_free(&to->authority);
     for (size_t i = 0; i < to->headers.n; i++) {
-        free((void *)(uintptr_t)to->headers.v[i].name.data);
-        free((void *)(uintptr_t)to->headers.v[i].value.data);
+        free_const(to->headers.v[i].name.data);
+        free_const(to->headers.v[i].value.data);
     }
     vec_free(&to->headers);
 }

@@ -5,6 +5,7 @@
  *
  * What can go wrong: the peer resets the stream, or sends more than was asked for; the caller leaves. Then the call is
  * over at once, the peer is told with RST_STREAM, and the stream stays until nghttp2 is done with it. */
+#include "base/unconst.h"
 #include "net/http2/http2_client_inside.h"
 
 #include <assert.h>
@@ -269,7 +270,7 @@ static nghttp2_nv nv_of(struct bytes name, struct bytes value)
 {
     bool secret = bytes_is(name, "authorization") || bytes_is(name, "proxy-authorization") || bytes_is(name, "cookie");
 
-    return (nghttp2_nv){ (uint8_t *)(uintptr_t)name.data, (uint8_t *)(uintptr_t)value.data, name.len, value.len,
+    return (nghttp2_nv){ unconst(name.data), unconst(value.data), name.len, value.len,
                          secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE };
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/decimal.h"
 #include "base/mem.h"
+#include "base/unconst.h"
 
 #include <stdlib.h>
 
@@ -44,7 +45,7 @@ static void submit_trailers(struct http2 *h, struct request *r)
 
         memcpy(len, p, sizeof(len));
         p += sizeof(len);
-        nv[n] = (nghttp2_nv){ (uint8_t *)(uintptr_t)p, (uint8_t *)(uintptr_t)p + len[0], len[0], len[1], 0 };
+        nv[n] = (nghttp2_nv){ unconst(p), unconst(p + len[0]), len[0], len[1], 0 };
         p += len[0] + len[1];
     }
     nghttp2_submit_trailer(h->session.ng, r->stream_id, nv, n);
@@ -81,7 +82,7 @@ static ssize_t read_answer(nghttp2_session *session, int32_t stream_id, uint8_t 
 /* text: DECIMAL_UINT_MAX bytes, which stay until it is submitted. */
 static nghttp2_nv number_nv(const char *name, char *text, uint64_t n)
 {
-    return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)text, strlen(name), decimal_put_uint(text, n), 0 };
+    return (nghttp2_nv){ unconst(name), (uint8_t *)text, strlen(name), decimal_put_uint(text, n), 0 };
 }
 
 static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
@@ -96,9 +97,8 @@ static void begin(struct request *r, int status, const struct http_header *heade
     nv[k++] = number_nv(":status", code, (uint64_t)status);
     for (size_t i = 0; i < n; i++)
         if (!request_is_framing(headers[i].name))
-            nv[k++] =
-                (nghttp2_nv){ (uint8_t *)(uintptr_t)headers[i].name.data, (uint8_t *)(uintptr_t)headers[i].value.data,
-                              headers[i].name.len, headers[i].value.len, 0 };
+            nv[k++] = (nghttp2_nv){ unconst(headers[i].name.data), unconst(headers[i].value.data), headers[i].name.len,
+                                    headers[i].value.len, 0 };
     if (whole && r->body.len > 0 && status != 204 && status != 304) {
         nv[k++] = number_nv("content-length", length, r->body.len);
     }

@@ -3,6 +3,7 @@
  * them. The memory goes in the handle's close callback, so that no callback of libuv finds it gone. What is to be
  * written lies in a buffer that is lent from one writer to the next. */
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "net/socket/socket_kind.h"
 
 #include <assert.h>
@@ -121,7 +122,7 @@ void socket_written(struct socket *s, int error)
 
 static uv_buf_t buf_of(struct bytes b)
 {
-    return uv_buf_init((char *)(uintptr_t)b.data, (unsigned)b.len);
+    return uv_buf_init(unconst(b.data), (unsigned)b.len);
 }
 
 int socket_send(struct socket *s, const struct bytes *parts, size_t n)

@@ -5,6 +5,7 @@
 #include "ottl/function/grok.h"
 
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
 
@@ -45,7 +46,7 @@ static void release_grok(void *state)
     forget_groups(g);
     buf_free(&g->text);
     for (size_t i = 0; i < g->own.n; i++)
-        free((void *)(uintptr_t)g->own.v[i].name);
+        free_const(g->own.v[i].name);
     vec_free(&g->own);
     free(g);
 }

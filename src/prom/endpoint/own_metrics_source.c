@@ -5,6 +5,7 @@
 #include "prom/endpoint/own_metrics_source.h"
 
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "base/vec.h"
 
 #include <stdlib.h>
@@ -187,7 +188,7 @@ static void write_series(const struct own_metrics_source *s, struct encoder *e, 
             write_histogram(e, &lines.v[i], &x);
         else
             encoder_value(e, lines.v[i].labels, lines.v[i].metric->value, &x);
-        free((void *)(uintptr_t)lines.v[i].labels.data);
+        free_const(lines.v[i].labels.data);
     }
     vec_free(&lines);
 }
@@ -250,8 +251,8 @@ struct own_metrics_source *own_metrics_source_new(struct metrics *m, const struc
 void own_metrics_source_free(struct own_metrics_source *s)
 {
     for (size_t i = 0; i < s->n_constant; i++) {
-        free((void *)(uintptr_t)s->constant[i].name.data);
-        free((void *)(uintptr_t)s->constant[i].value.data);
+        free_const(s->constant[i].name.data);
+        free_const(s->constant[i].value.data);
     }
     free(s->constant);
     free(s->target);

@@ -6,6 +6,7 @@
  *
  * What can go wrong: there is no room for one more family. Then it is as if nothing was said of it. */
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "prom/intake/intake_inside.h"
 
 #include <stdlib.h>
@@ -53,7 +54,7 @@ static void drop_text(struct intake *in, struct bytes *text)
 {
     budget_give(in->store->budget, text->len);
     series_limit_shrink(&in->store->limit, in->sender, text->len);
-    free((void *)(uintptr_t)text->data);
+    free_const(text->data);
     *text = (struct bytes){ NULL, 0 };
 }
 

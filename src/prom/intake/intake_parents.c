@@ -5,6 +5,7 @@
  *
  * What can go wrong: the table is too crowded for one more. Then it is NULL, and the series is refused. */
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "prom/intake/intake_inside.h"
 #include "prom/intake/intake_unit.h"
 
@@ -41,7 +42,7 @@ static void drop_bytes(struct intake *in, struct bytes b)
     budget_give(in->store->budget, b.len);
     series_limit_shrink(&in->store->limit, in->sender, b.len);
     if (b.len > 0)
-        free((void *)(uintptr_t)b.data);
+        free_const(b.data);
 }
 
 /* ---- identities ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a store and of the intakes in it. */
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "prom/intake/intake_inside.h"
 
 #include <assert.h>
@@ -16,7 +17,7 @@ static struct bytes keep_bytes(struct bytes b)
 
 static void drop_bytes(struct bytes b)
 {
-    free((void *)(uintptr_t)b.data);
+    free_const(b.data);
 }
 
 struct intake_store *intake_store_new(const struct intake_store_options *o)

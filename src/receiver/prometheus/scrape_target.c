@@ -9,6 +9,7 @@
  * does not take the points: they are refused, and nobody can send them again. */
 #include "receiver/prometheus/prometheus.h"
 
+#include "base/unconst.h"
 #include "pipeline/trace/receipt.h"
 
 #include <assert.h>
@@ -453,7 +454,7 @@ void scrape_target_free(struct scrape_target *t)
     list_remove(&t->link);
     fetch_free(&t->fetch);
     intake_free(t->intake);
-    free((char *)(uintptr_t)t->fetch.extra_value);
+    free_const(t->fetch.extra_value);
     free(t->name);
     free(t->url);
     free(t->shown_url);

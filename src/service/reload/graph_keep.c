@@ -13,6 +13,7 @@
 #include "service/graph_build.h"
 
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "config/tls_rows.h"
 #include "pipeline/fanout.h"
 
@@ -199,7 +200,7 @@ static void move_node(struct graph *g, struct graph_node *holder)
 
 static void free_holder(struct graph_node *holder)
 {
-    free((void *)(uintptr_t)node_of(holder)->ends);
+    free_const(node_of(holder)->ends);
     config_memory_unref(holder->memory_of_config);
     free(holder);
 }

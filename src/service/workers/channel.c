@@ -2,6 +2,8 @@
 /* A message is one packet, whole or not at all. */
 #include "service/workers/channel.h"
 
+#include "base/unconst.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -18,7 +20,7 @@ bool channel_pair(int out[2])
 
 bool channel_send(int fd, const struct channel_message *m, int file)
 {
-    struct iovec bytes = { (void *)(uintptr_t)m, offsetof(struct channel_message, text) + strlen(m->text) + 1 };
+    struct iovec bytes = { unconst(m), offsetof(struct channel_message, text) + strlen(m->text) + 1 };
     union {
         char space[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
