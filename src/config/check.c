@@ -116,21 +116,39 @@ bool check_was_set(struct check *ck, const char *path)
     return node_of(ck->node, path, &exact) != NULL && exact && !is_default(ck, path);
 }
 
-void check_below(struct check *ck, const char *path, const struct option *rows, size_t size, void *config,
-                 void (*run)(void *config, struct check *ck))
+/* What check() of the group's owner is given; `full` is the caller's. */
+static struct check make_group(const struct check *ck, const char *path, char *full, size_t full_size)
 {
     bool exact;
     const struct yaml_node *n = node_of(ck->node, path, &exact);
-    char full[512];
-    struct check group = { .faults = ck->faults,
-                           .node = exact ? n : NULL,
-                           .location = n != NULL ? n : ck->location,
-                           .path = full,
-                           .rows = rows,
-                           .config = config,
-                           .size = size };
 
-    snprintf(full, sizeof(full), "%s::%s", ck->path, path);
+    snprintf(full, full_size, "%s::%s", ck->path, path);
+    return (struct check){
+        .faults = ck->faults, .node = exact ? n : NULL, .location = n != NULL ? n : ck->location, .path = full
+    };
+}
+
+void check_below(struct check *ck, const char *path, const struct option *rows, size_t size, const void *config,
+                 void (*run)(const void *config, struct check *ck))
+{
+    char full[512];
+    struct check group = make_group(ck, path, full, sizeof(full));
+
+    group.rows = rows;
+    group.config = config;
+    group.size = size;
+    run(config, &group);
+}
+
+void finish_below(struct check *ck, const char *path, const struct option *rows, size_t size, void *config,
+                  void (*run)(void *config, struct check *ck))
+{
+    char full[512];
+    struct check group = make_group(ck, path, full, sizeof(full));
+
+    group.rows = rows;
+    group.config = config;
+    group.size = size;
     run(config, &group);
 }
 

@@ -185,8 +185,11 @@ void check_warn(struct check *ck, const char *path, const char *fmt, ...) __attr
 /* The user wrote that key, and not just its default (so that what print-config prints is no mistake). */
 bool check_was_set(struct check *ck, const char *path);
 /* Runs the check of who the group at `path` is of, to whom it is as if it were a component's own. */
-void check_below(struct check *ck, const char *path, const struct option *rows, size_t size, void *config,
-                 void (*run)(void *config, struct check *ck));
+void check_below(struct check *ck, const char *path, const struct option *rows, size_t size, const void *config,
+                 void (*run)(const void *config, struct check *ck));
+/* The same of what finishes it, and may write. */
+void finish_below(struct check *ck, const char *path, const struct option *rows, size_t size, void *config,
+                  void (*run)(void *config, struct check *ck));
 /* The key is written with nothing behind it. */
 bool check_is_bare(struct check *ck, const char *path);
 

@@ -4,12 +4,12 @@
  * What a header must be, the scheme and a token, is put together once for each token, when the configuration or the
  * file is read. A request's header is compared with all of them, each time to the end. What can go wrong: the file
  * goes, and its tokens stay; or it is empty, and nobody is let in. */
+#include "base/loop/watched_file.h"
 #include "base/mem.h"
 #include "base/vec.h"
-#include "base/loop/watched_file.h"
-#include "pipeline/file_value.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
+#include "pipeline/file_value.h"
 
 #include <ctype.h>
 #include <nettle/memops.h>
@@ -40,13 +40,19 @@ static const struct option options[] = {
     OPT_END,
 };
 
+/* What the header may be: the scheme and a token. */
+struct header_value {
+    char *text;
+    size_t len;
+};
+
 struct bearertokenauth {
     struct node node;
     const struct bearertokenauth_config *config;
-    char *header;             /* in lower case */
-    VEC(struct bytes) values; /* what the header may be */
-    struct arena memory;      /* where they are */
-    uint64_t generation;      /* of them */
+    char *header; /* in lower case */
+    VEC(struct header_value) values;
+    struct arena memory; /* where they are */
+    uint64_t generation; /* of them */
     struct watched_file *file;
     struct gatekeeper gatekeeper;
     struct client_authenticator client;
@@ -62,7 +68,7 @@ static struct bearertokenauth *bearer_of(struct node *node)
 static void forget_tokens(struct bearertokenauth *b)
 {
     for (size_t i = 0; i < b->values.n; i++)
-        explicit_bzero((void *)(uintptr_t)b->values.v[i].data, b->values.v[i].len);
+        explicit_bzero(b->values.v[i].text, b->values.v[i].len);
     b->values.n = 0;
     arena_reset(&b->memory);
     b->generation++;
@@ -74,7 +80,7 @@ static void add_token(struct bearertokenauth *b, struct bytes token)
     char *value = arena_printf(&b->memory, "%s%s%.*s", scheme, scheme[0] != '\0' ? " " : "", (int)token.len,
                                (const char *)token.data);
 
-    *vec_push(&b->values) = bytes_str(value);
+    *vec_push(&b->values) = (struct header_value){ value, strlen(value) };
 }
 
 static struct bytes trimmed_line(const uint8_t *from, const uint8_t *to)
@@ -159,7 +165,7 @@ static bool is_known(const struct bearertokenauth *b, struct bytes value)
 
     for (size_t i = 0; i < b->values.n; i++)
         if (b->values.v[i].len == value.len)
-            known |= memeql_sec(b->values.v[i].data, value.data, value.len);
+            known |= memeql_sec(b->values.v[i].text, value.data, value.len);
     return known != 0;
 }
 
@@ -188,7 +194,7 @@ static enum auth_verdict sign(struct client_authenticator *a, struct auth_reques
         snprintf(r->why, sizeof(r->why), "%s has no token", b->config->filename);
         return AUTH_FAILED;
     }
-    call_headers_set(r->headers, bytes_str(b->header), b->values.v[0]);
+    call_headers_set(r->headers, bytes_str(b->header), bytes_of(b->values.v[0].text, b->values.v[0].len));
     return AUTH_GRANTED;
 }
 

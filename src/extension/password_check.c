@@ -259,11 +259,11 @@ static struct password_check *find_check(struct list *checks, const uint8_t dige
     return NULL;
 }
 
-static bool peer_has_room(const struct password_checker *c, const uint8_t peer[16])
+static bool peer_has_room(struct password_checker *c, const uint8_t peer[16])
 {
     size_t n = 0;
 
-    list_each (struct password_check, k, &((struct password_checker *)(uintptr_t)c)->waiting, link)
+    list_each (struct password_check, k, &c->waiting, link)
         n += memcmp(k->peer, peer, sizeof(k->peer)) == 0;
     return n < WAITING_PER_PEER;
 }

@@ -70,7 +70,7 @@ void receiver_requests_init(struct receiver_requests *r, const struct node *node
     }
 }
 
-void receiver_requests_collect(struct receiver_requests *r, const struct http_server *server)
+void receiver_requests_collect(struct receiver_requests *r, struct http_server *server)
 {
     const struct http_server_stats *s = server != NULL ? http_server_stats(server) : NULL;
 

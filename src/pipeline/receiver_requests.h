@@ -46,7 +46,7 @@ struct receiver_requests {
 void receiver_requests_init(struct receiver_requests *r, const struct node *node, const char *transport);
 
 /* For the receiver's metric hook; `server` may be NULL. */
-void receiver_requests_collect(struct receiver_requests *r, const struct http_server *server);
+void receiver_requests_collect(struct receiver_requests *r, struct http_server *server);
 
 /* For each request, when its headers have come: who sends, for node->clients. */
 void receiver_requests_saw(struct receiver_requests *r, const struct http_request *req);

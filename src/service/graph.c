@@ -394,15 +394,34 @@ void graph_hurry(struct graph *g)
     let_go(g);
 }
 
+size_t graph_ledger_count(const struct graph *g)
+{
+    return g->config->n_pipelines + g->exporter_taps.n;
+}
+
+struct ledger *graph_ledger_at(const struct graph *g, size_t i, bool *own)
+{
+    size_t n = g->config->n_pipelines;
+
+    if (i < n) {
+        *own = g->pipes[i].config->own;
+        return g->pipes[i].entrance != NULL ? &g->pipes[i].entrance->ledger : NULL;
+    }
+    *own = g->exporter_taps.v[i - n]->node->config->own;
+    return &g->exporter_taps.v[i - n]->ledger;
+}
+
 static void walk_ledgers(const struct graph *g, bool shared, bool own, void (*visit)(const struct ledger *, void *arg),
                          void *arg)
 {
-    for (size_t i = 0; i < g->config->n_pipelines; i++)
-        if (g->pipes[i].entrance != NULL && (g->pipes[i].config->own ? own : shared))
-            visit(&g->pipes[i].entrance->ledger, arg);
-    for (size_t i = 0; i < g->exporter_taps.n; i++)
-        if (g->exporter_taps.v[i]->node->config->own ? own : shared)
-            visit(&g->exporter_taps.v[i]->ledger, arg);
+    bool is_own;
+
+    for (size_t i = 0; i < graph_ledger_count(g); i++) {
+        const struct ledger *l = graph_ledger_at(g, i, &is_own);
+
+        if (l != NULL && (is_own ? own : shared))
+            visit(l, arg);
+    }
 }
 
 void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg)

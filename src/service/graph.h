@@ -80,5 +80,9 @@ void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, v
 /* With workers: those that they have, and those of otelcd's own telemetry, which the front has. */
 void graph_shared_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg);
 void graph_own_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg);
+/* The same one by one, to be changed: those of a mirror are. *own: it is of otelcd's own telemetry. NULL: that pipeline
+ * has none. */
+size_t graph_ledger_count(const struct graph *g);
+struct ledger *graph_ledger_at(const struct graph *g, size_t i, bool *own);
 
 #endif

@@ -427,7 +427,7 @@ static void first_fault(void *arg, const struct config_pipeline *p, const char *
 /* NULL: there is none of that name, or it is "". */
 static struct node *find_extension(const struct node *node, const char *id)
 {
-    struct graph *g = graph_node_of((struct node *)(uintptr_t)node)->graph;
+    struct graph *g = graph_of(node);
 
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = node_of(real_node(g->nodes.v[i]));

@@ -123,6 +123,11 @@ static inline struct graph_node *graph_node_of(struct node *node)
 }
 
 /* The one that runs, or is going to. */
+static inline struct graph *graph_of(const struct node *node)
+{
+    return container_of_const((const unsigned char *)node, struct graph_node, memory)->graph;
+}
+
 static inline struct graph_node *real_node(struct graph_node *gn)
 {
     return gn->twin != NULL ? gn->twin : gn;

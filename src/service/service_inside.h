@@ -126,6 +126,6 @@ void leavers_end_durable(struct service *s);
 void leavers_hurry(struct service *s);
 /* What they hold still is given up: the process ends. */
 void leavers_give_up(struct service *s);
-size_t leavers_count(const struct service *s);
+size_t leavers_count(struct service *s);
 
 #endif

@@ -7,11 +7,12 @@
 #include "service/graph_build.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static struct live_view *view_of(const struct service_view *v)
+static const struct live_view *view_of(const struct service_view *v)
 {
-    return (struct live_view *)(uintptr_t)container_of_const(v, struct live_view, shown);
+    return container_of_const(v, struct live_view, shown);
 }
 
 /* ---- pipelines ---- */
@@ -182,7 +183,7 @@ static size_t find_edges(const struct service_view *v, const struct view_point *
 
 static struct bytes config_text(const struct service_view *shown, bool json)
 {
-    struct live_view *v = view_of(shown);
+    const struct live_view *v = view_of(shown);
     struct buf *text = &v->text[json];
 
     if (v->config != NULL && text->len == 0)
@@ -248,6 +249,7 @@ void view_init(struct live_view *v, struct clock *clock)
 {
     *v = (struct live_view){
         .clock = clock,
+        .text = mem_zalloc(2 * sizeof(struct buf)),
         .shown = { .phase = SERVICE_STARTING,
                    .started = clock_wall(clock),
                    .each_pipeline = each_pipeline,
@@ -258,17 +260,23 @@ void view_init(struct live_view *v, struct clock *clock)
     };
 }
 
-void view_free(struct live_view *v)
+static void forget_text(struct live_view *v)
 {
     buf_free(&v->text[0]);
     buf_free(&v->text[1]);
+}
+
+void view_free(struct live_view *v)
+{
+    forget_text(v);
+    free(v->text);
 }
 
 void view_enter(struct live_view *v, enum service_phase phase, struct graph *graph, struct config *config)
 {
     if (phase == SERVICE_STARTING) {
         v->shown.ready_since = 0;
-        view_free(v);
+        forget_text(v);
     }
     if (phase == SERVICE_READY && v->shown.ready_since == 0)
         v->shown.ready_since = clock_wall(v->clock);

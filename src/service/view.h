@@ -14,9 +14,9 @@ struct live_view {
     struct config *config;      /* likewise */
     void (*changed)(void *arg); /* another graph is shown, or none; may be NULL */
     void *arg;
-    void *front;        /* whose shown.sum is; NULL: there are no workers */
-    char fault[512];    /* of the reload under way */
-    struct buf text[2]; /* of `config`: as YAML, as JSON; empty: not made yet */
+    void *front;      /* whose shown.sum is; NULL: there are no workers */
+    char fault[512];  /* of the reload under way */
+    struct buf *text; /* of `config`: as YAML, as JSON; empty: not made yet */
 };
 
 void view_init(struct live_view *v, struct clock *clock);

@@ -399,9 +399,9 @@ struct wal_held wal_held(const struct wal *w)
     return h;
 }
 
-const struct wal_stats *wal_stats(const struct wal *w)
+const struct wal_stats *wal_stats(struct wal *w)
 {
-    ((struct wal *)(uintptr_t)w)->stats.segments = w->segments.n;
+    w->stats.segments = w->segments.n;
     return &w->stats;
 }
 

@@ -130,6 +130,6 @@ const struct wal_piece *wal_pieces(const struct wal *w, uint64_t seq, size_t *n)
 uint64_t wal_last(const struct wal *w); /* the newest record there ever was; 0 = none */
 const struct wal_totals *wal_totals(const struct wal *w);
 struct wal_held wal_held(const struct wal *w);
-const struct wal_stats *wal_stats(const struct wal *w);
+const struct wal_stats *wal_stats(struct wal *w);
 
 #endif

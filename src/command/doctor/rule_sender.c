@@ -13,15 +13,13 @@ static const char *const refusals[] = { "otelcd_receiver_rejected_requests", "ot
                                         "otelcd_tls_failed_handshakes" };
 
 /* What the sample was at the first look. */
-static double value_before(const struct evidence *e, const struct json_node *m)
+static double value_before(struct evidence *e, const struct json_node *m)
 {
     json_each (old, json_at(e->first.metrics, "metrics")) {
         bool same = bytes_equal(json_text_at(old, "name"), json_text_at(m, "name"));
 
         json_each (label, json_at(m, "labels")) {
-            same = same && bytes_equal(json_text_at(json_at(old, "labels"),
-                                                    evidence_text((struct evidence *)(uintptr_t)e, label->key)),
-                                       label->text);
+            same = same && bytes_equal(json_text_at(json_at(old, "labels"), evidence_text(e, label->key)), label->text);
         }
         if (same)
             return number_at(old, "value");

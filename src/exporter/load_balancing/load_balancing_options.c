@@ -95,10 +95,11 @@ void load_balancing_finish(void *config, struct check *ck)
 {
     struct load_balancing_config *c = config;
 
-    check_below(ck, "protocol::otlp", otlp_grpc_options, sizeof(c->protocol.otlp), &c->protocol.otlp, otlp_grpc_finish);
+    finish_below(ck, "protocol::otlp", otlp_grpc_options, sizeof(c->protocol.otlp), &c->protocol.otlp,
+                 otlp_grpc_finish);
 }
 
-static void check_members(void *config, struct check *ck)
+static void check_members(const void *config, struct check *ck)
 {
     otlp_grpc_member_check(config, ck);
 }
@@ -204,7 +205,7 @@ static void check_routing(const struct load_balancing_config *c, struct check *c
 
 void load_balancing_check(const void *config, struct check *ck)
 {
-    struct load_balancing_config *c = (struct load_balancing_config *)(uintptr_t)config;
+    const struct load_balancing_config *c = config;
 
     check_routing(c, ck);
     check_resolver(&c->resolver, ck);

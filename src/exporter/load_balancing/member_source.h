@@ -20,10 +20,10 @@ struct member_source_ops {
 /* Who has one embeds it. */
 struct member_source {
     const struct member_source_ops *ops;
-    const struct node *node; /* whose it is */
+    struct node *node; /* whose it is */
     /* From the loop, never from inside free(): all there are now, which the callee takes over; or why nobody knows. */
-    void (*found)(const struct node *node, endpoint_list *endpoints);
-    void (*failed)(const struct node *node, const char *why);
+    void (*found)(struct node *node, endpoint_list *endpoints);
+    void (*failed)(struct node *node, const char *why);
 };
 
 struct static_resolver_config;

@@ -113,9 +113,9 @@ static void order_list(struct balancer *b, endpoint_list *l)
         free(l->v[--l->n]);
 }
 
-static void on_found(const struct node *node, endpoint_list *l)
+static void on_found(struct node *node, endpoint_list *l)
 {
-    struct balancer *b = container_of((struct node *)(uintptr_t)node, struct balancer, node);
+    struct balancer *b = container_of(node, struct balancer, node);
     bool changed = !b->resolved;
 
     metric_add(b->m.resolutions[0], 1);
@@ -139,9 +139,9 @@ static void on_found(const struct node *node, endpoint_list *l)
     log_change(b);
 }
 
-static void on_failed(const struct node *node, const char *why)
+static void on_failed(struct node *node, const char *why)
 {
-    struct balancer *b = container_of((struct node *)(uintptr_t)node, struct balancer, node);
+    struct balancer *b = container_of(node, struct balancer, node);
 
     metric_add(b->m.resolutions[1], 1);
     if (complaint_due_to(&b->unresolved, &node->host->loop->clock, why))

@@ -82,7 +82,7 @@ struct otlp_encoding;
 struct otlp_request {
     enum request_state state; /* changed by otlp_request.c alone */
     struct otlp_exporter *node;
-    const struct batch *batch;
+    struct batch *batch;
     uint64_t size;                  /* bytes before compression */
     struct otlp_encoding *encoding; /* the body where it is not the batch's own bytes; or NULL */
     bool anew;                      /* the peer has refused the client's bytes: in our own */
@@ -194,7 +194,7 @@ void otlp_export_answered(struct otlp_request *r, const struct otlp_answer *a);
 void otlp_export_too_long(struct otlp_request *r, uint64_t size);
 
 /* otlp_request.c */
-void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, const struct batch *batch);
+void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, struct batch *batch);
 void otlp_request_free(struct otlp_request *r); /* cancels it, where it is under way */
 /* Whether a batch may be cut in smaller ones. */
 static inline bool otlp_batch_divisible(const struct batch *b)

@@ -128,7 +128,7 @@ static struct otlp_encoding *new_encoding(struct otlp_request *r)
     e->job = (struct job){ .work = encode_body, .done = on_encoded, .drop = on_dropped };
     e->request = r;
     e->budget = r->node->node.host->budget;
-    e->batch = batch_ref((struct batch *)(uintptr_t)r->batch);
+    e->batch = batch_ref(r->batch);
     e->json = s->json;
     e->coding = s->coding;
     e->level = s->level;
@@ -350,7 +350,7 @@ static void begin_request(struct otlp_request *r)
         send_request(r);
 }
 
-void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, const struct batch *batch)
+void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, struct batch *batch)
 {
     r->node = n;
     r->batch = batch;

@@ -136,9 +136,9 @@ const char *http_server_address(const struct http_server *s)
     return s->listener.address;
 }
 
-const struct http_server_stats *http_server_stats(const struct http_server *s)
+const struct http_server_stats *http_server_stats(struct http_server *s)
 {
-    struct http_server_stats *stats = &((struct http_server *)(uintptr_t)s)->shared.stats;
+    struct http_server_stats *stats = &s->shared.stats;
 
     stats->bytes_in = s->sockets.bytes_in;
     stats->bytes_out = s->sockets.bytes_out;

@@ -19,7 +19,7 @@ int http_server_listen(struct http_server **out, struct loop *loop, const struct
 
 int http_server_port(const struct http_server *s);            /* the bound port; 0 for unix sockets */
 const char *http_server_address(const struct http_server *s); /* "127.0.0.1:4317", "[::]:4317", "/run/x.sock" */
-const struct http_server_stats *http_server_stats(const struct http_server *s);
+const struct http_server_stats *http_server_stats(struct http_server *s);
 
 /* Stop accepting, close connections at rest, or hand them over where options.listeners takes them; GOAWAY twice, let
  * running requests end. done() once all are closed, or

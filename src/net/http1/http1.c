@@ -190,7 +190,8 @@ static int parse_status_line(struct http1_head *h, struct bytes line, struct htt
     return 0;
 }
 
-static int parse_header(struct http_header *h, struct bytes line, struct http1_fault *fault)
+/* `head`: what the line is of. The name is folded to lower case in it. */
+static int parse_header(struct http_header *h, uint8_t *head, struct bytes line, struct http1_fault *fault)
 {
     uint8_t *name;
 
@@ -201,7 +202,7 @@ static int parse_header(struct http_header *h, struct bytes line, struct http1_f
     h->value = bytes_trim(line);
     if (!all_of_class(h->value, VALUE))
         return refuse_head(fault, 400, "a header value holds a control character");
-    name = (uint8_t *)(uintptr_t)h->name.data;
+    name = head + (h->name.data - head);
     for (size_t i = 0; i < h->name.len; i++)
         if (name[i] >= 'A' && name[i] <= 'Z')
             name[i] |= 0x20;
@@ -261,7 +262,7 @@ static int note_header(struct http1_head *h, const struct http_header *f, struct
     return 0;
 }
 
-static int parse_headers(struct http1_head *h, struct bytes rest, size_t max, struct seen *seen,
+static int parse_headers(struct http1_head *h, uint8_t *head, struct bytes rest, size_t max, struct seen *seen,
                          struct http1_fault *fault)
 {
     for (;;) {
@@ -272,7 +273,7 @@ static int parse_headers(struct http1_head *h, struct bytes rest, size_t max, st
             break;
         if (h->n_headers == max)
             return refuse_head(fault, 431, "too many header lines");
-        if (parse_header(f, line, fault) != 0 || note_header(h, f, seen, fault) != 0)
+        if (parse_header(f, head, line, fault) != 0 || note_header(h, f, seen, fault) != 0)
             return -1;
         h->n_headers++;
     }
@@ -293,7 +294,7 @@ int http1_parse_request(struct http1_head *out, uint8_t *data, size_t len, struc
     *out = (struct http1_head){ .headers = headers, .content_length = -1 };
     if (parse_request_line(out, take_line(&rest), fault) != 0)
         return -1;
-    if (parse_headers(out, rest, max, &seen, fault) != 0)
+    if (parse_headers(out, data, rest, max, &seen, fault) != 0)
         return -1;
     if (out->minor > 0 && seen.hosts == 0)
         return refuse_head(fault, 400, "HTTP/1.1 requires a Host header");
@@ -309,7 +310,7 @@ int http1_parse_response(struct http1_head *out, uint8_t *data, size_t len, stru
     *out = (struct http1_head){ .headers = headers, .content_length = -1 };
     if (parse_status_line(out, take_line(&rest), fault) != 0)
         return -1;
-    return parse_headers(out, rest, max, &seen, fault);
+    return parse_headers(out, data, rest, max, &seen, fault);
 }
 
 int http1_parse_trailers(uint8_t *data, size_t len, struct http_header *headers, size_t max)
@@ -319,7 +320,7 @@ int http1_parse_trailers(uint8_t *data, size_t len, struct http_header *headers,
     size_t n = 0;
 
     for (; rest.len > 0; n++)
-        if (n == max || parse_header(&headers[n], take_line(&rest), &fault) != 0)
+        if (n == max || parse_header(&headers[n], data, take_line(&rest), &fault) != 0)
             return -1;
     return (int)n;
 }

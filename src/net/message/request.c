@@ -19,9 +19,14 @@
 #define DISMISS_AFTER (250 * NS_PER_MS)
 #define COST 2560 /* of a request in memory, ours and the protocol's, with a head of usual size */
 
-static struct request *request_of(const struct http_request *req)
+static struct request *request_of(struct http_request *req)
 {
-    return container_of((struct http_request *)(uintptr_t)req, struct request, pub);
+    return container_of(req, struct request, pub);
+}
+
+static struct conn_io *io_of(const struct http_request *req)
+{
+    return container_of_const(req, struct request, pub)->io;
 }
 
 /* --- memory --- */
@@ -270,14 +275,14 @@ const struct bytes *http_request_header(const struct http_request *req, const ch
 
 const char *http_request_peer(const struct http_request *req)
 {
-    struct conn_io *io = request_of(req)->io;
+    struct conn_io *io = io_of(req);
 
     return io->peer(io);
 }
 
 const uint8_t *http_request_network(const struct http_request *req)
 {
-    return request_of(req)->io->network;
+    return io_of(req)->network;
 }
 
 void http_request_grant(struct http_request *req, size_t n)

@@ -109,11 +109,11 @@ void leavers_give_up(struct service *s)
     }
 }
 
-size_t leavers_count(const struct service *s)
+size_t leavers_count(struct service *s)
 {
     size_t n = 0;
 
-    list_each (struct leaver, l, (struct list *)(uintptr_t)&s->leavers, link)
+    list_each (struct leaver, l, &s->leavers, link)
         n += l != NULL;
     return n;
 }

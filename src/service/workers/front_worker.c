@@ -347,7 +347,7 @@ static void on_process_end(uv_process_t *process, int64_t code, int number)
 
 static int spawn_worker(struct front_worker *w, int channel, int doors)
 {
-    char *args[] = { (char *)(uintptr_t) "otelcd", (char *)(uintptr_t) "worker", NULL };
+    char name[] = "otelcd", verb[] = "worker", *args[] = { name, verb, NULL };
     uv_stdio_container_t stdio[] = {
         { .flags = UV_INHERIT_FD, .data.fd = 0 },     { .flags = UV_INHERIT_FD, .data.fd = 1 },
         { .flags = UV_INHERIT_FD, .data.fd = 2 },     { .flags = UV_INHERIT_FD, .data.fd = channel },

@@ -4,6 +4,7 @@
 #include "service/workers/totals_inside.h"
 
 #include "base/mem.h"
+#include "base/unconst.h"
 #include "service/graph_build.h"
 #include "service/workers/health_join.h"
 
@@ -129,38 +130,45 @@ static void on_metric(void *arg, const struct told_metric *m)
 
 /* ---- ledgers ---- */
 
-struct finding {
-    const struct told_ledger *wanted;
-    struct ledger *found;
-};
-
-static void match_ledger(const struct ledger *l, void *arg)
+static bool is_wanted(const struct ledger *l, const struct told_ledger *wanted)
 {
-    struct finding *f = arg;
+    return (uint64_t)l->signal == wanted->signal && strcmp(l->kind, wanted->kind) == 0 &&
+           strcmp(l->id, wanted->id) == 0;
+}
 
-    if ((uint64_t)l->signal == f->wanted->signal && strcmp(l->kind, f->wanted->kind) == 0 &&
-        strcmp(l->id, f->wanted->id) == 0)
-        f->found = (struct ledger *)(uintptr_t)l;
+/* The i-th that workers have; NULL: it is none. */
+static struct ledger *shared_ledger(const struct graph *mirror, size_t i)
+{
+    bool own;
+    struct ledger *l = graph_ledger_at(mirror, i, &own);
+
+    return own ? NULL : l;
+}
+
+static struct ledger *find_mirrored(const struct graph *mirror, const struct told_ledger *wanted)
+{
+    for (size_t i = 0; mirror != NULL && i < graph_ledger_count(mirror); i++) {
+        struct ledger *l = shared_ledger(mirror, i);
+
+        if (l != NULL && is_wanted(l, wanted))
+            return l;
+    }
+    return NULL;
 }
 
 static struct ledger *find_ledger(const struct adding *a, const struct told_ledger *wanted)
 {
-    struct finding f = { wanted, NULL };
     struct totals *t = a->t;
+    struct ledger *made;
 
-    if (!a->retiring) {
-        if (a->mirror != NULL)
-            graph_shared_ledgers(a->mirror, match_ledger, &f);
-        return f.found;
-    }
+    if (!a->retiring)
+        return find_mirrored(a->mirror, wanted);
     for (size_t i = 0; i < t->ledgers.n; i++)
-        match_ledger(t->ledgers.v[i], &f);
-    if (f.found == NULL) {
-        f.found = mem_zalloc(sizeof(*f.found));
-        ledger_init(f.found, totals_word(t, wanted->kind), wanted->id, (enum signal)wanted->signal);
-        *vec_push(&t->ledgers) = f.found;
-    }
-    return f.found;
+        if (is_wanted(t->ledgers.v[i], wanted))
+            return t->ledgers.v[i];
+    made = *vec_push(&t->ledgers) = mem_zalloc(sizeof(*made));
+    ledger_init(made, totals_word(t, wanted->kind), wanted->id, (enum signal)wanted->signal);
+    return made;
 }
 
 static void add_reason(struct ledger_reasons *to, const char *reason, uint64_t items)
@@ -217,11 +225,9 @@ static void on_reason(void *arg, const struct told_ledger *told, const struct to
         add_reason(r->refused ? &l->refused : &l->dropped, totals_word(a->t, r->reason), r->items);
 }
 
-static void clear_ledger(const struct ledger *ledger, void *arg)
+/* It begins with what those that are gone have counted. */
+static void clear_ledger(const struct totals *t, struct ledger *l)
 {
-    struct ledger *l = (struct ledger *)(uintptr_t)ledger;
-    const struct totals *t = arg;
-
     l->received = l->delivered = l->held = 0;
     l->refused.n = l->dropped.n = 0;
     for (size_t i = 0; i < t->ledgers.n; i++) {
@@ -359,9 +365,9 @@ static void on_client(void *arg, const struct told_node *told, const struct clie
         add_client(a->t, n->clients, c);
 }
 
-static void clear_node(const struct graph_node *gn)
+static void clear_node(struct graph_node *gn)
 {
-    struct node *n = node_of((struct graph_node *)(uintptr_t)gn);
+    struct node *n = node_of(gn);
     struct sender_fill none;
 
     if (n->component->spread == SPREAD_FRONT || gn->config->own)
@@ -400,7 +406,7 @@ void totals_free(struct totals *t)
     totals_clear_members(t);
     vec_free(&t->members);
     for (size_t i = 0; i < t->rows.n; i++) {
-        free((double *)(uintptr_t)t->rows.v[i]->bounds);
+        free_const(t->rows.v[i]->bounds);
         free(t->rows.v[i]);
     }
     vec_free(&t->rows);
@@ -420,7 +426,12 @@ void totals_begin(struct totals *t, struct graph *mirror)
     t->process = t->gone;
     if (mirror == NULL)
         return;
-    graph_shared_ledgers(mirror, clear_ledger, t);
+    for (size_t i = 0; i < graph_ledger_count(mirror); i++) {
+        struct ledger *l = shared_ledger(mirror, i);
+
+        if (l != NULL)
+            clear_ledger(t, l);
+    }
     for (size_t i = 0; i < mirror->nodes.n; i++)
         clear_node(real_node(mirror->nodes.v[i]));
 }
