@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line. */
+/* The command line. The arguments are read from left to right: flags by the table of verbs (command/verb.h), the first
+ * word that is none as the verb, what follows as what it is about. Then the verb runs; without one it is `run`, the
+ * daemon. A worker is started by its front as `otelcd worker` and takes no arguments.
+ *
+ * What can go wrong: an argument that nobody knows, or that the verb does not take, or that lacks its value: exit code
+ * 2 and what to write instead, before anything is read. A standard file that is closed is opened on /dev/null first, so
+ * that no socket gets its number. */
 #include "command/verb.h"
 
 #include "base/mem.h"

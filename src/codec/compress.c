@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Codings by name, and the bounded block that all inflaters write into. */
+/* Codings by their names. inflate_block() has one reader for each coding write into a block that is charged to the
+ * budget: it begins with an estimate, grows as the reader asks for room (inflate_room()), and is cut to size at the
+ * end. deflate_parts() goes the other way, from parts into a buffer.
+ *
+ * What can go wrong: the content is larger than its limit, or the budget has no room: each is told as such before more
+ * memory is taken, and the page behind the limit is all that was made too much. An estimate that came from the sender
+ * is believed only as far as the coding could hold it. What is cut short, broken, or followed by something else is
+ * refused with its coding's name. */
 #include "codec/compress.h"
 
 #include "base/library.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A struct back into a tree, for print-config. */
+/* A struct back into a tree, for print-config and the page, and to tell a value from its default (config/check.c): the
+ * rows are walked, and each writes its field as its kind has it. A group that is off is written so that reading it
+ * again leaves it off; a 0 that stands for another value says for which.
+ *
+ * What must not be seen is not: secrets, and what may be one in a URL (the part before the @, the values of the query),
+ * unless `reveal`. */
 #include "config/decode.h"
 
 #include <math.h>

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a scalar means (go-yaml v3's core schema), and trees written out again. */
+/* What a scalar means, by go-yaml v3's core schema: quoted text is a string; plain text is tried as nothing, bool,
+ * integer, float and date, in that order, and is a string when it is none of them. yaml_uint() and its like read what
+ * yaml_type() has found. Behind them trees are written out again, as YAML or as JSON.
+ *
+ * What can go wrong: a text that would be read as something else without its quotes, by readers of YAML 1.1 too (yes,
+ * 1:30); it keeps them. JSON has no infinity and no NaN: they become strings. */
 #include "config/yaml.h"
 
 #include <ctype.h>

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file_storage extension: a directory for the queues of exporters (docs/wal-format.md). */
+/* The file_storage extension: a directory for the queues of exporters (docs/wal-format.md). It does nothing by itself:
+ * exporters ask for its `storage` by name and have a directory of their own below, which they lock and write. With
+ * workers each has one more level, so that they never meet.
+ *
+ * What can go wrong: the directory is not there or is none: refused when the configuration is read, unless it is to be
+ * made; that it cannot be made is told when the node starts. What is damaged inside is the queue's matter. */
 #include "base/directory.h"
 #include "base/mem.h"
 #include "pipeline/component.h"

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong with a block of properties, found when the configuration is read. */
+/* What is wrong with an include or exclude block, found when the configuration is read: the type of match, then whether
+ * there is anything to match by and whether all of it is of the signal, then list by list what stands in it; with
+ * match_type: regexp each text has to compile.
+ *
+ * Each fault is told at its own element, and the check goes on. The words are the Go collector's. */
 #include "codec/regex.h"
 #include "config/check_path.h"
 #include "config/yaml.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A walk over the pipelines, in which a receiver of several is met several times and counts once. */
+/* Who sends, as JSON and on the page: a walk over the pipelines and the receivers in them, of which one that is in
+ * several is met several times and counts once, and for each receiver over the clients that it remembers
+ * (pipeline/clients.h). A client that was refused is shown with why, and with what to do about it (page/advice.h).
+ *
+ * What can go wrong: all texts are strangers'; they go through the writers of JSON and HTML, which escape them. There
+ * are at most as many clients as a receiver remembers, and those that it has forgotten are counted. */
 #include "page/senders.h"
 
 #include "page/advice.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One table for all receivers, for there is one row of a name. */
+/* What a receiver counts of requests that became no batch, and of connections: one table of rows for all receivers, for
+ * there is one row of a name. A rejection is counted, remembered of its sender (pipeline/clients.h), and logged as far
+ * as it is not one of many. What the server counts itself is taken over when somebody looks. Metadata is made of a
+ * request's headers, address and identity, as far as somebody in the graph reads them.
+ *
+ * What can go wrong: the request is gone when its rejection is told; then nobody is named. */
 #include "pipeline/receiver_requests.h"
 
 #include "base/mem.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be wrong with how pipelines and components are wired. */
+/* How pipelines and components are wired: each component is for the signals of its pipelines, each connector has a
+ * pipeline on its other end, and pipelines do not feed themselves. The last is a walk from pipeline to pipeline through
+ * connectors, depth first: one that leads back to a pipeline on its path has found a cycle, which is told with all that
+ * is on it.
+ *
+ * Each fault is told to the caller, in the Go collector's words, and the check goes on: the user hears of all of them
+ * at once. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "service/config.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jaeger.api_v2.Span. What can go wrong: it does not parse, or an id has another length than ids have. */
+/* A span of Jaeger's as jaeger.api_v2.Span, read and written field by field. Texts and bytes are not copied when they
+ * are read: they lie in the message. Tags, logs and references become entries of lists.
+ *
+ * What can go wrong: it does not parse, or an id has another length than ids have: then nothing is known of the span,
+ * and the fault says up to which byte. Entries take much more memory than the bytes they come from, so there is a bound
+ * to them, and a span with more is refused. A time that does not fit is 0. */
 #include "spans/jaeger.h"
 
 #include <stdlib.h>

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of XPath as text, number and boolean, how they are compared, and the functions. */
+/* Values of XPath as text, number and boolean, and how two of them are compared. The text of an element is that of all
+ * texts below it, which are joined only when there are several. A set of nodes compares as true when there is a node in
+ * it for which it is; with a boolean it counts as whether it is empty.
+ *
+ * What can go wrong: documents are strangers' and may be large, so each node and each text costs steps. When they are
+ * used up the function says false, and the expression has failed. */
 #include "codec/xpath/xpath_inside.h"
 
 #include <math.h>

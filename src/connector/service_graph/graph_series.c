@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hash table by the bytes of the key, and a list to be gone over. */
+/* Series of the service graph: found in a table by the bytes of their key, and gone over in a list in the order in
+ * which they were made. Each is one piece of memory, key and attributes behind the struct, with two distributions
+ * beside it.
+ *
+ * What can go wrong: there are as many as may be, or the budget has no room: NULL, and the caller counts in the one
+ * series for all others (graph_store_overflow()), which is always given room. */
 #include "connector/service_graph/graph_series.h"
 
 #include "base/mem.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metric by metric all series are gone over, until a slice is full. They are cumulative, from the connector's start. */
+/* What the service graph sends at each interval, slice by slice: metric by metric all series are gone over until a
+ * slice is full, and the cursor says where the next one goes on. Values are cumulative, from the connector's start.
+ * Series that were made after the first slice wait for the next time, so that all metrics are of the same ones.
+ *
+ * What can go wrong: a slice ends inside of a metric. It is begun again in the next, and one that got no points is
+ * taken back. */
 #include "connector/service_graph/service_graph.h"
 
 #include "otlp/view.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patterns are made regular expressions; they look at all attributes, once for each message. */
+/* Which attributes tell series apart. A dimension that has a name is a slot, found while a message's attributes are
+ * read; one that is a pattern is made a regular expression and looks through all attributes, once for each resource,
+ * span and event (dimension_list_enter()). What is found is sorted by name, and of a name the span's counts before the
+ * event's and that before the resource's.
+ *
+ * What can go wrong: a pattern that is not closed: refused when the configuration is read. A message of many
+ * attributes: patterns take the first GLOB_MOST that they match. */
 #include "connector/span_metrics/dimensions.h"
 
 #include "config/yaml.h"

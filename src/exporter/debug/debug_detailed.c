@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The debug exporter's form `detailed`: every field on a line of its own. */
+/* The debug exporter's form `detailed`: every field on a line of its own, as the Go collector's has it. A batch is
+ * walked from resource to scope to item with the views of otlp/view.h, and each message writes itself under a title
+ * with its number; of a metric the kind chooses how its points are written.
+ *
+ * What can go wrong: an enum of a later OTLP has no name here and is written as nothing. A text grows up to
+ * DEBUG_TEXT_MAX; then no further item is begun. */
 #include "exporter/debug/debug_text.h"
 
 #include "base/vec.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The debug exporter's form `normal`: one line for each resource, scope and item. */
+/* The debug exporter's form `normal`: one line for each resource, scope and item. A batch is walked from resource to
+ * scope to item, and each writes what tells it apart (a span its name and ids, a point its metric's name and value) and
+ * then its attributes as k=v.
+ *
+ * What can go wrong: a histogram may have fewer bounds than buckets; a bucket without a bound is written as its count
+ * alone. A text grows up to DEBUG_TEXT_MAX; then no further item is begun. */
 #include "exporter/debug/debug_text.h"
 
 #include "base/vec.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Profiles as the debug exporter prints them: the dictionary, then each profile with its samples. */
+/* Profiles as the debug exporter prints them: first the dictionary of the request, table by table, then each profile
+ * with its samples. What a sample refers to by index is looked up in the dictionary each time, from the front.
+ *
+ * What can go wrong: an index that is in no table. The attribute is then left out, or has an empty key. */
 #include "exporter/debug/debug_text.h"
 
 struct numbers {

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The otlp_grpc exporter: OTLP over gRPC. A request is a call over HTTP/2 whose body is one message with its prefix. */
+/* The otlp_grpc exporter: OTLP over gRPC. A request is a call over HTTP/2 whose body is one message with its prefix.
+ * What is here is its configuration: rows, what they cannot say, and how they become the settings of an exporter and
+ * the options of its client; load_balancing makes its members by the same functions. All that moves is in otlp_export.c
+ * and otlp_request.c.
+ *
+ * What can go wrong: an endpoint that is no target of gRPC, or headers that are gRPC's own: refused when the
+ * configuration is read. Credentials that must not be sent in plain text, and no TLS: the node does not start. */
 #include "exporter/otlp/otlp_grpc.h"
 
 #include "pipeline/node_tls.h"

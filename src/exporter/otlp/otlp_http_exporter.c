@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The otlp_http exporter: OTLP over HTTP, as protobuf or JSON. */
+/* The otlp_http exporter: OTLP over HTTP, as protobuf or JSON. What is here is its configuration: rows, what they
+ * cannot say, and how they become the settings of an exporter and the options of its client. All that moves is in
+ * otlp_export.c and otlp_request.c.
+ *
+ * What can go wrong: no endpoint for a signal that it is used for, or one that is no URL: refused when the
+ * configuration is read. TLS that cannot be set up: the node does not start. */
 #include "exporter/otlp/otlp_exporter.h"
 
 #include "config/client_rows.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All that does not change from call to call is made once: the lines of the head are bytes in a buffer. */
+/* From a client's options to where its calls go. set_way() reads the URL, finds the proxy (its own option, else the
+ * environment's) and says who is dialled and who a TLS server has to be; through a proxy that only relays, set_tunnel()
+ * says what is asked of it. set_fixed() then makes all that does not change from call to call: the lines of HTTP/1.1 as
+ * bytes in a buffer, the fields of HTTP/2 as a list.
+ *
+ * What can go wrong: a URL or a proxy's URL that cannot be called, or TLS that is wanted and not set up: UV_EINVAL with
+ * the reason, and http_origin_free() all the same. Bytes that no header may have become blanks. */
 #include "net/http/http_origin.h"
 
 #include "base/unconst.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The environment is read anew for each client. An entry of no_proxy is a block of addresses, an address, or a name. */
+/* Which proxy the environment names for a host, read anew for each client: HTTPS_PROXY or HTTP_PROXY, unless NO_PROXY
+ * has the host. An entry of that is a block of addresses, an address, or a name with all below it, and may end with a
+ * port. The machine itself is never behind a proxy. Then the URL of a proxy is read.
+ *
+ * What can go wrong: the URL has a scheme that no proxy has, or a login that SOCKS has no room for: it is refused with
+ * what to write. An entry of NO_PROXY that is none of these matches nothing. In a CGI program HTTP_PROXY is a header of
+ * the client's and is not believed. */
 #include "net/http/proxy.h"
 
 #include "base/mem.h"

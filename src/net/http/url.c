@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From left to right: scheme, authority, the rest. Nothing is copied and nothing unescaped. */
+/* A URL from left to right: scheme, authority, the rest. The authority is user and password up to the last @, a host
+ * (in brackets an IPv6 address), and maybe a port. Nothing is copied and nothing unescaped: what is found points into
+ * the text. Behind that the parts are written again, whole, or without what may be a secret.
+ *
+ * What can go wrong: blanks and control characters, another scheme, no host, or a port that is none: refused, each with
+ * what is wrong. */
 #include "net/http/url.h"
 
 #include "base/buf.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bodies of HTTP/1.1 messages: by length, in chunks, or until the connection ends. */
+/* The bodies of HTTP/1.1 messages: by length, in chunks, or until the connection ends. http1_body_read() is given what
+ * has arrived and says how much of it was used, and which run of it is content; so a body passes in as many steps as it
+ * comes in, without a copy. In chunks the framing is read byte by byte, by the states below, and the data between in
+ * runs.
+ *
+ * What can go wrong: framing that is not as RFC 9112 has it, a size that is too long, or extensions and trailers
+ * without end: the body is malformed, and the connection with it, for nobody knows where it ends. */
 #include "net/http1/http1.h"
 
 #include "codec/base64.h"

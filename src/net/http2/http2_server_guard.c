@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What keeps a client's HTTP/2 connection within bounds of time: its end in two steps, pings, idleness, age. */
+/* What keeps a client's HTTP/2 connection within bounds of time. It ends in two steps: a GOAWAY that names no stream
+ * and a ping behind it; when that is answered, or after a second, the one that names the last stream, so that what was
+ * on its way is still taken. It ends so when it was idle too long or is too old, and when the server stops.
+ *
+ * What can go wrong: a client that pings more often than it may: after some strikes it is told to calm down, and
+ * closed. One that does not answer our pings, or whose streams outlive the grace behind its age: its connection is
+ * broken. Headers that do not arrive in time end the connection, too. */
 #include "net/http2/http2_server_inside.h"
 
 #include "base/mem.h"

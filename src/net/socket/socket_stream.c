@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes between a socket and the kernel, by libuv. */
+/* Bytes between a socket and the kernel, by libuv. Reading goes into the buffer that all sockets share, as much as the
+ * socket's kind asks for, up to RUN_MAX in one turn. Writing is tried at once; what the kernel has no room for is
+ * queued with libuv, and the kind is told when it has left. stream_offer() takes only what fits, and rings a bell: a
+ * few bytes go through libuv, to hear when there is room again.
+ *
+ * What can go wrong: an error of reading ends the socket for its owner, as the end of the stream does; one of writing
+ * is what the call says, or what the kind is told later. */
 #include "net/socket/socket_kind.h"
 
 #define RUN_MAX (1024 * 1024ul) /* read in one go, however much has arrived: the others have their turn then */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results are put together in a buf, whose size the caller has spent steps for, and then moved into the arena. */
+/* What functions make results with. A result is put together in a buf, whose size the caller has spent steps for, and
+ * then moved into the arena of the call (ottl_give()). A pattern that is written is compiled when the statement is; one
+ * that is computed when its text is another than last time, and kept.
+ *
+ * What can go wrong: bytes that are no UTF-8 in a text: they are replaced before it is given. A pattern that does not
+ * compile, or a search that may take more steps than the statement has: the call fails, and says so. */
 #include "ottl/function/make.h"
 
 #include "base/mem.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entries are in a table by their bytes, and in a chain at their pod, which is freed with the last of them. */
+/* Pods by what they are known by: addresses, uids, pairs of attributes. Such a key is an entry in a table, and in a
+ * chain at its pod, which is freed with the last of them. A pod that comes again is put under its keys once more, and
+ * k8s_index_settle() ends the version before it: what only that was known by stays for a while (k8s_index_leave()), for
+ * spans of it are still on their way, and goes with k8s_index_expire().
+ *
+ * What can go wrong: there are as many pods as may be, or the budget has no room: those that have left go first, and
+ * then the new one is refused. Two pods with one address: the younger has it. */
 #include "processor/k8s_attributes/k8s_index.h"
 
 #include <stdlib.h>

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A head is looked for by the hash of its bytes; the last fragment or child that refers to it takes it along. */
+/* A batch is walked once: the fields of each resource and scope, but for what is inside, are its head, which is looked
+ * for by the hash of its bytes and made when it is not there. Runs of spans become fragments, which hold their scope's
+ * head, as that holds its resource's; the last one that refers to a head takes it along.
+ *
+ * What can go wrong: memory. Nothing is refused here: `bytes` counts what all of it takes, and is charged after each
+ * batch; who puts spans in keeps it small. */
 #include "processor/tail_sampling/span_store.h"
 
 #include "base/mem.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a store and of the intakes in it. */
+/* The life of a store and of the intakes in it. A store has the tables that all targets of a receiver share, the limit
+ * of series, and the one take that is under way; an intake is a target, with its labels and what was discovered of it,
+ * and takes its lines, families and reports along when it goes.
+ *
+ * What can go wrong: an intake that goes in the middle of a take: that is cancelled first. A store goes only when no
+ * intake is left, which is asserted. */
 #include "base/mem.h"
 #include "base/unconst.h"
 #include "prom/intake/intake_inside.h"

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finished messages: divided, and named for people. */
+/* A finished message, divided into others (by its units, by a choice of them, or inside of one series by its samples)
+ * and named for people. A part takes the bytes of its units as they are; of version 2 it takes all symbols along, so
+ * that their numbers stay, but without the texts of those that no one in it uses. What it holds is counted anew.
+ *
+ * Nothing can go wrong: the message is one that we have written. */
 #include "prom/remote_write/remote_write.h"
 
 #include "codec/pb.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all sources have: their lists, and the static one, which is told once. */
+/* What all sources of targets have: lists under names, each charged to the budget with its memory, and the owner who is
+ * told when one of them is another (discovery_set(), discovery_remove()). The static source is here, too: it tells once
+ * what the configuration has.
+ *
+ * What can go wrong: a source cannot be asked. It says so by discovery_fail(), which is a line in the log with
+ * back-off, and what was found before stays. */
 #include "receiver/prometheus/discovery.h"
 
 #include <stdlib.h>

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message is one packet, whole or not at all. */
+/* Between the front and a worker: a message is one packet of a SOCK_SEQPACKET pair, whole or not at all, and may carry
+ * a descriptor. What is too long for a packet goes in a file in memory whose descriptor is sent (channel_pack(),
+ * channel_unpack()).
+ *
+ * What can go wrong: the other end has gone, or does not read and the pair is full: channel_send() says false, and the
+ * caller knows which of them matters. A packet that is too short is no message; its descriptor is closed. A text that
+ * is too long is cut. */
 #include "service/workers/channel.h"
 
 #include "base/unconst.h"

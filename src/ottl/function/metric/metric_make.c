@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attributes are copied as whole fields with the tag of where they go; all else is written anew. */
+/* How functions that make a metric of another one write it: the points of the old one are looked at as views, and each
+ * new point gets the old one's attributes as whole fields, with the tag of where they go, and its times; all else is
+ * written anew. Then the metric gets new data in the place of its own, or a new one is put behind it.
+ *
+ * What can go wrong: packed numbers that are cut short: those before the cut count. Bounds that a double has no room
+ * for are infinite, or zero. */
 #include "ottl/function/metric/metric_make.h"
 
 #include <math.h>
