@@ -16,7 +16,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
@@ -307,6 +309,8 @@ static int trust_source(SSL_CTX *ctx, const struct tls_source *s, struct tls_val
     return 0;
 }
 
+/* --- whom the system trusts --- */
+
 /* OpenSSL's own places (and SSL_CERT_FILE, SSL_CERT_DIR), or where other systems have theirs. */
 static void trust_system(SSL_CTX *ctx)
 {
@@ -317,6 +321,37 @@ static void trust_system(SSL_CTX *ctx)
     SSL_CTX_set_default_verify_paths(ctx);
     for (size_t i = 0; i < ARRAY_LEN(bundles) && !there; i++)
         there = SSL_CTX_load_verify_file(ctx, bundles[i]) == 1;
+}
+
+/* The system's CAs take milliseconds to read and half a MiB to keep: contexts that trust nobody else have them
+ * together. Whoever is the last to need them frees them, but for these. */
+static struct {
+    X509_STORE *store;
+    struct timespec changed; /* the file that they stand in */
+} shared;
+
+static struct timespec system_changed(void)
+{
+    const char *named = getenv(X509_get_default_cert_file_env());
+    struct stat st;
+
+    return stat(named != NULL ? named : X509_get_default_cert_file(), &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
+}
+
+static void trust_system_alone(SSL_CTX *ctx)
+{
+    struct timespec changed = system_changed();
+
+    if (shared.store != NULL && changed.tv_sec == shared.changed.tv_sec && changed.tv_nsec == shared.changed.tv_nsec) {
+        SSL_CTX_set1_cert_store(ctx, shared.store);
+        return;
+    }
+    trust_system(ctx);
+    if (shared.store != NULL)
+        X509_STORE_free(shared.store);
+    shared.store = SSL_CTX_get_cert_store(ctx);
+    shared.changed = changed;
+    X509_STORE_up_ref(shared.store);
 }
 
 /* As Go does it: what is trusted need not be the end of a chain. */
@@ -339,8 +374,10 @@ static int set_trust(SSL_CTX *ctx, const struct tls_config *c, enum tls_side sid
     *at = s->v[part].key;
     if (given && trust_source(ctx, &s->v[part], &out->validity[part], err) != 0)
         return UV_EINVAL;
-    if (side == TLS_SERVER ? given && c->include_system_ca_certs_pool : !given || c->include_system_ca_certs_pool)
+    if (given && c->include_system_ca_certs_pool)
         trust_system(ctx);
+    else if (!given && side == TLS_CLIENT)
+        trust_system_alone(ctx);
     return 0;
 }
 

@@ -6,10 +6,12 @@
 #include "support/certificates.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct identity ca, one, two;
@@ -71,6 +73,62 @@ START_TEST(a_pair_that_fits_is_loaded)
 {
     ck_assert_ptr_null(load_side(TLS_SERVER, NULL));
     ck_assert_ptr_null(load_side(TLS_CLIENT, NULL));
+}
+END_TEST
+
+static SSL_CTX *load_client(void)
+{
+    struct tls_sources sources = { 0 };
+    struct tls_loaded loaded;
+    struct error err;
+
+    tls_sources_note(&config, TLS_CLIENT, &sources);
+    ck_assert_int_eq(tls_load(&config, TLS_CLIENT, &sources, &loaded, NULL, &err), 0);
+    tls_sources_free(&sources);
+    return loaded.ctx;
+}
+
+static void write_bundle(const char *path, const char *text, time_t changed)
+{
+    const struct timespec times[2] = { { .tv_sec = changed }, { .tv_sec = changed } };
+    FILE *f = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(f);
+    fputs(text, f);
+    fclose(f);
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* 500 members of a tier, with 150 CAs each, took half a GiB, and the loop for seconds. */
+START_TEST(clients_that_trust_the_system_alone_have_its_cas_together_until_they_change)
+{
+    char path[80];
+    SSL_CTX *a, *b, *c, *d;
+
+    snprintf(path, sizeof(path), "%s/bundle.pem", directory);
+    setenv("SSL_CERT_FILE", path, 1);
+    config = (struct tls_config){ .on = true };
+    write_bundle(path, ca.cert, 1000);
+    a = load_client();
+    b = load_client();
+    ck_assert_ptr_eq(SSL_CTX_get_cert_store(a), SSL_CTX_get_cert_store(b));
+    ck_assert_int_eq(sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(b))), 1);
+    config.ca_pem.text = one.cert;
+    config.include_system_ca_certs_pool = true;
+    c = load_client();
+    ck_assert_ptr_ne(SSL_CTX_get_cert_store(c), SSL_CTX_get_cert_store(a));
+    ck_assert_int_eq(sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(c))), 2);
+    ck_assert_int_eq(sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(a))), 1);
+    config = (struct tls_config){ .on = true };
+    write_bundle(path, two.cert, 2000);
+    d = load_client();
+    ck_assert_ptr_ne(SSL_CTX_get_cert_store(d), SSL_CTX_get_cert_store(a));
+    SSL_CTX_free(a);
+    SSL_CTX_free(b);
+    SSL_CTX_free(c);
+    SSL_CTX_free(d);
+    unlink(path);
+    unsetenv("SSL_CERT_FILE");
 }
 END_TEST
 
@@ -272,6 +330,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, a_pair_that_fits_is_loaded);
+    tcase_add_test(tc, clients_that_trust_the_system_alone_have_its_cas_together_until_they_change);
     tcase_add_test(tc, a_key_of_another_certificate_is_told);
     tcase_add_test(tc, what_is_swapped_or_empty_or_no_pem_is_told);
     tcase_add_test(tc, a_text_that_ends_too_soon_is_told);
