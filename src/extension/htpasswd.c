@@ -18,7 +18,9 @@
 #define APR1 "$apr1$"
 #define APR1_SALT 8u
 #define BCRYPT_LEN 60u
-#define BCRYPT_COST_MAX 16 /* a few seconds for each password */
+/* A few seconds for each password. */
+#define BCRYPT_COST_MAX 16u
+#define ROUNDS_MAX 5000000u
 
 void htpasswd_free(struct htpasswd *h)
 {
@@ -122,6 +124,9 @@ static const char *check_crypt(struct bytes hash, struct error *err)
         return "the bcrypt hash is not 60 digits long";
     if (starts_with(hash, "$2") && strtoul(text + 4, NULL, 10) > BCRYPT_COST_MAX)
         return "bcrypt's cost is beyond 16: each password would take seconds";
+    if ((starts_with(hash, "$5$rounds=") || starts_with(hash, "$6$rounds=")) &&
+        strtoul(text + 10, NULL, 10) > ROUNDS_MAX)
+        return "these are more than 5000000 rounds: each password would take seconds";
     return NULL;
 }
 

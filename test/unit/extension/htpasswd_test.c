@@ -106,6 +106,8 @@ START_TEST(a_line_that_is_no_user_is_named_by_its_number_and_nothing_of_it_is_sh
         { "a:", "line 1: the password is empty" },
         { "\n\na:$9$secret", "line 3: the hash is of no kind" },
         { "a:$2y$99$secretsecretsecretsecretsecretsecretsecretsecretsecre", "line 1: bcrypt's cost" },
+        { "a:$6$rounds=999999999$abcdefgh$secret", "line 1: these are more than 5000000 rounds" },
+        { "a:$5$rounds=5000001$abcdefgh$secret", "line 1: these are more than 5000000 rounds" },
         { "a:$2y$10$secret", "line 1: the bcrypt hash is not 60 digits long" },
         { "a:$2y$17$abcdefghijklmnopqrstuuwHJMEGjfAzmL1lWmUmlphguIbWfjYey", "line 1: bcrypt's cost" },
         { "a:{SHA}secret", "line 1: what stands behind {SHA}" },
