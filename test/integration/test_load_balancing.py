@@ -397,6 +397,7 @@ MISTAKES = {
     "{static: {hostnames: [a]}, dns: {hostname: b}}": "only one resolver should be specified",
     "{static: }": "no endpoints specified for the static resolver",
     "{static: {hostnames: ['']}}": "nothing is no member",
+    "{static: {hostnames: [" + "a" * 301 + "]}}": "has 301 bytes, and a host with its port has 300 at most",
     "{file: }": "no file specified: write path",
     "{dns: }": "no hostname specified to resolve the backends",
     "{dns: {hostname: a, port: x}}": '"x" is no port',

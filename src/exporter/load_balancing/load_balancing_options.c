@@ -104,13 +104,19 @@ static void check_members(const void *config, struct check *ck)
     otlp_grpc_member_check(config, ck);
 }
 
+#define HOST_PORT_MOST 300u /* bytes: a name has 253 */
+
 int member_endpoint_check(const char *endpoint, struct error *err)
 {
-    char *dialled = member_target(endpoint);
     struct otlp_target target = { 0 };
+    char *dialled;
     int rc;
 
     error_clear(err);
+    if (strlen(endpoint) > HOST_PORT_MOST)
+        return error_set(err, UV_EINVAL, "%.40s... has %zu bytes, and a host with its port has %u at most", endpoint,
+                         strlen(endpoint), HOST_PORT_MOST);
+    dialled = member_target(endpoint);
     rc = endpoint[0] != '\0'
              ? otlp_target_grpc(&target, dialled, false, err)
              : error_set(err, UV_EINVAL,
