@@ -75,6 +75,18 @@ void socks_begin(struct socks *s, struct buf *out)
         buf_putc(out, BY_PASSWORD);
 }
 
+static void expect_answer(struct socks *s, enum socks_answer to)
+{
+    static const uint8_t allowed[] = {
+        [SOCKS_GREETING] = 1 << SOCKS_LOGIN | 1 << SOCKS_CONNECTING,
+        [SOCKS_LOGIN] = 1 << SOCKS_CONNECTING,
+        [SOCKS_CONNECTING] = 0,
+    };
+
+    assert(allowed[s->waits_for] & 1 << to);
+    s->waits_for = to;
+}
+
 static enum socks_step fail_step(const char **why, const char *what)
 {
     *why = what;
@@ -84,10 +96,10 @@ static enum socks_step fail_step(const char **why, const char *what)
 static enum socks_step take_greeting(struct socks *s, struct bytes in, struct buf *out, const char **why)
 {
     if (in.data[1] == BY_PASSWORD && s->user.len > 0) {
-        s->waits_for = SOCKS_LOGIN;
+        expect_answer(s, SOCKS_LOGIN);
         put_login(s, out);
     } else if (in.data[1] == NO_LOGIN) {
-        s->waits_for = SOCKS_CONNECTING;
+        expect_answer(s, SOCKS_CONNECTING);
         put_connect(s, out);
     } else if (in.data[1] == NO_METHOD && s->user.len == 0) {
         return fail_step(why, "it wants to know who we are: write a name and password into its URL, "
@@ -102,7 +114,7 @@ static enum socks_step take_login(struct socks *s, struct bytes in, struct buf *
 {
     if (in.data[1] != 0)
         return fail_step(why, "it does not take the name and password of its URL");
-    s->waits_for = SOCKS_CONNECTING;
+    expect_answer(s, SOCKS_CONNECTING);
     put_connect(s, out);
     return SOCKS_MORE;
 }

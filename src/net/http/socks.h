@@ -8,8 +8,10 @@
 
 #define SOCKS_TEXT_MAX 255 /* bytes of a name, a user or a password */
 
+enum socks_answer { SOCKS_GREETING, SOCKS_LOGIN, SOCKS_CONNECTING };
+
 struct socks {
-    enum { SOCKS_GREETING, SOCKS_LOGIN, SOCKS_CONNECTING } waits_for;
+    enum socks_answer waits_for; /* changed by expect_answer() alone */
     struct bytes host, port;     /* host: a name, or an address without brackets */
     struct bytes user, password; /* user empty: none */
 };
