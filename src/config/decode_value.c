@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A value by its row's kind, for all kinds that have no table of their own. A value of another type, or out of bounds,
- * is a fault with what was most likely meant, and leaves the default in the field. */
+/* A value by its row's kind, for all kinds that have no table of their own: a number, a duration, a word of an enum, a
+ * text, a list or map of texts, or the node itself. decode_simple() picks the one for the row; what is read goes into
+ * the field.
+ *
+ * What can go wrong: a value of another type, or out of bounds. It is a fault with what is wanted, what stands there
+ * and what was most likely meant (without the quotes, with another unit, the nearest word), and leaves the default in
+ * the field. */
 #include "config/decode_inside.h"
 
 #include <assert.h>

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ${...} in values. References are found from the inside out; a value that is one reference takes the type of what
- * it stands for and remembers the text for string fields; one inside other text is replaced by that text. */
+/* ${...} in values. The tree is walked, and in a value references are found from the inside out; one inside other text
+ * is replaced by that text, and a value that is one reference as a whole takes the type of what it stands for,
+ * remembers the text for fields that are strings, and is expanded in turn.
+ *
+ * What can go wrong: a name that is none, a file that cannot be read, a scheme that is not served: a fault at the
+ * value, which stays as it is. A variable that is not set is empty, and told beside the faults that come of it.
+ * References that lead to ever more of them are bounded: by number in a value, by depth, by the length of a text, and
+ * by what all of them come to. */
 #include "config/source.h"
 
 #include <ctype.h>

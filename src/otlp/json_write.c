@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wire bytes to JSON, without a tree: a pass over a message notes where each of its fields begins and ends, then they
- * are written in the order of their numbers, messages by recursion. */
+ * are written in the order of their numbers, messages by recursion. A message that is there in pieces is merged first,
+ * as protobuf has it; of a oneof the last member stays.
+ *
+ * What can go wrong: bytes that are no protobuf, a field of the wrong wire type, a text that is not UTF-8, messages
+ * that are nested too deep. The writer fails with the field's name; what it has appended until then is the caller's to
+ * drop. */
 #include "otlp/json.h"
 
 #include "base/decimal.h"

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call: its arguments are evaluated in the row's order and converted to what the row takes; targets are left to the
- * function, which gets and sets them through here. What a function says it failed of gets its name in front. */
+/* A call: its arguments are evaluated in the row's order and converted to what the row takes, lists element by element;
+ * targets, lambdas and what is only wanted later are left to the function, which reads, sets and calls them through
+ * what stands at the end of this file.
+ *
+ * What can go wrong: an argument of another type, or a number that is none, fails the call before the function sees it.
+ * What a function says it failed of gets its name in front. Each element of a list costs a step before there is memory
+ * for it. */
 #include "otlp/fields.h"
 #include "ottl/ottl_inside.h"
 

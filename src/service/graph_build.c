@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a graph: nodes are made and linked from the exporters back, put into the order in which they stop, and
- * only then created, so that create() sees where its node sends to. */
+/* Making a graph, from a configuration that graph_check() finds right. Each pipeline has its tap, new or kept; then
+ * link_all() goes from the last pipeline to the first: its exporters and connectors are made, its processors from the
+ * back, and at the end all receivers, so that each node is linked to what is there already. place_all() puts them into
+ * the order in which they stop. Only then they are created, from the end, so that create() sees where its node sends
+ * to.
+ *
+ * Where another graph runs, what stays of it comes into this one (reload/graph_keep.c) as a node that is not created:
+ * its twin goes on in its place. What leads out of such a node is a wire, and turned when this graph takes over.
+ *
+ * What can go wrong: a node that cannot be created. The error says which one, and the graph is freed again; the one
+ * that runs goes on. */
 #include "service/graph_build.h"
 
 #include "pipeline/ledger_tap.h"

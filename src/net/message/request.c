@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests: their memory, their events to the service, and the service's calls on them. What differs between
- * HTTP/1.1 and HTTP/2 is behind struct stream_ops. */
+/* A request on its way: request_new() takes its memory from those that were used before, request_begin() shows it to
+ * the service when its head is whole (to CORS and the gatekeeper first), request_body() and request_end() hand on what
+ * comes, and http_respond() or its three parts answer once. request_close() is the last that the service hears of it.
+ * What differs between HTTP/1.1 and HTTP/2 is behind struct stream_ops.
+ *
+ * What can go wrong: a head that is too large, or for which the budget has no room, never reaches the service: 431 or
+ * 503. A body that takes too long is refused with 408, or its stream is reset when the answer has begun. Once the peer
+ * has gone, or either side has reset it, the request is cut: nothing more is told of it but its end, and what the
+ * service still writes goes nowhere. */
 #include "net/message/request.h"
 
 #include "net/message/cors.h"

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the sources have found is looked through from the end of the turn on in which it changed, in steps: each target
- * is relabelled and, if the job has it already, left alone; those that were not met have gone. */
+/* A job of the prometheus receiver: its sources are started and tell when what they have found is another. Then all of
+ * it is gone through from the end of that turn on, in steps: each target is relabelled and, if the job has it already,
+ * left alone; a new one begins to be scraped; those that were not met leave. What changes meanwhile begins another
+ * round before anybody leaves, for who was not met may only have moved.
+ *
+ * What can go wrong: a target without an address that can be asked is left out, with a line in the log. There is no
+ * room in the budget for another target: those that are there go on, and all is gone through again when there is room,
+ * ever more seldom if that never suffices. More targets than target_limit: all scrapes of the job fail and say so. */
 #include "receiver/prometheus/prometheus.h"
 
 #include <math.h>

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* totals_begin() sets all to what the front process and those that are gone have; totals_add() adds a worker's. Rows
- * and words come with what is told, and are kept, each once: they are as many as otelcd has of them. */
+/* What workers tell, summed up. totals_begin() sets all to what the front process and those that are gone have;
+ * totals_add() then goes through what one worker tells, and adds each metric by its row's rule, each ledger to that of
+ * the mirror, each node's health, queue and clients. Rows and words come with what is told, and are kept, each once:
+ * they are as many as otelcd has of them. When a worker has ended, totals_retire() takes what counts on of it into what
+ * is kept, so that no counter falls.
+ *
+ * What can go wrong: what is told cannot be read: false. A row whose type or bounds differ from those that are known is
+ * left out, for its values cannot be added. */
 #include "service/workers/totals_inside.h"
 
 #include "base/mem.h"
