@@ -17,8 +17,9 @@
 struct view {
     const char *directory;
     struct wal_scan scan;
-    uint64_t damaged; /* runs of bytes that are no records, before others that are */
+    uint64_t damaged; /* runs of bytes that are no records, before others that are, and of records that are not there */
     uint64_t torn;    /* bytes behind the newest segment's last record */
+    uint64_t seen;    /* the number of the last record that was seen; 0 = none was */
 };
 
 /* What is done with each whole record. */
@@ -110,6 +111,36 @@ static bool is_zero(const uint8_t *p, size_t n)
     return true;
 }
 
+/* Zeros tell nothing, but numbers do: those between two records that are neither there nor settled are lost. */
+static void check_numbers(struct view *v, const struct wal_segment *s, const struct wal_record *r, size_t at)
+{
+    uint64_t last = r->type == WAL_DATA ? r->seq - 1 : r->seq, held = 0;
+
+    if (v->seen != 0 && last > v->seen)
+        held = wal_state_held_in(&v->scan.state, v->seen + 1, last);
+    if (held > 0) {
+        printf("%016llx.wal: before byte %zu %llu of the records %llu to %llu are lost\n", (unsigned long long)s->first,
+               at, (unsigned long long)held, (unsigned long long)v->seen + 1, (unsigned long long)last);
+        v->damaged++;
+    }
+    if (r->seq > v->seen)
+        v->seen = r->seq;
+}
+
+/* Behind the newest segment's last record. */
+static void note_end(struct view *v, const struct wal_segment *s, size_t from, size_t to)
+{
+    if (v->scan.lost > 0) {
+        printf("%016llx.wal: %zu bytes from %zu on are no records any more: they were when the file was closed\n",
+               (unsigned long long)s->first, to - from, from);
+        v->damaged++;
+    } else if (!s->cut) {
+        printf("%016llx.wal: not closed; %zu bytes of zeros from %zu on: room that was never used, if the disk is "
+               "right\n",
+               (unsigned long long)s->first, to - from, from);
+    }
+}
+
 static void note_damage(struct view *v, const struct wal_segment *s, size_t from, size_t to, bool last)
 {
     printf("%016llx.wal: %zu bytes from %zu on are %s\n", (unsigned long long)s->first, to - from, from,
@@ -131,10 +162,16 @@ static void walk_segment(struct view *v, const struct wal_segment *s, const stru
     for (size_t at = wal_file_next(f, gap, &r); at < f->len; at = wal_file_next(f, gap, &r)) {
         if (tell && !is_zero(f->data + gap, at - gap))
             note_damage(v, s, gap, at, false);
+        if (tell)
+            check_numbers(v, s, &r, at);
         each(v, &r, f->data + at, arg);
         gap = at + wal_padded(r.length);
     }
-    if (tell && gap < f->len && !is_zero(f->data + gap, f->len - gap))
+    if (!tell || gap >= f->len)
+        return;
+    if (newest && (v->scan.lost > 0 || is_zero(f->data + gap, f->len - gap)))
+        note_end(v, s, gap, f->len);
+    else if (!is_zero(f->data + gap, f->len - gap))
         note_damage(v, s, gap, f->len, newest);
 }
 

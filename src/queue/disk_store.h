@@ -20,12 +20,12 @@ struct disk_store {
     struct amount appending;
     struct complaint unreadable;
     struct metric_hook hook;
-    struct metric *bytes, *written, *oldest, *sync_failures, *read_failures, *corrupt;
-    uint64_t seen_written, seen_failures, seen_corrupt; /* of the log's own counts, what the metrics have */
+    struct metric *bytes, *written, *oldest, *sync_failures, *read_failures, *corrupt, *lost;
+    uint64_t seen_written, seen_failures, seen_corrupt, seen_lost; /* of the log's own counts, what the metrics have */
 };
 
 extern const struct metric_row disk_store_size, disk_store_capacity, disk_store_written, disk_store_oldest,
-    disk_store_failures, disk_store_read_failures, disk_store_corrupt;
+    disk_store_failures, disk_store_read_failures, disk_store_corrupt, disk_store_lost;
 
 void disk_store_metrics_init(struct disk_store *d);
 void disk_store_metrics_close(struct disk_store *d);

@@ -21,6 +21,9 @@ const struct metric_row disk_store_read_failures = METRIC_ROW(
     "Reads of the queue on disk that failed and are tried again; what waits there does not go on meanwhile.");
 const struct metric_row disk_store_corrupt = METRIC_ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
                                                         "Items on disk that were damaged and are lost.");
+const struct metric_row disk_store_lost =
+    METRIC_ROW("otelcd_exporter_wal_lost_bytes", METRIC_COUNTER, "By",
+               "Bytes that were gone from the end of the queue on disk at a start; how many items, nobody knows.");
 
 static void collect(struct metric_hook *hook)
 {
@@ -38,6 +41,7 @@ static void collect(struct metric_hook *hook)
     metric_add_since(d->written, &d->seen_written, wal_stats(d->wal)->bytes_written);
     metric_add_since(d->sync_failures, &d->seen_failures, wal_stats(d->wal)->sync_failures);
     metric_add_since(d->corrupt, &d->seen_corrupt, wal_stats(d->wal)->corrupt_items);
+    metric_add_since(d->lost, &d->seen_lost, wal_stats(d->wal)->lost_bytes);
 }
 
 void disk_store_metrics_init(struct disk_store *d)
@@ -54,9 +58,11 @@ void disk_store_metrics_init(struct disk_store *d)
     d->sync_failures = metrics_get(m, &disk_store_failures, labels, 2);
     d->read_failures = metrics_get(m, &disk_store_read_failures, labels, 2);
     d->corrupt = metrics_get(m, &disk_store_corrupt, labels, 2);
+    d->lost = metrics_get(m, &disk_store_lost, labels, 2);
     metric_add(d->sync_failures, 0);
     metric_add(d->read_failures, 0);
     metric_add(d->corrupt, 0);
+    metric_add(d->lost, 0);
     d->hook.collect = collect;
     metrics_hook(m, &d->hook);
 }

@@ -47,6 +47,7 @@ const struct metric_row *const sender_metric_rows[] = {
     &disk_store_failures,
     &disk_store_read_failures,
     &disk_store_corrupt,
+    &disk_store_lost,
     &row_batch_items,
     &row_batch_bytes,
     NULL,

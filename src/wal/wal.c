@@ -209,7 +209,9 @@ static void begin_group(struct wal *w)
         g->note.len = 0; /* the new segment begins with it */
         wal_state_put(&g->opening, &w->state);
         g->need = WAL_HEAD + g->opening.len + g->bytes + RESERVE;
-        g->head = (struct wal_head){ WAL_VERSION, w->state.last + 1, clock_wall(&w->loop->clock) };
+        g->head = (struct wal_head){ .version = WAL_VERSION,
+                                     .first = w->state.last + 1,
+                                     .time = clock_wall(&w->loop->clock) };
     }
     choose_removals(w, g);
     g->beside_cleanup = w->cleanup.state == WAL_CLEANUP_RUNNING;

@@ -49,6 +49,7 @@ struct wal_held {
 struct wal_stats {
     uint64_t appends, syncs, sync_failures, reads, bytes_written;
     uint64_t corrupt_records, corrupt_items; /* skipped: their numbers are known from those around them */
+    uint64_t lost_bytes;                     /* records at the log's end that were gone when it was opened */
     uint64_t segments;                       /* now */
 };
 

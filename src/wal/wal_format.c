@@ -35,6 +35,7 @@ void wal_head_put(uint8_t *at, const struct wal_head *h)
     put32(at + 12, WAL_HEAD);
     put64(at + 16, h->first);
     put64(at + 24, h->time);
+    put64(at + 32, h->room);
     put32(at + WAL_HEAD - 4, crc32c(0, bytes_of(at, WAL_HEAD - 4)));
 }
 
@@ -45,6 +46,7 @@ int wal_head_read(struct wal_head *h, const uint8_t *at, size_t n)
     h->version = pb_load32(at + 8);
     h->first = pb_load64(at + 16);
     h->time = pb_load64(at + 24);
+    h->room = pb_load64(at + 32);
     if (h->version > WAL_VERSION && h->version < 0x10000)
         return UV_ENOTSUP;
     if (pb_load32(at + WAL_HEAD - 4) != crc32c(0, bytes_of(at, WAL_HEAD - 4)) || h->version == 0 || h->first == 0)
@@ -348,6 +350,24 @@ uint64_t wal_state_held(const struct wal_state *s)
 
     for (size_t i = 0; i < s->settled.n; i++)
         held -= s->settled.v[i].last - s->settled.v[i].first + 1;
+    return held;
+}
+
+uint64_t wal_state_held_in(const struct wal_state *s, uint64_t first, uint64_t last)
+{
+    uint64_t held;
+
+    first = first <= s->floor ? s->floor + 1 : first;
+    last = last > s->last ? s->last : last;
+    if (first > last)
+        return 0;
+    held = last - first + 1;
+    for (size_t i = 0; i < s->settled.n; i++) {
+        uint64_t from = s->settled.v[i].first < first ? first : s->settled.v[i].first;
+        uint64_t to = s->settled.v[i].last > last ? last : s->settled.v[i].last;
+
+        held -= from <= to ? to - from + 1 : 0;
+    }
     return held;
 }
 

@@ -18,6 +18,7 @@ struct wal_head {
     uint32_t version;
     uint64_t first; /* the number of the first record that may be in it */
     uint64_t time;  /* wall ns of its making */
+    uint64_t room;  /* bytes it was made with; a file with fewer was cut behind what was synced. 0: nobody knows */
 };
 
 void wal_head_put(uint8_t *at, const struct wal_head *h);
@@ -75,7 +76,8 @@ const struct wal_piece *wal_state_pieces(const struct wal_state *s, uint64_t seq
 /* How many items are in pieces of the records `first` to `last`. */
 uint64_t wal_state_piece_items(const struct wal_state *s, uint64_t first, uint64_t last);
 bool wal_state_is_settled(const struct wal_state *s, uint64_t seq);
-uint64_t wal_state_held(const struct wal_state *s); /* records */
+uint64_t wal_state_held(const struct wal_state *s);                                   /* records */
+uint64_t wal_state_held_in(const struct wal_state *s, uint64_t first, uint64_t last); /* of these */
 void wal_totals_drop(struct wal_totals *t, const char *reason, uint64_t items);
 uint64_t wal_totals_held(const struct wal_totals *t); /* items */
 

@@ -67,8 +67,9 @@ static int make_segment(struct wal_group *g)
     fd = io->open(io->arg, path, true);
     if (fd < 0)
         return fd;
-    wal_head_put(head, &g->head);
     rc = allocate_segment(g, fd, &size);
+    g->head.room = w->sync ? size : 0;
+    wal_head_put(head, &g->head);
     if (rc == 0)
         rc = write_all(w, fd, parts, 2, 0, &g->written);
     if (rc == 0 && w->sync)

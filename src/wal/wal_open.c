@@ -47,16 +47,19 @@ static void report_stray(struct wal *w, const struct wal_segment *s)
         log_error(&w->log, words[s->stray], F_STR("file", path));
 }
 
-/* What is behind the last whole record is cut off: nobody was told that it is safe. */
+/* What is behind the last whole record is cut off: nobody was told that it is safe, or it is lost. */
 static void cut_tail(struct wal *w, const struct wal_scan *s)
 {
     struct wal_segment *newest = &w->segments.v[w->segments.n - 1];
+    uint64_t bytes = newest->bytes;
     char path[PATH_MAX_WAL];
     int fd;
 
     wal_path(w, newest->first, path);
     fd = w->io->open(w->io->arg, path, false);
     if (fd >= 0) {
+        if (w->sync) /* what is shorter than it was made is synced */
+            w->io->sync(w->io->arg, fd);
         w->io->truncate(w->io->arg, fd, s->end);
         w->io->close(w->io->arg, fd);
     }
@@ -64,6 +67,10 @@ static void cut_tail(struct wal *w, const struct wal_scan *s)
     if (s->torn > 0)
         log_warn(&w->log, "The log ended in the middle of a record that nobody was told is safe; it is cut off",
                  F_STR("directory", w->directory), F_UINT("bytes", s->torn));
+    w->stats.lost_bytes += s->lost;
+    if (s->lost > 0)
+        log_error(&w->log, "The end of the log does not read as it was written: the records in it are lost",
+                  F_STR("file", path), F_UINT("from byte", bytes - s->lost), F_UINT("bytes", s->lost));
 }
 
 /* The next segment's name is the next number, so that has to be one that nothing has, be it something that is left

@@ -330,19 +330,20 @@ static int place_reader(struct wal *w, uint64_t after)
     struct wal_reader *r = &w->reader;
     uint64_t from = after > w->state.floor ? after : w->state.floor;
     const struct wal_segment *s = segment_with(w, from + 1);
+    uint64_t seq;
 
     if (r->placed && r->seq <= from && r->first != 0 && s != NULL && s->first <= r->first)
         return 0; /* further on in what is open */
+    seq = s != NULL && s->first - 1 < from ? s->first - 1 : from;
+    if (!r->placed || r->seq != seq)
+        r->before = UINT64_MAX; /* else it goes on behind the last one, in the next segment */
     r->placed = true;
-    r->seq = from;
-    r->before = UINT64_MAX;
-    if (s == NULL) {
-        close_file(w);
-        r->at = r->end = 0;
-        return 0;
-    }
-    r->seq = s->first - 1 < from ? s->first - 1 : from;
-    return open_segment(w, s);
+    r->seq = seq;
+    if (s != NULL)
+        return open_segment(w, s);
+    close_file(w);
+    r->at = r->end = 0;
+    return 0;
 }
 
 void wal_read(struct wal *w, struct wal_read *request)

@@ -4,7 +4,9 @@
  * First the beginning of each file that has a segment's name, in the order of their numbers: the newest that has a
  * whole head and a whole state behind it says where things stood when it was made. Then all of it and of those after
  * it, record by record: a state says anew where things stand, a record behind it is held. What is behind the newest
- * one's last whole record is torn.
+ * one's last whole record is torn, or was never written: zeros. But a segment that was closed, or taken over by a
+ * start, was cut where its last record ends: it is shorter than it was made, and what is behind its last whole record
+ * is lost.
  *
  * A file whose head names another number was copied or renamed, one without a head whose number is out of reach came
  * from elsewhere, and what is no regular file is no segment: they are set apart. What cannot be read now is no damage:
@@ -166,6 +168,7 @@ static int read_beginning(struct wal_scan *s, struct wal_segment *segment, uint8
     if (rc != 0)
         return 0;
     segment->has_head = true;
+    segment->cut = head.room > segment->bytes;
     segment->time = head.time;
     segment->made_as = head.first;
     segment->stray = head.first != segment->first ? WAL_RENAMED : WAL_OURS;
@@ -238,19 +241,23 @@ static int scan_segment(struct wal_scan *s, const struct wal_segment *segment, s
 {
     struct wal_record r;
     struct wal_file f;
-    size_t used;
+    size_t used, known;
     int rc = wal_file_read(s->io, s->directory, segment->first, &f);
 
     if (rc != 0)
         return set_unreadable(s, segment->first, rc, err);
-    s->end = 0;
+    s->end = s->torn = s->lost = 0;
     for (size_t at = wal_file_next(&f, 0, &r); at < f.len; at = wal_file_next(&f, s->end, &r)) {
         take_record(&s->state, &f, at, &r);
         s->end = at + wal_padded(r.length);
     }
+    known = s->end > WAL_HEAD ? s->end : WAL_HEAD;
     for (used = f.len; used > s->end && f.data[used - 1] == 0; used--)
         ;
-    s->torn = used > s->end && used > WAL_HEAD ? used - (s->end > WAL_HEAD ? s->end : WAL_HEAD) : 0;
+    if (segment->cut && (s->end > 0 || used <= known)) /* else it was not made to the end */
+        s->lost = f.len > known ? f.len - known : 0;
+    else
+        s->torn = used > known ? used - known : 0;
     free(f.data);
     return 0;
 }

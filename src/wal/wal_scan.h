@@ -21,6 +21,7 @@ struct wal_segment {
     uint64_t bytes; /* on the disk that hold something */
     uint64_t time;  /* wall ns */
     bool has_head;  /* a whole one */
+    bool cut;       /* behind what was synced: it was full, or closed; what does not read back was there */
     enum wal_stray stray;
     uint64_t made_as; /* WAL_RENAMED: the number in its head */
 };
@@ -33,7 +34,8 @@ struct wal_scan {
     wal_segments strays;
     struct wal_state state; /* behind the last whole record */
     uint64_t end;           /* of the newest segment's last whole record */
-    uint64_t torn;          /* bytes behind it that are no zeros */
+    uint64_t torn;          /* bytes behind it that are no zeros, and that nobody was told are safe */
+    uint64_t lost;          /* bytes behind it that were synced, of a segment that was cut */
     uint64_t taken;         /* the highest number of those left alone that this log may come to; 0 = none */
 };
 

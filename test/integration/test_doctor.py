@@ -156,6 +156,7 @@ ROWS = {
     "`otelcd_exporter_held_items` of an `otlp` exporter grows": ["grpc_is_spoken_to_the_port_of_http", "http_is_spoken_to_the_port_of_grpc"],
     "`otelcd_exporter_otlp_request_limit_bytes`": ["a_peer_takes_smaller_requests_only"],
     "`otelcd_exporter_wal_read_failures` grows": ["queue_unread"],
+    "`otelcd_exporter_wal_lost_bytes` is not 0": ["queue_end_lost"],
     "of two exporters in a pipeline": ["one_exporter_refuses_and_the_other_gets_it_twice"],
     "SIGHUP changed nothing": ["a_reload_was_turned_down"],
     "delivered grows, and what is looked for is at another time": ["the_clock_of_a_sender_is_ahead", "the_data_of_a_sender_is_old"],

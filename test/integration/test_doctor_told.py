@@ -86,6 +86,7 @@ TOLD = {
     "scrapes_refused": ("fewer scrapers", page(log=[line("Scrape refused: too many run already")])),
     "queue_unwritten": ("make room", page(log=[line("Cannot write the queue on disk", error="input/output error")])),
     "queue_damaged": ("otelcd wal verify", page(log=[("error", "Damaged records in the log are skipped {\"directory\": \"/q\"}")])),
+    "queue_end_lost": ("otelcd wal verify", page(log=[("error", "The end of the log does not read as it was written: the records in it are lost {\"file\": \"/q\"}")])),
     "file_unwritten": ("make room", page(log=[line("Writing failed, senders are told to retry", error="input/output error", **of("exporter", "file"))])),
     "brokers_away": ("mend brokers", page(
         log=[line("The brokers cannot be used", error="Local: Host resolution failure", **of("receiver", "kafka"))], receiver="kafka")),

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import threading
 
@@ -636,6 +637,53 @@ def test_the_wal_command_shows_checks_and_exports_what_waits(otelcd, receiver, t
     d = otelcd(config(receiver().url, wal(tmp_path / "wal")), expect=["Damaged records"])
     ledger = wait_settled(d)
     assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (3, 2, 1)
+
+
+def queue_of_three(otelcd, receiver, folder):
+    """Stopped, with three records that wait; its one segment."""
+    r = receiver(lambda request: (503, {}, b"down"))
+    d = otelcd(config(r.url, wal(folder)), allow=["Remote write failed"], end=False)
+    for i in range(3):
+        d.export(point("x", float(i), i))
+    d.close_clients()
+    assert d.stop() == 0
+    (segment,) = (folder / "prom_remotewrite").glob("*.wal")
+    return segment
+
+
+def data_records(segment):
+    """Where each begins and ends (docs/wal-format.md)."""
+    at = 64
+    while at < len(segment):
+        length, _, kind = struct.unpack_from("<III", segment, at)
+        if kind == 1:
+            yield at, at + (length + 7 & ~7)
+        at += length + 7 & ~7
+
+
+def test_records_that_read_as_zeros_are_told_at_the_start_and_by_verify(otelcd, receiver, tmp_path):
+    segment = queue_of_three(otelcd, receiver, tmp_path / "wal")
+    whole = segment.read_bytes()
+
+    # in the middle: the numbers around them tell how many
+    at, end = list(data_records(whole))[1]
+    segment.write_bytes(whole[:at] + bytes(end - at) + whole[end:])
+    verified = otelcd_wal("verify", segment.parent)
+    assert verified.returncode == 1 and f"before byte {end} 1 of the records 2 to 2 are lost\n" in verified.stdout, verified
+    assert verified.stdout.splitlines()[-1] == "damaged"
+
+    # all behind the head: the file is shorter than it was made, so that there was something
+    segment.write_bytes(whole[:64] + bytes(len(whole) - 64))
+    verified = otelcd_wal("verify", segment.parent)
+    assert verified.returncode == 1 and "they were when the file was closed" in verified.stdout, verified
+    d = otelcd(config(receiver().url, wal(tmp_path / "wal")), expect=["The end of the log does not read as it was written"])
+    assert d.metrics().sum("otelcd_exporter_wal_lost_bytes") == len(whole) - 64
+
+    # and room that was not used yet, in a queue that is open, is none
+    d.export(point("x", 1.0, 1))
+    verified = otelcd_wal("verify", segment.parent)
+    assert verified.returncode == 0 and "room that was never used, if the disk is right" in verified.stdout, verified
+    assert verified.stdout.splitlines()[-1] == "whole"
 
 
 def test_what_is_no_file_stops_neither_the_log_nor_the_wal_command(otelcd, receiver, tmp_path):

@@ -49,6 +49,21 @@ static struct bytes content(void)
     return bytes_of(record.data + WAL_RECORD_HEAD, r.length - WAL_RECORD_HEAD);
 }
 
+START_TEST(of_some_records_those_that_are_held_are_counted)
+{
+    set_up();
+    wal_state_settle(&state, 1, 10);
+    wal_state_settle(&state, 20, 29);
+    wal_state_settle(&state, 40, 40);
+    ck_assert_uint_eq(wal_state_held_in(&state, 1, 10), 0);
+    ck_assert_uint_eq(wal_state_held_in(&state, 5, 12), 2);
+    ck_assert_uint_eq(wal_state_held_in(&state, 15, 24), 5);
+    ck_assert_uint_eq(wal_state_held_in(&state, 22, 45), 15);
+    ck_assert_uint_eq(wal_state_held_in(&state, 1, 5000), wal_state_held(&state));
+    tear_down();
+}
+END_TEST
+
 START_TEST(pieces_of_a_record_join_and_go_when_it_is_settled)
 {
     static const struct wal_piece apart[] = { { 4, 2, 3 }, { 7, 0, 0 }, { 7, 5, 6 }, { 9, 1, 1 } };
@@ -191,6 +206,7 @@ int main(void)
     SRunner *r;
     int failed;
 
+    tcase_add_test(tc, of_some_records_those_that_are_held_are_counted);
     tcase_add_test(tc, pieces_of_a_record_join_and_go_when_it_is_settled);
     tcase_add_test(tc, a_state_says_which_items_are_settled);
     tcase_add_test(tc, a_state_of_version_1_is_read_and_has_no_pieces);

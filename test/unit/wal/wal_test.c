@@ -263,6 +263,7 @@ static void check_reopened(const char *what, uint64_t point)
     ck_assert_msg(items == held.items && wal_held(w).items == items, "%s at call %llu: %llu items held, %llu read",
                   what, (unsigned long long)point, (unsigned long long)held.items, (unsigned long long)items);
     ck_assert_uint_eq(wal_stats(w)->corrupt_records, 0);
+    ck_assert_uint_eq(wal_stats(w)->lost_bytes, 0);
     append(w); /* and it goes on */
     run();
     ck_assert(records[n_records - 1].acknowledged);
@@ -851,6 +852,89 @@ START_TEST(files_that_were_exchanged_lose_their_own_records_only)
 }
 END_TEST
 
+/* Eight records, closed; then all behind `from`, or with it 0 the last record, reads as zeros. */
+static void zero_end(uint64_t from)
+{
+    struct sim_file *f;
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    for (size_t k = 0; k < 8; k++)
+        append(w);
+    run();
+    close_log(w);
+    f = sim_fs_find(&fs, "0000000000000001.wal");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_lt(f->now.len, 65536);
+    if (from == 0)
+        from = f->now.len - wal_padded(WAL_RECORD_HEAD + length_of(7));
+    memset(f->now.data + from, 0, f->now.len - from);
+}
+
+START_TEST(an_end_of_zeros_is_a_loss_where_the_log_was_closed)
+{
+    bool found[RECORDS + 8] = { false };
+    struct wal *w;
+
+    zero_end(_i == 0 ? 0 : WAL_HEAD);
+    ck_assert_int_eq(open_log(&w), 0);
+    if (_i == 0)
+        ck_assert_uint_eq(wal_stats(w)->lost_bytes, wal_padded(WAL_RECORD_HEAD + length_of(7)));
+    else
+        ck_assert_uint_gt(wal_stats(w)->lost_bytes, 8 * WAL_RECORD_HEAD);
+    ck_assert_uint_eq(read_all(w, found), _i == 0 ? 7 * ITEMS : 0);
+    append(w);
+    run();
+    close_log(w);
+    ck_assert_int_eq(open_log(&w), 0); /* it is told once */
+    ck_assert_uint_eq(wal_stats(w)->lost_bytes, 0);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_end_of_zeros_is_room_where_the_machine_stopped)
+{
+    bool found[RECORDS + 8] = { false };
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    append(w);
+    run();
+    fs.stopped = true;
+    close_log(w);
+    sim_fs_crash(&fs, SIM_LOSE);
+    ck_assert_uint_eq(sim_fs_find(&fs, "0000000000000001.wal")->now.len, 65536);
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_uint_eq(wal_stats(w)->lost_bytes, 0);
+    ck_assert_uint_eq(read_all(w, found), ITEMS);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_segment_of_zeros_between_others_is_counted_when_its_turn_comes)
+{
+    bool found[RECORDS + 8] = { false };
+    struct sim_file *f;
+    uint64_t items;
+    struct wal *w;
+
+    make_forty();
+    f = segment(1);
+    memset(f->now.data + WAL_HEAD, 0, f->now.len - WAL_HEAD);
+    ck_assert_int_eq(open_log(&w), 0);
+    items = read_all(w, found);
+    ck_assert_uint_lt(items, 40 * ITEMS);
+    ck_assert_uint_eq(wal_stats(w)->corrupt_items, 40 * ITEMS - items);
+    ck_assert_uint_eq(wal_held(w).items, items);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
 START_TEST(what_was_lost_uncounted_is_told_with_the_last_record)
 {
     bool found[RECORDS + 8] = { false };
@@ -1125,6 +1209,9 @@ int main(void)
     tcase_add_test(tc, damage_anywhere_never_stops_the_start);
     tcase_add_loop_test(tc, files_that_were_copied_or_are_not_of_the_log_change_nothing, 0, 4);
     tcase_add_loop_test(tc, files_that_were_exchanged_lose_their_own_records_only, 0, 2);
+    tcase_add_loop_test(tc, an_end_of_zeros_is_a_loss_where_the_log_was_closed, 0, 2);
+    tcase_add_test(tc, an_end_of_zeros_is_room_where_the_machine_stopped);
+    tcase_add_test(tc, a_segment_of_zeros_between_others_is_counted_when_its_turn_comes);
     tcase_add_test(tc, what_was_lost_uncounted_is_told_with_the_last_record);
     tcase_add_test(tc, what_follows_behind_the_size_of_a_segment_is_not_read);
     tcase_add_test(tc, links_are_not_followed);
