@@ -182,3 +182,45 @@ def test_one_that_scrapes_as_fast_as_it_can_leaves_the_page_to_the_others(otelcd
     finally:
         greedy.close()
     figure("longest scrape beside it", longest, "s")
+
+
+def pipeline(address, requests):
+    """All of them at once and then the end of the stream; how many answers came."""
+    body = otlp.traces(1).SerializeToString()
+    one = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with connect(address) as s:
+
+        def send():
+            s.sendall(one * requests)
+            s.shutdown(socket.SHUT_WR)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        answers, tail = 0, b""
+        while data := s.recv(1 << 16):
+            tail += data
+            answers += tail.count(b"HTTP/1.1 200")
+            tail = tail[-11:] if b"HTTP/1.1 200" not in tail[-11:] else b""
+        sender.join()
+    return answers
+
+
+def test_who_pipelines_tiny_requests_does_not_hold_a_turn_and_each_is_answered(otelcd, figure):
+    """One turn took all that had come of them: 512 KiB of each connection, and seconds for a few."""
+    d = otelcd(NOP)
+    address, connections, requests = d.http_address(), 24, 4000
+    counted = [0] * connections
+
+    def run(i):
+        counted[i] = pipeline(address, requests)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(connections)]
+    for t in threads:
+        t.start()
+    assert d.post(otlp.traces(1))[0] == 200
+    for t in threads:
+        t.join()
+    longest = d.metrics().value("otelcd_loop_longest_stall_cpu_seconds")
+    figure("longest turn", longest * 1000, "ms of CPU")
+    assert counted == [requests] * connections
+    assert longest < (1 if SANITIZED else 0.1)

@@ -3,6 +3,10 @@
  * closing now, with input unread, would make the kernel throw our last words away at the peer's side. So the
  * writing side is shut, and what still comes is read and dropped for a second.
  *
+ * A turn takes input for FEED_NS, and no longer, however many connections have some and however small the requests are
+ * in it. What comes then waits in the stash, and its connection stands in a line with the others that are put off: each
+ * has its turn before one has another.
+ *
  * All output leaves from flush_output(), at the end of the loop's turn. That is also where the connection decides
  * whether to read, to linger or to close, so nothing above it on the stack ever finds its feet gone. */
 #include "net/http/http_conn.h"
@@ -21,6 +25,8 @@
 #define TLS_OPEN (16 * 1024ul) /* about what a TLS connection holds after its handshake */
 #define LINGER NS_PER_S
 #define LINGER_READ (64 * 1024ul)
+#define FEED_NS (3 * NS_PER_MS)
+#define SHORT_READ (16 * 1024ul)        /* where a turn has no time left */
 #define LINGER_MAX (16 * 1024ul * 1024) /* bytes read for nothing */
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -31,14 +37,17 @@ struct http_conn {
     struct conn_io io;
     struct socket *socket;
     struct http_server *server;
-    struct list link; /* in the server's */
+    struct list link;  /* in the server's */
+    struct list later; /* in its list of those that are put off */
     struct crowd_member member;
     struct turn_task flush;
     enum state state;
-    bool ended;       /* the peer will send no more */
+    bool ended;       /* the peer will send no more ... */
+    bool end_told;    /* ... which the protocol knows */
     bool shaking;     /* the TLS handshake is not done */
     bool making_room; /* others give way to it */
-    struct buf stash; /* input that nobody could take yet; charged to the budget */
+    struct buf stash; /* input that nobody could take yet, ... */
+    size_t taken;     /* ... behind what was taken of it; charged to the budget */
     uint64_t lingered;
     char *peer;
 };
@@ -61,14 +70,33 @@ static void enter_state(struct http_conn *c, enum state to)
     c->state = to;
 }
 
+static struct bytes stash_of(const struct http_conn *c)
+{
+    return bytes_skip(buf_bytes(&c->stash), c->taken);
+}
+
+static void take_stash(struct http_conn *c, size_t n)
+{
+    budget_give(c->io.shared->budget, n);
+    c->taken += n;
+    if (c->taken < c->stash.len)
+        return;
+    buf_free(&c->stash);
+    c->taken = 0;
+}
+
 static void drop_stash(struct http_conn *c)
 {
-    budget_give(c->io.shared->budget, c->stash.len);
-    buf_free(&c->stash);
+    take_stash(c, stash_of(c).len);
 }
 
 static void add_stash(struct http_conn *c, struct bytes data)
 {
+    if (c->taken > c->stash.len / 2) {
+        c->stash.len -= c->taken;
+        memmove(c->stash.data, c->stash.data + c->taken, c->stash.len);
+        c->taken = 0;
+    }
     budget_charge(c->io.shared->budget, data.len);
     buf_put(&c->stash, data);
 }
@@ -78,6 +106,7 @@ static void end_service(struct http_conn *c, enum state to)
 {
     enter_state(c, to);
     c->shaking = false;
+    list_remove(&c->later);
     conn_io_keep(&c->io, 0);
     conn_io_close(&c->io);
     if (c->io.state != NULL)
@@ -118,7 +147,7 @@ static bool hand_over(struct http_conn *c)
         return false;
     if (c->state == SERVING)
         c->io.ops->unread(&c->io, &unread);
-    buf_put(&unread, buf_bytes(&c->stash));
+    buf_put(&unread, stash_of(c));
     budget_charge(budget, unread.len);
     listener_hand_over(&c->server->listener, fd, unread, budget);
     http_conn_cut(c);
@@ -147,17 +176,75 @@ static void feed_protocol(struct http_conn *c, struct bytes data)
         add_stash(c, bytes_of(data.data + n, data.len - n));
 }
 
-static void feed_stash(struct http_conn *c)
+/* How much of it was taken. */
+static size_t feed_stash(struct http_conn *c)
 {
-    size_t n = c->io.ops->input(&c->io, buf_bytes(&c->stash));
+    size_t n = c->io.ops->input(&c->io, stash_of(c));
 
-    if (n == 0)
+    if (n > 0)
+        take_stash(c, n);
+    return n;
+}
+
+/* ---- what is put off ---- */
+
+/* May more input be taken in this turn? */
+static bool has_time(struct http_server *s)
+{
+    uint64_t turn = clock_mono(&s->shared.loop->clock), now = uv_hrtime();
+
+    if (turn != s->fed_turn) {
+        s->fed_turn = turn;
+        s->fed_since = now;
+        s->sockets.most = s->sockets.size;
+    }
+    if (now - s->fed_since < FEED_NS)
+        return true;
+    if (s->sockets.most > SHORT_READ)
+        s->sockets.most = SHORT_READ;
+    return false;
+}
+
+static void tell_end(struct http_conn *c)
+{
+    if (c->end_told)
         return;
-    budget_give(c->io.shared->budget, n);
-    c->stash.len -= n;
-    memmove(c->stash.data, c->stash.data + n, c->stash.len);
-    if (c->stash.len == 0)
-        buf_free(&c->stash);
+    c->end_told = true;
+    c->io.ops->on_end(&c->io);
+    c->io.kick(&c->io);
+}
+
+static bool feed_next(void *arg)
+{
+    struct http_server *s = arg;
+    struct http_conn *c = list_pop(&s->put_off, struct http_conn, later);
+
+    if (c == NULL)
+        return false;
+    if (c->stash.len > 0)
+        (void)feed_stash(c);
+    if (c->ended)
+        tell_end(c);
+    c->io.kick(&c->io); /* it reads again */
+    return !list_empty(&s->put_off);
+}
+
+static bool is_put_off(const struct http_conn *c)
+{
+    return list_linked(&c->later);
+}
+
+static void put_off(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+
+    if (is_put_off(c))
+        return;
+    (void)socket_read(c->socket, 0);
+    list_push(&s->put_off, &c->later);
+    if (s->feeding == NULL)
+        s->feeding = slicer_new(s->shared.loop, feed_next, s);
+    slicer_start(s->feeding);
 }
 
 /* A ClientHello on a port of plain text. */
@@ -268,9 +355,14 @@ static void on_read(void *owner, struct bytes data)
             http_conn_cut(c);
         return;
     }
+    if (c->state == SERVING && (is_put_off(c) || !has_time(c->server))) {
+        add_stash(c, data);
+        put_off(c);
+        return;
+    }
     if (c->stash.len > 0) {
         add_stash(c, data);
-        data = buf_bytes(&c->stash);
+        data = stash_of(c);
     }
     if (c->state == SNIFFING)
         sniff_protocol(c, data);
@@ -295,8 +387,8 @@ static void on_end(void *owner, int error)
         http_conn_cut(c);
         return;
     }
-    c->io.ops->on_end(&c->io);
-    c->io.kick(&c->io);
+    if (!is_put_off(c))
+        tell_end(c);
 }
 
 static void choose_reading(struct http_conn *c)
@@ -307,8 +399,8 @@ static void choose_reading(struct http_conn *c)
         most = c->io.ops->room(&c->io, most);
     else if (first < most)
         most = first;
-    most = c->stash.len < most ? most - c->stash.len : 0;
-    if (c->ended)
+    most = stash_of(c).len < most ? most - stash_of(c).len : 0;
+    if (c->ended || is_put_off(c))
         most = 0;
     if (socket_read(c->socket, most) != 0)
         http_conn_cut(c);
@@ -358,14 +450,18 @@ static void flush_output(struct turn_task *task)
 
     if (c->state != SERVING)
         return;
-    if (c->stash.len > 0)
-        feed_stash(c);
-    if (!write_out(c))
+    if (c->stash.len > 0 && !is_put_off(c)) {
+        if (has_time(c->server))
+            (void)feed_stash(c);
+        else
+            put_off(c);
+    }
+    if (c->state != SERVING || !write_out(c)) /* another's input may have made room at its cost */
         return;
     fate = c->io.ops->fate(&c->io);
     if (fate == HTTP_BROKEN)
         http_conn_cut(c);
-    else if (fate == HTTP_GOES_ON || socket_writing(c->socket))
+    else if (fate == HTTP_GOES_ON || socket_writing(c->socket) || is_put_off(c))
         choose_reading(c);
     else if (fate == HTTP_FINISHED || !hand_over(c))
         begin_lingering(c);

@@ -4,6 +4,7 @@
 #define NET_HTTP_CONN_H
 
 #include "base/list.h"
+#include "base/loop/slicer.h"
 #include "net/http/http_server.h"
 #include "net/message/conn_io.h"
 #include "net/socket/listener.h"
@@ -18,11 +19,14 @@ struct http_server {
     struct server_shared shared;
     struct socket_shared sockets;
     struct listener listener;
-    struct list conns;           /* of struct http_conn, the newest first */
-    struct complaint full;       /* out of file descriptors */
-    struct complaint strangers;  /* who are not of the own user */
-    struct complaint tls;        /* TLS on this plain port; handshakes that fail */
-    struct clock_timer deadline; /* of stopping */
+    struct list conns;            /* of struct http_conn, the newest first */
+    struct list put_off;          /* those whose input waits for a later turn */
+    struct slicer *feeding;       /* of put_off; NULL: there has been none */
+    uint64_t fed_turn, fed_since; /* the turn that took input last, and when it began with that (uv_hrtime) */
+    struct complaint full;        /* out of file descriptors */
+    struct complaint strangers;   /* who are not of the own user */
+    struct complaint tls;         /* TLS on this plain port; handshakes that fail */
+    struct clock_timer deadline;  /* of stopping */
     bool listener_closed;
     void (*done)(struct http_server *s, void *arg);
     void *arg;

@@ -118,6 +118,7 @@ int http_server_listen(struct http_server **out, struct loop *loop, const struct
     if (options->tls != NULL)
         tls_ref(options->tls);
     list_init(&s->conns);
+    list_init(&s->put_off);
     server_shared_init(&s->shared);
     http2_shared_init(&s->shared);
     socket_shared_init(&s->sockets, s->shared.options.read_buffer_size);
@@ -210,6 +211,7 @@ void http_server_free(struct http_server *s)
     assert(s->listener_closed && list_empty(&s->conns));
     clock_stop(&s->shared.loop->clock, &s->deadline);
     socket_shared_free(&s->sockets);
+    slicer_free(s->feeding);
     tls_unref(s->shared.options.tls);
     server_shared_close(&s->shared);
     free(s);

@@ -16,7 +16,7 @@
 
 void socket_shared_init(struct socket_shared *shared, size_t size)
 {
-    *shared = (struct socket_shared){ .buffer = mem_alloc(size), .size = size };
+    *shared = (struct socket_shared){ .buffer = mem_alloc(size), .size = size, .most = size };
 }
 
 void socket_shared_free(struct socket_shared *shared)

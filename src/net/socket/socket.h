@@ -20,6 +20,7 @@ struct socket_shared {
     uint8_t *buffer; /* what is read, until on_read returns */
     uint8_t *plain;  /* the same, taken out of TLS; NULL: not needed yet */
     size_t size;
+    size_t most;             /* of it, that a socket reads at once; the owner may lower it for a while */
     struct buf spare_cipher; /* TLS: the same as spare, for what goes out */
     struct buf spare;        /* a buffer for the next who writes, so that writing allocates nothing in the long run */
     uint64_t bytes_in, bytes_out;

@@ -4,7 +4,7 @@
 
 static size_t ask(const struct socket *s)
 {
-    return s->most < s->shared->size ? s->most : s->shared->size;
+    return s->most < s->shared->most ? s->most : s->shared->most;
 }
 
 static void pass_data(struct socket *s, struct bytes data)

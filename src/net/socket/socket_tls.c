@@ -228,7 +228,7 @@ static size_t ask_size(const struct socket *s)
     const struct tls_socket *t = s->kind_state;
     size_t most = t->phase == HANDSHAKING || t->stuck ? HANDSHAKE_READ : s->most;
 
-    return most < s->shared->size ? most : s->shared->size;
+    return most < s->shared->most ? most : s->shared->most;
 }
 
 /* --- life --- */
