@@ -263,7 +263,7 @@ static const struct explained *explained_of(const struct explanation *e, const s
     return NULL;
 }
 
-/* A limiter refuses those who have their answer already, where it stands behind who gives it. */
+/* A limiter cannot refuse those who have their answer already, where it stands behind who gives it. */
 static void lose_in_want(struct section *s)
 {
     const struct config *c = s->e->config;
@@ -277,7 +277,7 @@ static void lose_in_want(struct section *s)
 
             if (strcmp(p->processors[k]->component->type, "memory_limiter") == 0 && early != NULL)
                 put_line(s,
-                         "%s, in pipeline %s: what it refuses cannot go back, for %s has answered before; put it first",
+                         "%s, in pipeline %s: nothing, for it lets all pass that %s has answered before; put it first",
                          x->path, p->id, early->path);
             else if (answers_before(x, is_kept(c, x->cc)))
                 early = x;

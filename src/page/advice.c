@@ -153,7 +153,7 @@ static const struct advice dropped[] = {
       true },
     { "trace_too_large", "A trace is larger than tail_sampling keeps", "raise the limit", "maximum_trace_size_bytes",
       true },
-    { "memory_limit", "A memory_limiter refuses what senders have been answered for already",
+    { "memory_limit", "There was no room for what senders have been answered for already",
       "put memory_limiter first in its pipelines, in front of batch and whatever else holds items", NULL, false },
     { "unrouted", "No route of routing is true of these items, and there are no default_pipelines",
       "name default_pipelines", "default_pipelines", false },

@@ -8,6 +8,10 @@
  * receivers ask before they take anything in, its limit is lowered to what leaves the process within the hard limit:
  * bodies that no processor has seen count, too.
  *
+ * What senders were answered for already, by a batch in front of it say (their ack is not refusable), passes all the
+ * same. It is kept in this process until it is delivered, so that to refuse it frees nothing, and where it is itself
+ * the memory that lacks nothing else would ever free it. Who sends more is held off by the budget meanwhile.
+ *
  * Above the soft limit a signal that uses less than its reserve of the budget still passes, so that the data of one
  * signal which nobody takes does not silence the others; above the hard limit none does.
  *
@@ -220,12 +224,14 @@ static bool may_have_changed(const struct checker *c)
     return c->state != PASSES && then - used >= c->limits.soft / STEP;
 }
 
-static bool is_refused(struct checker *c, enum signal signal)
+static bool is_refused(struct checker *c, enum signal signal, const struct ack *ack)
 {
     const struct budget *share = host_budget(c->host, signal);
 
     if (may_have_changed(c))
         check_usage(c);
+    if (!ack->refusable)
+        return false;
     return c->state == PAST_HARD || (c->state == PAST_SOFT && share->used >= share->reserve);
 }
 
@@ -258,7 +264,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     uint64_t begun = item_count_begin(&l->items);
 
     metric_add(l->items.incoming, batch->items);
-    if (is_refused(l->checker, batch->signal)) {
+    if (is_refused(l->checker, batch->signal, ack)) {
         refuse_batch(l, batch, ack);
         item_count_end(&l->items, begun);
         return;

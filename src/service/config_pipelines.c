@@ -159,7 +159,7 @@ static bool is_type(const struct config_component *cc, const char *type)
     return cc->component != NULL && strcmp(cc->component->type, type) == 0;
 }
 
-/* Whom a memory_limiter refuses must not have an answer yet. */
+/* A memory_limiter can refuse only those who have no answer yet. */
 static void check_order(struct loader *l, const struct config_pipeline *p, const struct yaml_node *list,
                         const char *path)
 {
@@ -172,8 +172,8 @@ static void check_order(struct loader *l, const struct config_pipeline *p, const
 
         if (is_type(cc, "memory_limiter") && early != NULL)
             fault_add(faults_of(l), list, path, true,
-                      "%s stands behind %s, which answers senders before: what it refuses cannot go back to them; put "
-                      "it first",
+                      "%s stands behind %s, which answers senders before: it lets all pass that has been answered; "
+                      "put it first",
                       cc->id, early->id);
         else if (cc->component != NULL && cc->component->safe != NULL && !holds)
             early = cc;

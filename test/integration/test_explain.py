@@ -133,9 +133,9 @@ def test_the_needs_follow_the_bounds_that_are_set(explained, tmp_path):
     assert any("keeps 9 series at most" in line for line in part(written, "needs"))
 
 
-@pytest.mark.parametrize("order,batch,lost", [
+@pytest.mark.parametrize("order,batch,late", [
     ("memory_limiter, batch", "", False), ("batch, memory_limiter", "", True), ("batch, memory_limiter", "hold_ack: true", False)])
-def test_a_limiter_behind_what_has_answered_loses_what_it_refuses(tmp_path, order, batch, lost):
+def test_a_limiter_behind_what_has_answered_refuses_nothing_and_says_so(tmp_path, order, batch, late):
     (tmp_path / "a.yaml").write_text(f"""
 receivers: {{otlp: {{protocols: {{grpc: }}}}}}
 processors: {{batch: {{{batch}}}, memory_limiter: {{check_interval: 1s, limit_mib: 64}}}}
@@ -143,10 +143,10 @@ exporters: {{nop: }}
 service: {{pipelines: {{traces: {{receivers: [otlp], processors: [{order}], exporters: [nop]}}}}}}
 """)
     warned = subprocess.run([OTELCD, "validate", "--config", tmp_path / "a.yaml"], capture_output=True, text=True, timeout=PATIENCE)
-    assert warned.returncode == 0 and ("5:63: warning: service::pipelines::traces: memory_limiter stands behind batch" in warned.stderr) == lost, warned.stderr
+    assert warned.returncode == 0 and ("5:63: warning: service::pipelines::traces: memory_limiter stands behind batch" in warned.stderr) == late, warned.stderr
     told = subprocess.run([OTELCD, "explain", "--config", tmp_path / "a.yaml"], capture_output=True, text=True, timeout=PATIENCE).stdout
     (line,) = part(told, "  when memory runs short, or a disk is full")
-    assert line.startswith("processors::memory_limiter, in pipeline traces: what it refuses" if lost else "nothing that was acknowledged")
+    assert line.startswith("processors::memory_limiter, in pipeline traces: nothing, for it lets all pass" if late else "nothing that was acknowledged")
 
 
 def test_every_component_that_answers_early_says_what_safe_means(explained):

@@ -148,3 +148,29 @@ def test_memory_goes_back_to_the_system_after_an_attack(otelcd, figure):
     figure("time that it took the loop", given["seconds"] * 1e3, "ms")
     for s in stay:
         s.close()
+
+
+BEHIND = """
+receivers:
+  otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}
+processors:
+  batch: {timeout: 500ms, send_batch_size: 1000000}
+  memory_limiter: {check_interval: 100ms, limit_mib: 80, spike_limit_mib: 60}
+exporters:
+  nop:
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [batch, memory_limiter], exporters: [nop]}
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory is above the limit")
+def test_what_a_batch_holds_leaves_through_a_limiter_that_it_is_itself_above(otelcd):
+    """It was refused for the memory that it held, again and again, until somebody restarted otelcd."""
+    d = otelcd(BEHIND, allow=["Memory usage", "stands behind batch"])
+    large = otlp.traces(1)
+    otlp.put(large.resource_spans[0].scope_spans[0].spans[0].attributes, {"pad": "x" * MIB})
+    for _ in range(40):
+        assert d.post(large)[0] == 200
+    d.wait_metrics(lambda m: m.value("otelcd_pipeline_delivered_items", pipeline="traces") == 40)
+    assert d.post(otlp.traces(1))[0] == 200

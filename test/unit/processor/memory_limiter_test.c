@@ -105,6 +105,21 @@ START_TEST(above_the_soft_limit_it_says_retry_until_there_is_room)
 }
 END_TEST
 
+START_TEST(what_was_answered_for_passes_above_both_limits_for_to_refuse_it_frees_nothing)
+{
+    budget_charge(&rig.budget, 2 * LIMIT * MIB);
+    ck_assert_int_eq(send_logs(3)->verdict, VERDICT_RETRY);
+    ledger_receive(&ledger, 4);
+    ack_init(&ack, &rig.loop.turn, &ledger, 4, false, on_settled);
+    consumer_send(&nodes[0]->in, rig_logs(&rig, 0, 4), &ack);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(answer.verdict, VERDICT_SAFE);
+    ck_assert_int_eq(send_logs(3)->verdict, VERDICT_RETRY);
+    ck_assert_uint_eq(ledger.delivered, 4);
+    budget_give(&rig.budget, 2 * LIMIT * MIB);
+}
+END_TEST
+
 START_TEST(just_below_the_soft_limit_it_takes_all)
 {
     budget_charge(&rig.budget, 3071 * MIB);
@@ -191,6 +206,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, above_the_soft_limit_it_says_retry_until_there_is_room);
+    tcase_add_test(tc, what_was_answered_for_passes_above_both_limits_for_to_refuse_it_frees_nothing);
     tcase_add_test(tc, just_below_the_soft_limit_it_takes_all);
     tcase_add_test(tc, a_long_time_above_the_limit_changes_nothing);
     tcase_add_test(tc, no_time_passes_between_growing_past_a_limit_and_refusing);
