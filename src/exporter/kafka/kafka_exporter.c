@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 
-#define WAITING_MOST 1000    /* exports under way without a queue: each has somebody who waits */
 #define RECORD_OVERHEAD 512u /* of a record and its request, beside value, key and headers */
 
 static void on_attempt(struct consumer *self, struct batch *batch, struct ack *ack)
@@ -58,31 +57,6 @@ static void set_split(struct kafka_exporter *n)
         r->by = r->resource_key || by_topic ? KAFKA_BY_RESOURCE : KAFKA_WHOLE;
 }
 
-static bool queue(const void *config, struct sender_options *o)
-{
-    const struct kafka_exporter_config *c = config;
-
-    o->retry = &c->retry_on_failure;
-    o->retry_forever = c->retry_forever;
-    if (c->sending_queue.on) {
-        sending_queue_fill(&c->sending_queue, o);
-        return true;
-    }
-    o->queue_size = UINT64_MAX;
-    o->consumers = WAITING_MOST;
-    o->wait_for_result = true;
-    return true;
-}
-
-static void set_sender(struct kafka_exporter *n)
-{
-    const struct kafka_exporter_config *c = n->config;
-    struct sender_options o = { .attempt = &n->attempt, .keys = n->keys };
-
-    queue(c, &o);
-    n->sender = c->sending_queue.on ? sending_queue_new(&n->node, &c->sending_queue, o) : sender_new(&n->node, &o);
-}
-
 static void init_producer(struct kafka_exporter *n, struct kafka_producer *p, bool alone)
 {
     const struct kafka_sasl_config *sasl = &n->config->client.auth.sasl;
@@ -114,7 +88,8 @@ static int create(struct node *node, const void *config, struct error *err)
     set_split(n);
     set_keys(n);
     kafka_exporter_metrics_init(n);
-    set_sender(n);
+    n->sender =
+        delivery_sender(node, &n->config->delivery, (struct sender_options){ .attempt = &n->attempt, .keys = n->keys });
     return 0;
 }
 
@@ -200,10 +175,7 @@ static void destroy(struct node *node)
     free(n->keys.v);
 }
 
-static bool keeps(const void *config)
-{
-    return sending_queue_keeps(&((const struct kafka_exporter_config *)config)->sending_queue);
-}
+DELIVERY_BEGINS(struct kafka_exporter_config);
 
 extern const struct component kafka_exporter;
 const struct component kafka_exporter = {
@@ -219,12 +191,12 @@ const struct component kafka_exporter = {
     .options = kafka_exporter_options,
     .metrics = kafka_exporter_metric_rows,
     .node_size = sizeof(struct kafka_exporter),
-    .finish = kafka_exporter_finish,
+    .finish = delivery_finish,
     .check = kafka_exporter_check,
     .check_use = kafka_exporter_check_use,
     .create = create,
-    .keeps = keeps,
-    .queue = queue,
+    .keeps = delivery_keeps,
+    .queue = delivery_queue,
     .start = start,
     .stop = stop,
     .hurry = hurry,

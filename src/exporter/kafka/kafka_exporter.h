@@ -21,7 +21,7 @@
 #include "exporter/kafka/kafka_topics.h"
 #include "exporter/otlp/request_limit.h"
 #include "kafka/kafka_client.h"
-#include "queue/sender_rows.h"
+#include "queue/delivery.h"
 #include "spans/jaeger.h"
 
 struct kafka_signal_config {
@@ -52,6 +52,7 @@ struct kafka_producer_config {
 };
 
 struct kafka_exporter_config {
+    struct delivery_config delivery; /* first */
     struct kafka_client_config client;
     duration timeout;
     struct kafka_signal_config signals[SIGNAL_COUNT];
@@ -63,13 +64,9 @@ struct kafka_exporter_config {
     bool partition_logs_by_resource_attributes, partition_logs_by_trace_id;
     struct kafka_partitioner_config record_partitioner;
     struct kafka_producer_config producer;
-    struct sending_queue_config sending_queue;
-    struct retry_config retry_on_failure;
-    bool retry_forever; /* by finish() */
 };
 
 extern const struct option kafka_exporter_options[];
-void kafka_exporter_finish(void *config, struct check *ck);
 void kafka_exporter_check(const void *config, struct check *ck);
 void kafka_exporter_check_use(const void *config, enum signal signal, struct check *ck);
 /* As librdkafka has it; NULL for what is none. */

@@ -76,8 +76,6 @@ static const struct option producer_options[] = {
 };
 #undef P
 
-static const struct option kafka_retry_options[] = { RETRY_ROWS("5s") };
-
 /* clang-format off */
 #define T struct kafka_exporter_config
 #define SIGNAL_GROUP(key_, at_, rows_)                                                                                \
@@ -113,9 +111,7 @@ const struct option kafka_exporter_options[] = {
     OPT_GROUP(T, record_partitioner, struct kafka_partitioner_config, partitioner_options, GROUP_PLAIN,
               "Which partition of its topic a record goes to."),
     OPT_GROUP(T, producer, struct kafka_producer_config, producer_options, GROUP_PLAIN, "How records are sent."),
-    OPT_GROUP(T, sending_queue, struct sending_queue_config, sending_queue_options, GROUP_SOME,
-              "The queue in front of the brokers. Without it (enabled: false) senders wait for the brokers' answer."),
-    OPT_GROUP(T, retry_on_failure, struct retry_config, kafka_retry_options, GROUP_PLAIN, "When to try again."),
+    DELIVERY_ROWS(T, "The queue in front of the brokers. Without it (enabled: false) senders wait for the brokers' answer."),
     OPT_END,
 };
 #undef T
@@ -179,15 +175,6 @@ static void fail_encoding(const struct kafka_exporter_config *c, enum signal sig
                encoding_name(c, signal), more[signal] != NULL ? "," : " or", more[signal] != NULL ? more[signal] : "");
 }
 
-void kafka_exporter_finish(void *config, struct check *ck)
-{
-    struct kafka_exporter_config *c = config;
-
-    sending_queue_finish(&c->sending_queue, ck);
-    c->retry_forever =
-        sending_queue_keeps(&c->sending_queue) && !check_was_set(ck, "retry_on_failure::max_elapsed_time");
-}
-
 static void check_level(const struct kafka_producer_config *p, struct check *ck)
 {
     static const struct {
@@ -222,9 +209,9 @@ static bool is_among(const struct strings *list, const char *s)
 /* Batches that are merged have one client's metadata only where that is a key of the partition. */
 static void check_batch_keys(const struct kafka_exporter_config *c, struct check *ck)
 {
-    const struct strings *keys = &c->sending_queue.batch.partition.metadata_keys;
+    const struct strings *keys = &c->delivery.sending_queue.batch.partition.metadata_keys;
 
-    if (!c->sending_queue.on || !c->sending_queue.batch.on)
+    if (!c->delivery.sending_queue.on || !c->delivery.sending_queue.batch.on)
         return;
     for (size_t i = 0; i < c->include_metadata_keys.n; i++)
         if (!is_among(keys, c->include_metadata_keys.v[i]))
@@ -292,9 +279,9 @@ void kafka_exporter_check(const void *config, struct check *ck)
         check_fail(ck, "producer::linger", "linger must be less than timeout");
     check_level(&c->producer, ck);
     metadata_check(&c->include_metadata_keys, "include_metadata_keys", ck);
-    sending_queue_check(&c->sending_queue, ck);
+    sending_queue_check(&c->delivery.sending_queue, ck);
     check_batch_keys(c, ck);
-    retry_check(&c->retry_on_failure, "retry_on_failure", ck);
+    retry_check(&c->delivery.retry_on_failure, "retry_on_failure", ck);
 }
 
 void kafka_exporter_check_use(const void *config, enum signal signal, struct check *ck)

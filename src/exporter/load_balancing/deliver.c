@@ -81,7 +81,7 @@ static void drop_parts(struct balancer *b)
 /* A member that cannot take its part now, or NULL. */
 static const struct member *find_full(const struct balancer *b, const char **why)
 {
-    const struct sending_queue_config *q = &b->config->protocol.otlp.sending_queue;
+    const struct sending_queue_config *q = &b->config->protocol.otlp.delivery.sending_queue;
 
     for (size_t i = 0; i < b->scatter.used.n; i++) {
         const struct member *m = b->on_ring.v[b->scatter.used.v[i]];

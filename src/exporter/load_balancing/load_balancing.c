@@ -114,6 +114,7 @@ static const char *blocked_on(const struct node *node)
 static int create(struct node *node, const void *config, struct error *err)
 {
     const struct load_balancing_config *c = config;
+    const struct delivery_config *delivery = &c->protocol.otlp.delivery;
     struct balancer *b = balancer_of(node);
     struct turn *turn = &node->host->loop->turn;
 
@@ -121,8 +122,8 @@ static int create(struct node *node, const void *config, struct error *err)
     b->config = c;
     list_init(&b->members);
     list_init(&b->moves);
-    b->waits = !c->protocol.otlp.sending_queue.on || c->protocol.otlp.sending_queue.wait_for_result ||
-               (!c->protocol.otlp.retry_on_failure.enabled && !sending_queue_keeps(&c->protocol.otlp.sending_queue));
+    b->waits = !delivery->sending_queue.on || delivery->sending_queue.wait_for_result ||
+               (!delivery->retry_on_failure.enabled && !sending_queue_keeps(&delivery->sending_queue));
     b->key = (struct routing_key){ .kind = routing_kind_of(c->routing_key, node->signal),
                                    .signal = node->signal,
                                    .attributes = &c->routing_attributes,
@@ -249,15 +250,13 @@ static void destroy(struct node *node)
 
 static bool keeps(const void *config)
 {
-    return sending_queue_keeps(&((const struct load_balancing_config *)config)->protocol.otlp.sending_queue);
+    return delivery_keeps(&((const struct load_balancing_config *)config)->protocol.otlp);
 }
 
 /* As if there were one member. */
 static bool queue(const void *config, struct sender_options *o)
 {
-    const struct otlp_grpc_exporter_config *c = &((const struct load_balancing_config *)config)->protocol.otlp;
-
-    return otlp_exporter_queue(&c->sending_queue, &c->retry_on_failure, c->retry_forever, o);
+    return delivery_queue(&((const struct load_balancing_config *)config)->protocol.otlp, o);
 }
 
 static const char *const aliases[] = { "loadbalancing", NULL };

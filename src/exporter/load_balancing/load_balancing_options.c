@@ -95,8 +95,7 @@ void load_balancing_finish(void *config, struct check *ck)
 {
     struct load_balancing_config *c = config;
 
-    finish_below(ck, "protocol::otlp", otlp_grpc_options, sizeof(c->protocol.otlp), &c->protocol.otlp,
-                 otlp_grpc_finish);
+    finish_below(ck, "protocol::otlp", otlp_grpc_options, sizeof(c->protocol.otlp), &c->protocol.otlp, delivery_finish);
 }
 
 static void check_members(const void *config, struct check *ck)

@@ -58,7 +58,7 @@ static char *directory_of(const struct balancer *b)
     struct buf path = { 0 };
     char *text;
 
-    (void)sending_queue_directory(&path, &b->node, &b->config->protocol.otlp.sending_queue);
+    (void)sending_queue_directory(&path, &b->node, &b->config->protocol.otlp.delivery.sending_queue);
     text = bytes_dup(buf_bytes(&path));
     buf_free(&path);
     return text;

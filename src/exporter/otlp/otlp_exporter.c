@@ -137,12 +137,11 @@ static void set_sender(struct otlp_exporter *n)
     const struct otlp_settings *s = &n->settings;
     struct sender_options o = { .attempt = &n->attempt, .member = n->member };
 
-    otlp_exporter_queue(s->queue, s->retry, s->retry_forever, &o);
     if (n->authenticator != NULL)
         o.keys = n->authenticator->reads;
     if (n->member != NULL) /* parts of batches are small */
         o.merge_bytes = MEMBER_BYTES;
-    n->sender = s->queue->on ? sending_queue_new(&n->node, s->queue, o) : sender_new(&n->node, &o);
+    n->sender = delivery_sender(&n->node, s->delivery, o);
 }
 
 /* What the Go collector's metrics say of where an exporter sends to. */
@@ -179,6 +178,7 @@ void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s
 
 int otlp_exporter_start(struct otlp_exporter *n, struct error *err)
 {
+    const struct sending_queue_config *queue = &n->settings.delivery->sending_queue;
     int rc = sender_start(n->sender, err);
 
     if (rc != 0)
@@ -186,9 +186,9 @@ int otlp_exporter_start(struct otlp_exporter *n, struct error *err)
     n->name = n->node.peer = http_client_name(n->client);
     log_info(&n->node.log, "Sending OTLP", F_STR("endpoint", n->name),
              F_STR("compression", n->settings.coding == CODING_IDENTITY ? "none" : coding_name(n->settings.coding)),
-             F_STR("queue", !n->settings.queue->on                   ? "none"
-                            : sending_queue_keeps(n->settings.queue) ? "disk"
-                                                                     : "memory"));
+             F_STR("queue", !queue->on                   ? "none"
+                            : sending_queue_keeps(queue) ? "disk"
+                                                         : "memory"));
     return 0;
 }
 

@@ -26,7 +26,7 @@
 #include "exporter/otlp/otlp_target.h"
 #include "exporter/otlp/request_limit.h"
 #include "pipeline/authenticator.h"
-#include "queue/sender_rows.h"
+#include "queue/delivery.h"
 
 /* What the rest needs to know of either component's configuration. */
 struct otlp_settings {
@@ -38,27 +38,20 @@ struct otlp_settings {
     uint64_t max_request_bytes;
     const struct string_map *headers;
     const struct client_auth_config *auth; /* NULL: none */
-    const struct sending_queue_config *queue;
-    const struct retry_config *retry;
-    bool retry_forever;
+    const struct delivery_config *delivery;
 };
 
-/* Rows of both components, for the members max_request_bytes, sending_queue and retry_on_failure of struct T. */
+/* Rows of both components, for the members max_request_bytes and delivery of struct T. */
 /* clang-format off */
 #define OTLP_EXPORTER_ROWS(T)                                                                                         \
     OPT_UINT(T, max_request_bytes, "67108864", "1024", "2147483647",                                                  \
              "The largest request before compression; what is larger goes in several, cut between items. Where the "  \
              "peer refuses a request as too large, less is sent from then on by itself."),                            \
-    OPT_GROUP(T, sending_queue, struct sending_queue_config, sending_queue_options, GROUP_SOME,                       \
-              "The queue in front of the peer. Without it (enabled: false) senders wait for the peer's answer."),     \
-    OPT_GROUP(T, retry_on_failure, struct retry_config, otlp_exporter_retry_options, GROUP_PLAIN,                     \
-              "When to try again.")
+    DELIVERY_ROWS(T, "The queue in front of the peer. Without it (enabled: false) senders wait for the peer's answer.")
 /* clang-format on */
 #define OTLP_EXPORTER_SAFE                                                                                             \
     "In the queue; with storage: on disk and synced; without a queue, or without retries and storage: when the peer "  \
     "has it."
-
-extern const struct option otlp_exporter_retry_options[];
 
 struct otlp_exporter;
 
@@ -167,12 +160,6 @@ static inline bool otlp_exporter_forwards(const struct otlp_exporter *n)
 enum coding otlp_exporter_coding(const char *compression, bool grpc, struct error *err);
 void otlp_exporter_check_level(const char *compression, int64_t level, struct check *ck);
 int otlp_exporter_level(int64_t level);
-/* What is on disk is not given up for its age, unless the user says so. */
-bool otlp_exporter_retries_forever(const struct sending_queue_config *queue, struct check *ck);
-
-/* What stands before an attempt; a queue on disk as if it were in memory. */
-bool otlp_exporter_queue(const struct sending_queue_config *queue, const struct retry_config *retry, bool forever,
-                         struct sender_options *o);
 
 /* otlp_exporter.c: for the components' create(), start() and the rest. `target` and the client are theirs to make. */
 void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s);

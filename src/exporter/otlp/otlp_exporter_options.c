@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two exporters' options have in common beyond their rows: compression, and how long is tried. */
+/* What the two exporters' options have in common beyond their rows: compression. */
 #include "exporter/otlp/otlp_exporter.h"
 
 #include <stdlib.h>
-
-const struct option otlp_exporter_retry_options[] = { RETRY_ROWS("5s") };
 
 /* Each protocol has its names. snappy is framed in gRPC, and a block in HTTP. */
 enum coding otlp_exporter_coding(const char *compression, bool grpc, struct error *err)
@@ -56,26 +54,4 @@ void otlp_exporter_check_level(const char *compression, int64_t level, struct ch
 int otlp_exporter_level(int64_t level)
 {
     return level == -1 ? 6 : level == -2 ? 1 : (int)level;
-}
-
-#define WAITING_MOST 1000 /* exports under way without a queue: each has somebody who waits */
-
-bool otlp_exporter_queue(const struct sending_queue_config *queue, const struct retry_config *retry, bool forever,
-                         struct sender_options *o)
-{
-    o->retry = retry;
-    o->retry_forever = forever;
-    if (queue->on) {
-        sending_queue_fill(queue, o);
-        return true;
-    }
-    o->queue_size = UINT64_MAX;
-    o->consumers = WAITING_MOST;
-    o->wait_for_result = true;
-    return true;
-}
-
-bool otlp_exporter_retries_forever(const struct sending_queue_config *queue, struct check *ck)
-{
-    return sending_queue_keeps(queue) && !check_was_set(ck, "retry_on_failure::max_elapsed_time");
 }

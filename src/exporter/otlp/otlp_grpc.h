@@ -6,18 +6,15 @@
 #include "exporter/otlp/otlp_exporter.h"
 
 struct otlp_grpc_exporter_config {
+    struct delivery_config delivery; /* first */
     struct grpc_client_config client;
     duration timeout;
     uint64_t max_request_bytes;
-    struct sending_queue_config sending_queue;
-    struct retry_config retry_on_failure;
-    bool retry_forever; /* by finish(): what is on disk is not given up for its age, unless the user says so */
 };
 
 extern const struct option otlp_grpc_options[];
 
-/* As the component's finish() and check(); without the endpoint, which another says. */
-void otlp_grpc_finish(void *config, struct check *ck);
+/* As the component's check(); without the endpoint, which another says. */
 void otlp_grpc_member_check(const void *config, struct check *ck);
 
 /* `n` is zeroed but for its node, which is its owner's but for where that has members of its own: n->member and the

@@ -34,14 +34,6 @@ static bool is_pick_first(const struct grpc_client_config *c)
 
 /* ---- what the configuration may say ---- */
 
-void otlp_grpc_finish(void *config, struct check *ck)
-{
-    struct otlp_grpc_exporter_config *c = config;
-
-    sending_queue_finish(&c->sending_queue, ck);
-    c->retry_forever = otlp_exporter_retries_forever(&c->sending_queue, ck);
-}
-
 static void check_endpoint(const struct grpc_client_config *c, struct check *ck)
 {
     struct error err = { 0 };
@@ -69,8 +61,8 @@ static void check_rest(const struct otlp_grpc_exporter_config *c, struct check *
         check_fail(ck, "balancer_name", "invalid balancer_name: %s: write round_robin or pick_first",
                    c->client.balancer_name);
     client_headers_check(&c->client.headers, reserved, "headers", ck);
-    sending_queue_check(&c->sending_queue, ck);
-    retry_check(&c->retry_on_failure, "retry_on_failure", ck);
+    sending_queue_check(&c->delivery.sending_queue, ck);
+    retry_check(&c->delivery.retry_on_failure, "retry_on_failure", ck);
 }
 
 static void check(const void *config, struct check *ck)
@@ -102,9 +94,7 @@ int otlp_grpc_create(struct otlp_exporter *n, const struct otlp_grpc_exporter_co
         .max_request_bytes = c->max_request_bytes,
         .headers = &c->client.headers,
         .auth = &c->client.auth,
-        .queue = &c->sending_queue,
-        .retry = &c->retry_on_failure,
-        .retry_forever = c->retry_forever,
+        .delivery = &c->delivery,
     };
 
     n->config = c;
@@ -161,17 +151,7 @@ int otlp_grpc_start(struct node *node, struct error *err)
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }
 
-static bool keeps(const void *config)
-{
-    return sending_queue_keeps(&((const struct otlp_grpc_exporter_config *)config)->sending_queue);
-}
-
-static bool queue(const void *config, struct sender_options *o)
-{
-    const struct otlp_grpc_exporter_config *c = config;
-
-    return otlp_exporter_queue(&c->sending_queue, &c->retry_on_failure, c->retry_forever, o);
-}
+DELIVERY_BEGINS(struct otlp_grpc_exporter_config);
 
 static const char *const aliases[] = { "otlp", NULL };
 
@@ -189,11 +169,11 @@ const struct component otlp_grpc_exporter = {
     .options = otlp_grpc_options,
     .metrics = otlp_exporter_metric_rows,
     .node_size = sizeof(struct otlp_exporter),
-    .finish = otlp_grpc_finish,
+    .finish = delivery_finish,
     .check = check,
     .create = create,
-    .keeps = keeps,
-    .queue = queue,
+    .keeps = delivery_keeps,
+    .queue = delivery_queue,
     .start = otlp_grpc_start,
     .stop = otlp_exporter_stop,
     .hurry = otlp_exporter_hurry,

@@ -21,14 +21,12 @@ struct compression_config {
 };
 
 struct otlp_http_exporter_config {
+    struct delivery_config delivery; /* first */
     struct http_client_config client;
     struct compression_config compression_params;
     const char *traces_endpoint, *metrics_endpoint, *logs_endpoint, *profiles_endpoint;
     int encoding;
     uint64_t max_request_bytes;
-    struct sending_queue_config sending_queue;
-    struct retry_config retry_on_failure;
-    bool retry_forever; /* by finish(): what is on disk is not given up for its age, unless the user says so */
 };
 
 static const struct option compression_options[] = {
@@ -68,14 +66,6 @@ static const char *own_endpoint(const struct otlp_http_exporter_config *c, enum 
 }
 
 /* ---- what the configuration may say ---- */
-
-static void finish(void *config, struct check *ck)
-{
-    struct otlp_http_exporter_config *c = config;
-
-    sending_queue_finish(&c->sending_queue, ck);
-    c->retry_forever = otlp_exporter_retries_forever(&c->sending_queue, ck);
-}
 
 /* *secure is set where it is https. */
 static void check_url(const char *url, const char *key, bool *secure, struct check *ck)
@@ -117,8 +107,8 @@ static void check(const void *config, struct check *ck)
     else
         otlp_exporter_check_level(c->client.compression, c->compression_params.level, ck);
     client_headers_check(&c->client.headers, reserved, "headers", ck);
-    sending_queue_check(&c->sending_queue, ck);
-    retry_check(&c->retry_on_failure, "retry_on_failure", ck);
+    sending_queue_check(&c->delivery.sending_queue, ck);
+    retry_check(&c->delivery.retry_on_failure, "retry_on_failure", ck);
 }
 
 static void check_use(const void *config, enum signal signal, struct check *ck)
@@ -145,9 +135,7 @@ static int create(struct node *node, const void *config, struct error *err)
         .max_request_bytes = c->max_request_bytes,
         .headers = &c->client.headers,
         .auth = &c->client.auth,
-        .queue = &c->sending_queue,
-        .retry = &c->retry_on_failure,
-        .retry_forever = c->retry_forever,
+        .delivery = &c->delivery,
     };
 
     n->config = config;
@@ -174,17 +162,7 @@ static int start(struct node *node, struct error *err)
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }
 
-static bool keeps(const void *config)
-{
-    return sending_queue_keeps(&((const struct otlp_http_exporter_config *)config)->sending_queue);
-}
-
-static bool queue(const void *config, struct sender_options *o)
-{
-    const struct otlp_http_exporter_config *c = config;
-
-    return otlp_exporter_queue(&c->sending_queue, &c->retry_on_failure, c->retry_forever, o);
-}
+DELIVERY_BEGINS(struct otlp_http_exporter_config);
 
 static const char *const aliases[] = { "otlphttp", NULL };
 
@@ -202,12 +180,12 @@ const struct component otlp_http_exporter = {
     .options = options,
     .metrics = otlp_exporter_metric_rows,
     .node_size = sizeof(struct otlp_exporter),
-    .finish = finish,
+    .finish = delivery_finish,
     .check = check,
     .check_use = check_use,
     .create = create,
-    .keeps = keeps,
-    .queue = queue,
+    .keeps = delivery_keeps,
+    .queue = delivery_queue,
     .start = start,
     .stop = otlp_exporter_stop,
     .hurry = otlp_exporter_hurry,

@@ -14,9 +14,11 @@ static struct otlp_exporter n;
 static struct ledger ledger;
 static struct http_call *call; /* under way */
 static size_t n_calls;
-static struct sending_queue_config queue; /* off */
-static struct retry_config retry = {
-    .enabled = true, .initial_interval = { (int64_t)NS_PER_S }, .max_interval = { (int64_t)NS_PER_S }, .multiplier = 1
+static struct delivery_config delivery = { /* without a queue */
+                                           .retry_on_failure = { .enabled = true,
+                                                                 .initial_interval = { (int64_t)NS_PER_S },
+                                                                 .max_interval = { (int64_t)NS_PER_S },
+                                                                 .multiplier = 1 }
 };
 static struct string_map headers;
 static struct client client;
@@ -40,7 +42,7 @@ static const struct otlp_client_port port = { start_call, cancel_call };
 
 static void setup(void)
 {
-    struct otlp_settings s = { .max_request_bytes = 1 << 20, .queue = &queue, .retry = &retry, .headers = &headers };
+    struct otlp_settings s = { .max_request_bytes = 1 << 20, .delivery = &delivery, .headers = &headers };
     struct error err;
 
     rig_init(&rig, 1);
