@@ -85,41 +85,31 @@ static const char *name_of(const char *const *names, size_t n, uint64_t v)
 
 /* --- traces --- */
 
-static void put_events(struct buf *out, struct bytes span)
+static void put_event(struct buf *out, size_t i, struct bytes event)
 {
-    struct pb_reader r = pb_reader(span);
-    struct bytes event;
+    struct event_view v = event_view(event);
 
-    for (size_t i = 0; message_next(&r, OTLP_SPAN_EVENTS, &event); i++) {
-        struct event_view v = event_view(event);
-
-        if (i == 0)
-            buf_puts(out, "Events:\n");
-        buf_printf(out, "SpanEvent #%zu\n", i);
-        put_line(out, "     -> Name: ", v.name);
-        put_time_line(out, "     -> Timestamp: ", v.time);
-        put_uint_line(out, "     -> DroppedAttributesCount: ", v.dropped_attributes);
-        put_attributes(out, "     -> Attributes::\n", "          ", event, OTLP_EVENT_ATTRIBUTES);
-    }
+    if (i == 0)
+        buf_puts(out, "Events:\n");
+    buf_printf(out, "SpanEvent #%zu\n", i);
+    put_line(out, "     -> Name: ", v.name);
+    put_time_line(out, "     -> Timestamp: ", v.time);
+    put_uint_line(out, "     -> DroppedAttributesCount: ", v.dropped_attributes);
+    put_attributes(out, "     -> Attributes::\n", "          ", event, OTLP_EVENT_ATTRIBUTES);
 }
 
-static void put_links(struct buf *out, struct bytes span)
+static void put_link(struct buf *out, size_t i, struct bytes link)
 {
-    struct pb_reader r = pb_reader(span);
-    struct bytes link;
+    struct link_view v = link_view(link);
 
-    for (size_t i = 0; message_next(&r, OTLP_SPAN_LINKS, &link); i++) {
-        struct link_view v = link_view(link);
-
-        if (i == 0)
-            buf_puts(out, "Links:\n");
-        buf_printf(out, "SpanLink #%zu\n", i);
-        put_hex_line(out, "     -> Trace ID: ", v.trace_id);
-        put_hex_line(out, "     -> ID: ", v.span_id);
-        put_line(out, "     -> TraceState: ", v.trace_state);
-        put_uint_line(out, "     -> DroppedAttributesCount: ", v.dropped_attributes);
-        put_attributes(out, "     -> Attributes::\n", "          ", link, OTLP_LINK_ATTRIBUTES);
-    }
+    if (i == 0)
+        buf_puts(out, "Links:\n");
+    buf_printf(out, "SpanLink #%zu\n", i);
+    put_hex_line(out, "     -> Trace ID: ", v.trace_id);
+    put_hex_line(out, "     -> ID: ", v.span_id);
+    put_line(out, "     -> TraceState: ", v.trace_state);
+    put_uint_line(out, "     -> DroppedAttributesCount: ", v.dropped_attributes);
+    put_attributes(out, "     -> Attributes::\n", "          ", link, OTLP_LINK_ATTRIBUTES);
 }
 
 static void put_span_status(struct buf *out, struct bytes status)
@@ -152,8 +142,8 @@ static void put_span(struct buf *out, size_t n, struct bytes span, struct bytes 
     put_uint_line(out, "    DroppedEventsCount: ", v.dropped_events);
     put_uint_line(out, "    DroppedLinksCount: ", v.dropped_links);
     put_attributes(out, "Attributes:\n", "     ", span, OTLP_SPAN_ATTRIBUTES);
-    put_events(out, span);
-    put_links(out, span);
+    debug_each(out, span, OTLP_SPAN_EVENTS, put_event);
+    debug_each(out, span, OTLP_SPAN_LINKS, put_link);
 }
 
 /* --- logs --- */
@@ -195,26 +185,21 @@ static void put_log(struct buf *out, size_t n, struct bytes log, struct bytes di
 
 /* --- metrics --- */
 
-static void put_exemplars(struct buf *out, struct bytes point, uint32_t number)
+static void put_exemplar(struct buf *out, size_t i, struct bytes exemplar)
 {
-    struct pb_reader r = pb_reader(point);
-    struct bytes exemplar;
+    struct exemplar_view v = exemplar_view(exemplar);
 
-    for (size_t i = 0; message_next(&r, number, &exemplar); i++) {
-        struct exemplar_view v = exemplar_view(exemplar);
-
-        if (i == 0)
-            buf_puts(out, "Exemplars:\n");
-        buf_printf(out, "Exemplar #%zu\n", i);
-        put_hex_line(out, "     -> Trace ID: ", v.trace_id);
-        put_hex_line(out, "     -> Span ID: ", v.span_id);
-        put_time_line(out, "     -> Timestamp: ", v.time);
-        if (v.view.which == OTLP_EXEMPLAR_INT)
-            buf_printf(out, "     -> Value: %lld\n", (long long)v.integer);
-        else if (v.view.which == OTLP_EXEMPLAR_DOUBLE)
-            put_double_line(out, "     -> Value: ", v.number);
-        put_attributes(out, "     -> FilteredAttributes:\n", "          ", exemplar, OTLP_EXEMPLAR_ATTRIBUTES);
-    }
+    if (i == 0)
+        buf_puts(out, "Exemplars:\n");
+    buf_printf(out, "Exemplar #%zu\n", i);
+    put_hex_line(out, "     -> Trace ID: ", v.trace_id);
+    put_hex_line(out, "     -> Span ID: ", v.span_id);
+    put_time_line(out, "     -> Timestamp: ", v.time);
+    if (v.view.which == OTLP_EXEMPLAR_INT)
+        buf_printf(out, "     -> Value: %lld\n", (long long)v.integer);
+    else if (v.view.which == OTLP_EXEMPLAR_DOUBLE)
+        put_double_line(out, "     -> Value: ", v.number);
+    put_attributes(out, "     -> FilteredAttributes:\n", "          ", exemplar, OTLP_EXEMPLAR_ATTRIBUTES);
 }
 
 struct point_times {
@@ -239,7 +224,7 @@ static void put_number_point(struct buf *out, size_t n, struct bytes point)
         buf_printf(out, "Value: %lld\n", (long long)v.integer);
     else if (v.view.which == OTLP_NUMBER_DOUBLE)
         put_double_line(out, "Value: ", v.number);
-    put_exemplars(out, point, OTLP_NUMBER_EXEMPLARS);
+    debug_each(out, point, OTLP_NUMBER_EXEMPLARS, put_exemplar);
 }
 
 /* One that tells "not there" from 0. */
@@ -272,7 +257,7 @@ static void put_histogram_point(struct buf *out, size_t n, struct bytes point)
     put_optional(out, &h.view, OTLP_HISTOGRAM_MAX, "Max: ", h.max);
     debug_fixed64s(point, OTLP_HISTOGRAM_BOUNDS, put_bound, out);
     debug_fixed64s(point, OTLP_HISTOGRAM_BUCKETS, put_bucket, out);
-    put_exemplars(out, point, OTLP_HISTOGRAM_EXEMPLARS);
+    debug_each(out, point, OTLP_HISTOGRAM_EXEMPLARS, put_exemplar);
 }
 
 struct side {
@@ -327,26 +312,27 @@ static void put_exponential_point(struct buf *out, size_t n, struct bytes point)
     if (x.zero_count > 0)
         put_uint_line(out, "Bucket [0, 0], Count: ", x.zero_count);
     put_side(out, x.positive, x.scale, false);
-    put_exemplars(out, point, OTLP_EXPONENTIAL_EXEMPLARS);
+    debug_each(out, point, OTLP_EXPONENTIAL_EXEMPLARS, put_exemplar);
+}
+
+static void put_quantile(struct buf *out, size_t i, struct bytes quantile)
+{
+    struct quantile_view q = quantile_view(quantile);
+
+    buf_printf(out, "QuantileValue #%zu: Quantile ", i);
+    debug_fixed(out, q.quantile);
+    put_double_line(out, ", Value ", q.value);
 }
 
 static void put_summary_point(struct buf *out, size_t n, struct bytes point)
 {
-    struct pb_reader r = pb_reader(point);
     struct summary_view s = summary_view(point);
-    struct bytes quantile;
 
     put_point_head(out, "SummaryDataPoints", n, point, OTLP_SUMMARY_ATTRIBUTES,
                    (struct point_times){ s.start, s.time });
     put_uint_line(out, "Count: ", s.count);
     put_double_line(out, "Sum: ", s.sum);
-    for (size_t i = 0; message_next(&r, OTLP_SUMMARY_QUANTILES, &quantile); i++) {
-        struct quantile_view q = quantile_view(quantile);
-
-        buf_printf(out, "QuantileValue #%zu: Quantile ", i);
-        debug_fixed(out, q.quantile);
-        put_double_line(out, ", Value ", q.value);
-    }
+    debug_each(out, point, OTLP_SUMMARY_QUANTILES, put_quantile);
 }
 
 /* The kinds of metric by the number of their field. */
@@ -366,17 +352,14 @@ static const struct kind {
 static void put_metric_data(struct buf *out, const struct kind *kind, struct bytes data)
 {
     static const char *const temporalities[] = { "Unspecified", "Delta", "Cumulative" };
-    struct pb_reader r = pb_reader(data);
     struct data_view v = data_view(data);
-    struct bytes point;
 
     if (kind == &kinds[OTLP_METRIC_SUM])
         buf_printf(out, "     -> IsMonotonic: %s\n", v.monotonic != 0 ? "true" : "false");
     if (kind->has_temporality)
         buf_printf(out, "     -> AggregationTemporality: %s\n",
                    name_of(temporalities, ARRAY_LEN(temporalities), v.temporality));
-    for (size_t i = 0; message_next(&r, OTLP_DATA_POINTS, &point); i++)
-        kind->put_point(out, i, point);
+    debug_each(out, data, OTLP_DATA_POINTS, kind->put_point);
 }
 
 static void put_metric(struct buf *out, size_t n, struct bytes metric, struct bytes dictionary)
@@ -402,40 +385,38 @@ static void put_profile(struct buf *out, size_t n, struct bytes profile, struct 
     debug_profile(out, n, profile, dictionary);
 }
 
-static put_item_function *const put_item[SIGNAL_COUNT] = { put_span, put_metric, put_log, put_profile };
-
-static void put_scope(struct buf *out, enum signal signal, size_t n, struct bytes scope_items, struct bytes dictionary)
+static void put_item(struct buf *out, enum signal signal, size_t n, struct bytes item, struct bytes dictionary)
 {
-    struct pb_reader r = pb_reader(scope_items);
-    struct scope_group_view group = scope_group_view(scope_items);
-    struct scope_view scope = scope_view(group.scope);
-    struct bytes item;
+    static put_item_function *const put[SIGNAL_COUNT] = { put_span, put_metric, put_log, put_profile };
+
+    put[signal](out, n, item, dictionary);
+}
+
+static void put_scope(struct buf *out, enum signal signal, size_t n, const struct scope_group_view *group)
+{
+    struct scope_view scope = scope_view(group->scope);
 
     buf_printf(out, "%s #%zu\n%s SchemaURL: ", scope_titles[signal], n, scope_titles[signal]);
-    put_line(out, "", group.schema_url);
+    put_line(out, "", group->schema_url);
     buf_puts(out, "InstrumentationScope ");
     debug_put(out, scope.name);
     put_line(out, " ", scope.version);
-    put_attributes(out, "InstrumentationScope attributes:\n", "     ", group.scope, OTLP_SCOPE_ATTRIBUTES);
-    for (size_t i = 0; out->len < DEBUG_TEXT_MAX && message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &item); i++)
-        put_item[signal](out, i, item, dictionary);
+    put_attributes(out, "InstrumentationScope attributes:\n", "     ", group->scope, OTLP_SCOPE_ATTRIBUTES);
 }
 
-static void put_resource(struct buf *out, enum signal signal, size_t n, struct bytes resource_items,
-                         struct bytes dictionary)
+static void put_resource(struct buf *out, enum signal signal, size_t n, const struct resource_group_view *group)
 {
-    struct pb_reader r = pb_reader(resource_items);
-    struct resource_group_view group = resource_group_view(resource_items);
-    struct bytes scope;
-
     buf_printf(out, "%s #%zu\n", resource_titles[signal], n);
-    put_line(out, "Resource SchemaURL: ", group.schema_url);
-    put_attributes(out, "Resource attributes:\n", "     ", group.resource, OTLP_RESOURCE_ATTRIBUTES);
-    for (size_t i = 0; message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &scope); i++)
-        put_scope(out, signal, i, scope, dictionary);
+    put_line(out, "Resource SchemaURL: ", group->schema_url);
+    put_attributes(out, "Resource attributes:\n", "     ", group->resource, OTLP_RESOURCE_ATTRIBUTES);
 }
 
 void debug_detailed(struct debug_text *text, const struct batch *b)
 {
-    debug_batch(&text->buf, b, b->signal == SIGNAL_PROFILES ? debug_profiles_dictionary : NULL, put_resource);
+    const struct debug_form form = { .put_dictionary = b->signal == SIGNAL_PROFILES ? debug_profiles_dictionary : NULL,
+                                     .put_resource = put_resource,
+                                     .put_scope = put_scope,
+                                     .put_item = put_item };
+
+    debug_batch(&text->buf, b, &form);
 }

@@ -98,12 +98,21 @@ static void put_number_point(struct buf *out, struct bytes name, struct bytes po
 }
 
 /* One that tells "not there" from 0. */
-static void put_optional(struct buf *out, const struct view *v, uint32_t number, const char *word, double value)
+struct optional {
+    const char *word;
+    bool is_there;
+    double value;
+};
+
+static void put_summary(struct buf *out, uint64_t count, const struct optional rest[3])
 {
-    if (!view_has(v, number))
-        return;
-    buf_printf(out, " %s=", word);
-    debug_shortest(out, value);
+    buf_printf(out, " count=%llu", (unsigned long long)count);
+    for (size_t i = 0; i < 3; i++) {
+        if (!rest[i].is_there)
+            continue;
+        buf_printf(out, " %s=", rest[i].word);
+        debug_shortest(out, rest[i].value);
+    }
 }
 
 struct bound_list {
@@ -138,10 +147,10 @@ static void put_histogram_point(struct buf *out, struct bytes name, struct bytes
     struct histogram_view h = histogram_view(point);
 
     put_point_head(out, name, point, OTLP_HISTOGRAM_ATTRIBUTES);
-    buf_printf(out, " count=%llu", (unsigned long long)h.count);
-    put_optional(out, &h.view, OTLP_HISTOGRAM_SUM, "sum", h.sum);
-    put_optional(out, &h.view, OTLP_HISTOGRAM_MIN, "min", h.min);
-    put_optional(out, &h.view, OTLP_HISTOGRAM_MAX, "max", h.max);
+    put_summary(out, h.count,
+                (struct optional[]){ { "sum", view_has(&h.view, OTLP_HISTOGRAM_SUM), h.sum },
+                                     { "min", view_has(&h.view, OTLP_HISTOGRAM_MIN), h.min },
+                                     { "max", view_has(&h.view, OTLP_HISTOGRAM_MAX), h.max } });
     debug_fixed64s(point, OTLP_HISTOGRAM_BOUNDS, add_bound, &l);
     debug_fixed64s(point, OTLP_HISTOGRAM_BUCKETS, put_bucket, &l);
     vec_free(&l.bounds);
@@ -186,10 +195,10 @@ static void put_exponential_point(struct buf *out, struct bytes name, struct byt
     struct exponential_view x = exponential_view(point);
 
     put_point_head(out, name, point, OTLP_EXPONENTIAL_ATTRIBUTES);
-    buf_printf(out, " count=%llu", (unsigned long long)x.count);
-    put_optional(out, &x.view, OTLP_EXPONENTIAL_SUM, "sum", x.sum);
-    put_optional(out, &x.view, OTLP_EXPONENTIAL_MIN, "min", x.min);
-    put_optional(out, &x.view, OTLP_EXPONENTIAL_MAX, "max", x.max);
+    put_summary(out, x.count,
+                (struct optional[]){ { "sum", view_has(&x.view, OTLP_EXPONENTIAL_SUM), x.sum },
+                                     { "min", view_has(&x.view, OTLP_EXPONENTIAL_MIN), x.min },
+                                     { "max", view_has(&x.view, OTLP_EXPONENTIAL_MAX), x.max } });
     put_exponential_side(out, x.negative, x.scale, true);
     if (x.zero_count > 0)
         buf_printf(out, " zero=%llu", (unsigned long long)x.zero_count);
@@ -252,8 +261,9 @@ static void put_profile(struct buf *out, struct bytes profile, struct bytes dict
 
 /* --- from the top --- */
 
-static void put_item(struct buf *out, enum signal signal, struct bytes item, struct bytes dictionary)
+static void put_item(struct buf *out, enum signal signal, size_t n, struct bytes item, struct bytes dictionary)
 {
+    (void)n;
     switch (signal) {
     case SIGNAL_TRACES:
         put_span(out, item);
@@ -270,7 +280,7 @@ static void put_item(struct buf *out, enum signal signal, struct bytes item, str
     }
 }
 
-static void put_scope_line(struct buf *out, enum signal signal, size_t n, const struct scope_group_view *group)
+static void put_scope(struct buf *out, enum signal signal, size_t n, const struct scope_group_view *group)
 {
     struct scope_view scope = scope_view(group->scope);
 
@@ -288,33 +298,17 @@ static void put_scope_line(struct buf *out, enum signal signal, size_t n, const 
     buf_putc(out, '\n');
 }
 
-static void put_scope(struct buf *out, enum signal signal, size_t n, struct bytes scope_items, struct bytes dictionary)
+static void put_resource(struct buf *out, enum signal signal, size_t n, const struct resource_group_view *group)
 {
-    struct pb_reader r = pb_reader(scope_items);
-    struct scope_group_view group = scope_group_view(scope_items);
-    struct bytes item;
-
-    put_scope_line(out, signal, n, &group);
-    while (out->len < DEBUG_TEXT_MAX && message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &item))
-        put_item(out, signal, item, dictionary);
-}
-
-static void put_resource(struct buf *out, enum signal signal, size_t n, struct bytes resource_items,
-                         struct bytes dictionary)
-{
-    struct pb_reader r = pb_reader(resource_items);
-    struct resource_group_view group = resource_group_view(resource_items);
-    struct bytes scope;
-
     buf_printf(out, "%s #%zu", resource_titles[signal], n);
-    put_schema(out, group.schema_url);
-    put_attributes(out, group.resource, OTLP_RESOURCE_ATTRIBUTES);
+    put_schema(out, group->schema_url);
+    put_attributes(out, group->resource, OTLP_RESOURCE_ATTRIBUTES);
     buf_putc(out, '\n');
-    for (size_t i = 0; message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &scope); i++)
-        put_scope(out, signal, i, scope, dictionary);
 }
 
 void debug_normal(struct debug_text *text, const struct batch *b)
 {
-    debug_batch(&text->buf, b, NULL, put_resource);
+    static const struct debug_form form = { NULL, put_resource, put_scope, put_item };
+
+    debug_batch(&text->buf, b, &form);
 }

@@ -73,135 +73,98 @@ void debug_profile_attributes(struct bytes message, uint32_t number, struct byte
     debug_numbers(message, number, on_attribute, &w);
 }
 
-static void put_mappings(struct buf *out, struct bytes dictionary)
+static void put_mapping(struct buf *out, size_t i, struct bytes mapping)
 {
-    struct pb_reader r = pb_reader(dictionary);
-    struct bytes mapping;
+    struct debug_message m;
 
-    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_MAPPINGS, &mapping); i++) {
-        struct debug_message m;
-
-        debug_message_read(&m, mapping);
-        buf_printf(out, "Mapping #%zu\n", i);
-        put_int(out, "    Memory start: ", m.num[OTLP_MAPPING_START]);
-        put_int(out, "    Memory limit: ", m.num[OTLP_MAPPING_LIMIT]);
-        put_int(out, "    File offset: ", m.num[OTLP_MAPPING_OFFSET]);
-        put_int(out, "    File name: ", m.num[OTLP_MAPPING_FILE]);
-        put_numbers(out, "    Attributes: ", mapping, OTLP_MAPPING_ATTRIBUTE_INDICES);
-    }
+    debug_message_read(&m, mapping);
+    buf_printf(out, "Mapping #%zu\n", i);
+    put_int(out, "    Memory start: ", m.num[OTLP_MAPPING_START]);
+    put_int(out, "    Memory limit: ", m.num[OTLP_MAPPING_LIMIT]);
+    put_int(out, "    File offset: ", m.num[OTLP_MAPPING_OFFSET]);
+    put_int(out, "    File name: ", m.num[OTLP_MAPPING_FILE]);
+    put_numbers(out, "    Attributes: ", mapping, OTLP_MAPPING_ATTRIBUTE_INDICES);
 }
 
-static void put_lines(struct buf *out, struct bytes location)
+static void put_line(struct buf *out, size_t i, struct bytes line)
 {
-    struct pb_reader r = pb_reader(location);
-    struct bytes line;
+    struct debug_message m;
 
-    for (size_t i = 0; message_next(&r, OTLP_LOCATION_LINES, &line); i++) {
-        struct debug_message m;
-
-        debug_message_read(&m, line);
-        buf_printf(out, "    Line #%zu\n", i);
-        put_int(out, "        Function index: ", m.num[OTLP_LINE_FUNCTION]);
-        put_int(out, "        Line: ", m.num[OTLP_LINE_LINE]);
-        put_int(out, "        Column: ", m.num[OTLP_LINE_COLUMN]);
-    }
+    debug_message_read(&m, line);
+    buf_printf(out, "    Line #%zu\n", i);
+    put_int(out, "        Function index: ", m.num[OTLP_LINE_FUNCTION]);
+    put_int(out, "        Line: ", m.num[OTLP_LINE_LINE]);
+    put_int(out, "        Column: ", m.num[OTLP_LINE_COLUMN]);
 }
 
-static void put_locations(struct buf *out, struct bytes dictionary)
+static void put_location(struct buf *out, size_t i, struct bytes location)
 {
-    struct pb_reader r = pb_reader(dictionary);
-    struct bytes location;
+    struct debug_message m;
 
-    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_LOCATIONS, &location); i++) {
-        struct debug_message m;
-
-        debug_message_read(&m, location);
-        buf_printf(out, "Location #%zu\n", i);
-        put_int(out, "    Mapping index: ", m.num[OTLP_LOCATION_MAPPING]);
-        put_int(out, "    Address: ", m.num[OTLP_LOCATION_ADDRESS]);
-        put_lines(out, location);
-        put_numbers(out, "    Attributes: ", location, OTLP_LOCATION_ATTRIBUTE_INDICES);
-    }
+    debug_message_read(&m, location);
+    buf_printf(out, "Location #%zu\n", i);
+    put_int(out, "    Mapping index: ", m.num[OTLP_LOCATION_MAPPING]);
+    put_int(out, "    Address: ", m.num[OTLP_LOCATION_ADDRESS]);
+    debug_each(out, location, OTLP_LOCATION_LINES, put_line);
+    put_numbers(out, "    Attributes: ", location, OTLP_LOCATION_ATTRIBUTE_INDICES);
 }
 
-static void put_functions(struct buf *out, struct bytes dictionary)
+static void put_function(struct buf *out, size_t i, struct bytes function)
 {
-    struct pb_reader r = pb_reader(dictionary);
-    struct bytes function;
+    struct debug_message m;
 
-    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_FUNCTIONS, &function); i++) {
-        struct debug_message m;
-
-        debug_message_read(&m, function);
-        buf_printf(out, "Function #%zu\n", i);
-        put_int(out, "    Name: ", m.num[OTLP_FUNCTION_NAME]);
-        put_int(out, "    System name: ", m.num[OTLP_FUNCTION_SYSTEM_NAME]);
-        put_int(out, "    Filename: ", m.num[OTLP_FUNCTION_FILE]);
-        put_int(out, "    Start line: ", m.num[OTLP_FUNCTION_START]);
-    }
+    debug_message_read(&m, function);
+    buf_printf(out, "Function #%zu\n", i);
+    put_int(out, "    Name: ", m.num[OTLP_FUNCTION_NAME]);
+    put_int(out, "    System name: ", m.num[OTLP_FUNCTION_SYSTEM_NAME]);
+    put_int(out, "    Filename: ", m.num[OTLP_FUNCTION_FILE]);
+    put_int(out, "    Start line: ", m.num[OTLP_FUNCTION_START]);
 }
 
-/* The first entry of this table and of the links is the empty one and not shown. */
-static void put_attribute_table(struct buf *out, struct bytes dictionary)
+/* The first entry of this table is the empty one and not shown. */
+static void put_attribute(struct buf *out, size_t i, struct bytes attribute)
 {
-    struct pb_reader r = pb_reader(dictionary);
-    struct bytes attribute;
+    struct debug_message m;
 
-    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_ATTRIBUTES, &attribute); i++) {
-        struct debug_message m;
-
-        debug_message_read(&m, attribute);
-        if (i == 0)
-            buf_puts(out, "Attribute table:\n");
-        if (m.raw.len == 0)
-            continue;
-        buf_printf(out, "     -> Key: Int(%lld)\n     -> Value: ", (long long)m.num[OTLP_DICTIONARY_KEY]);
-        debug_typed_value(out, m.str[OTLP_DICTIONARY_VALUE]);
-        buf_printf(out, "\n     -> unit: Int(%lld)\n", (long long)m.num[OTLP_DICTIONARY_UNIT]);
-    }
+    debug_message_read(&m, attribute);
+    if (i == 0)
+        buf_puts(out, "Attribute table:\n");
+    if (m.raw.len == 0)
+        return;
+    buf_printf(out, "     -> Key: Int(%lld)\n     -> Value: ", (long long)m.num[OTLP_DICTIONARY_KEY]);
+    debug_typed_value(out, m.str[OTLP_DICTIONARY_VALUE]);
+    buf_printf(out, "\n     -> unit: Int(%lld)\n", (long long)m.num[OTLP_DICTIONARY_UNIT]);
 }
 
-static void put_link_table(struct buf *out, struct bytes dictionary)
+static void put_link(struct buf *out, size_t i, struct bytes link)
 {
-    struct pb_reader r = pb_reader(dictionary);
-    struct bytes link;
+    struct debug_message m;
 
-    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_LINKS, &link); i++) {
-        struct debug_message m;
-
-        debug_message_read(&m, link);
-        if (i == 0)
-            buf_puts(out, "Link table:\n");
-        buf_puts(out, "     -> Trace ID: Str(");
-        debug_hex(out, m.str[OTLP_LINK_TRACE_ID]);
-        buf_puts(out, ")\n     -> Span ID: Str(");
-        debug_hex(out, m.str[OTLP_LINK_SPAN_ID]);
-        buf_puts(out, ")\n");
-    }
+    debug_message_read(&m, link);
+    if (i == 0)
+        buf_puts(out, "Link table:\n");
+    buf_puts(out, "     -> Trace ID: Str(");
+    debug_hex(out, m.str[OTLP_LINK_TRACE_ID]);
+    buf_puts(out, ")\n     -> Span ID: Str(");
+    debug_hex(out, m.str[OTLP_LINK_SPAN_ID]);
+    buf_puts(out, ")\n");
 }
 
-static void put_string_table(struct buf *out, struct bytes dictionary)
+static void put_string(struct buf *out, size_t i, struct bytes text)
 {
-    struct pb_reader r = pb_reader(dictionary);
-    struct bytes text;
-
-    for (size_t i = 0; message_next(&r, OTLP_DICTIONARY_STRINGS, &text); i++) {
-        if (i == 0)
-            buf_puts(out, "String table:\n");
-        buf_puts(out, "    ");
-        debug_put(out, text);
-        buf_putc(out, '\n');
-    }
+    buf_puts(out, i == 0 ? "String table:\n    " : "    ");
+    debug_put(out, text);
+    buf_putc(out, '\n');
 }
 
 void debug_profiles_dictionary(struct buf *out, struct bytes dictionary)
 {
-    put_mappings(out, dictionary);
-    put_locations(out, dictionary);
-    put_functions(out, dictionary);
-    put_attribute_table(out, dictionary);
-    put_link_table(out, dictionary);
-    put_string_table(out, dictionary);
+    debug_each(out, dictionary, OTLP_DICTIONARY_MAPPINGS, put_mapping);
+    debug_each(out, dictionary, OTLP_DICTIONARY_LOCATIONS, put_location);
+    debug_each(out, dictionary, OTLP_DICTIONARY_FUNCTIONS, put_function);
+    debug_each(out, dictionary, OTLP_DICTIONARY_ATTRIBUTES, put_attribute);
+    debug_each(out, dictionary, OTLP_DICTIONARY_LINKS, put_link);
+    debug_each(out, dictionary, OTLP_DICTIONARY_STRINGS, put_string);
 }
 
 struct titled {

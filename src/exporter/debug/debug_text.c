@@ -77,6 +77,16 @@ void debug_fixed64s(struct bytes message, uint32_t number, void (*each)(void *ar
     each_number(message, number, true, each, arg);
 }
 
+void debug_each(struct buf *out, struct bytes message, uint32_t number,
+                void (*put)(struct buf *out, size_t i, struct bytes part))
+{
+    struct pb_reader r = pb_reader(message);
+    struct bytes part;
+
+    for (size_t i = 0; message_next(&r, number, &part); i++)
+        put(out, i, part);
+}
+
 size_t debug_count(struct bytes message, uint32_t number)
 {
     struct pb_reader r = pb_reader(message);
@@ -218,24 +228,52 @@ void debug_typed_value(struct buf *out, struct bytes any)
     buf_putc(out, ')');
 }
 
-void debug_batch(struct buf *out, const struct batch *b,
-                 void (*put_dictionary)(struct buf *out, struct bytes dictionary),
-                 void (*put_resource)(struct buf *out, enum signal signal, size_t n, struct bytes resource,
-                                      struct bytes dictionary))
+struct form_walk {
+    struct buf *out;
+    enum signal signal;
+    const struct debug_form *form;
+    struct bytes dictionary;
+};
+
+static void walk_scope(const struct form_walk *w, size_t n, struct bytes scope)
 {
+    struct pb_reader r = pb_reader(scope);
+    struct scope_group_view group = scope_group_view(scope);
+    struct bytes item;
+
+    w->form->put_scope(w->out, w->signal, n, &group);
+    for (size_t i = 0; w->out->len < DEBUG_TEXT_MAX && message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &item); i++)
+        w->form->put_item(w->out, w->signal, i, item, w->dictionary);
+}
+
+static void walk_resource(const struct form_walk *w, size_t n, struct bytes resource)
+{
+    struct pb_reader r = pb_reader(resource);
+    struct resource_group_view group = resource_group_view(resource);
+    struct bytes scope;
+
+    w->form->put_resource(w->out, w->signal, n, &group);
+    for (size_t i = 0; message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &scope); i++)
+        walk_scope(w, i, scope);
+}
+
+void debug_batch(struct buf *out, const struct batch *b, const struct debug_form *form)
+{
+    struct form_walk w = { .out = out, .signal = b->signal, .form = form };
     size_t n = 0;
 
     for (uint32_t i = 0; i < b->n_segments; i++) {
-        struct bytes bytes = bytes_of(b->segments[i].data, b->segments[i].len), resource, dictionary = { 0 };
+        struct bytes bytes = bytes_of(b->segments[i].data, b->segments[i].len), resource;
         struct pb_reader r = pb_reader(bytes);
 
-        while (message_next(&r, OTLP_REQUEST_DICTIONARY, &dictionary))
+        w.dictionary = (struct bytes){ 0 };
+        while (message_next(&r, OTLP_REQUEST_DICTIONARY, &w.dictionary))
             ; /* the last one */
-        if (put_dictionary != NULL)
-            put_dictionary(out, dictionary);
+        if (form->put_dictionary != NULL)
+            form->put_dictionary(out, w.dictionary);
         r = pb_reader(bytes);
         while (out->len < DEBUG_TEXT_MAX && message_next(&r, OTLP_REQUEST_RESOURCES, &resource))
-            put_resource(out, b->signal, n++, resource, dictionary);
+            walk_resource(&w, n++, resource);
     }
     if (out->len >= DEBUG_TEXT_MAX)
         buf_puts(out, DEBUG_TEXT_CUT);

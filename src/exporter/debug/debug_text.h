@@ -27,6 +27,10 @@ void debug_numbers(struct bytes message, uint32_t number, void (*each)(void *arg
 void debug_fixed64s(struct bytes message, uint32_t number, void (*each)(void *arg, size_t i, uint64_t v), void *arg);
 size_t debug_count(struct bytes message, uint32_t number); /* fields of that number */
 
+/* The messages in a repeated field, with their numbers from 0. */
+void debug_each(struct buf *out, struct bytes message, uint32_t number,
+                void (*put)(struct buf *out, size_t i, struct bytes part));
+
 struct debug_counts {
     uint64_t resources, metrics, items;
 };
@@ -57,11 +61,16 @@ double debug_exponential_bound(int64_t index, int64_t scale);
 #define DEBUG_TEXT_MAX (16u << 20)
 #define DEBUG_TEXT_CUT "... cut here: this batch's text is too long\n"
 
-/* The batch's requests: the dictionary of each (`put_dictionary` may be NULL), and its resources, numbered through. */
-void debug_batch(struct buf *out, const struct batch *b,
-                 void (*put_dictionary)(struct buf *out, struct bytes dictionary),
-                 void (*put_resource)(struct buf *out, enum signal signal, size_t n, struct bytes resource,
-                                      struct bytes dictionary));
+/* What a form writes of the parts of a batch; for the last two with their numbers in what is around them. */
+struct debug_form {
+    void (*put_dictionary)(struct buf *out, struct bytes dictionary); /* of a request; may be NULL */
+    void (*put_resource)(struct buf *out, enum signal signal, size_t n, const struct resource_group_view *group);
+    void (*put_scope)(struct buf *out, enum signal signal, size_t n, const struct scope_group_view *group);
+    void (*put_item)(struct buf *out, enum signal signal, size_t n, struct bytes item, struct bytes dictionary);
+};
+
+/* The batch's requests; their resources are numbered through. */
+void debug_batch(struct buf *out, const struct batch *b, const struct debug_form *form);
 
 void debug_normal(struct debug_text *text, const struct batch *b);
 void debug_detailed(struct debug_text *text, const struct batch *b);
