@@ -211,3 +211,10 @@ bool json_true_at(const struct json_node *n, const char *path)
     n = json_at(n, path);
     return n != NULL && n->kind == JSON_BOOL && bytes_is(n->text, "true");
 }
+
+bool json_node_refuse(const struct json_node *n, const char *what, struct error *err)
+{
+    error_set(err, UV_EINVAL, "%.*s: \"%.*s\" is not %s", (int)(n->key.len < 40 ? n->key.len : 40),
+              (const char *)n->key.data, (int)(n->text.len < 80 ? n->text.len : 80), (const char *)n->text.data, what);
+    return false;
+}

@@ -39,6 +39,9 @@ const struct json_node *json_at(const struct json_node *n, const char *path);
 struct bytes json_text_at(const struct json_node *n, const char *path);
 bool json_true_at(const struct json_node *n, const char *path);
 
+/* err: the member's value is not `what`. False, for who returns that. */
+bool json_node_refuse(const struct json_node *n, const char *what, struct error *err);
+
 #define json_each(item, of)                                                                                            \
     for (const struct json_node *item = (of) != NULL ? (of)->first : NULL; (item) != NULL; (item) = (item)->next)
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "spans/span_groups.h"
+#include "spans/span_scope.h"
 #include "spans/tags.h"
 
 enum jaeger_form { JAEGER_JSON, JAEGER_PROTO };
@@ -57,11 +58,7 @@ struct jaeger_span {
     struct arena arena;
     /* Of what spans of one scope have in common, so that it is read once: service, process, and the scope's tags up to
      * their mark, with texts in an arena of its own. */
-    struct jaeger_common {
-        bool known;
-        struct bytes resource, scope; /* whose it is: where these lie */
-        struct arena arena;
-    } common;
+    struct span_scope common;
 };
 
 void jaeger_span_clear(struct jaeger_span *j);

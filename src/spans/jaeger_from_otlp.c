@@ -67,23 +67,16 @@ static void read_scope(struct jaeger_span *j, struct bytes scope)
         tags_put_text(&j->tags, bytes_str("otel.scope.version"), v.version);
 }
 
-static bool is_at(struct bytes a, struct bytes b)
-{
-    return a.data == b.data && a.len == b.len;
-}
-
 /* Resource and scope are read when they are others than those of the span before. */
 static void begin_span(struct jaeger_span *j, struct bytes resource, struct bytes scope)
 {
-    if (j->common.known && is_at(j->common.resource, resource) && is_at(j->common.scope, scope)) {
+    if (span_scope_is(&j->common, resource, scope)) {
         jaeger_span_empty(j);
         tags_rewind(&j->tags);
         return;
     }
     jaeger_span_clear(j);
-    j->common.known = true;
-    j->common.resource = resource;
-    j->common.scope = scope;
+    span_scope_set(&j->common, resource, scope);
     read_process(j, resource);
     read_scope(j, scope);
     tags_mark(&j->tags);

@@ -31,13 +31,6 @@ struct jaeger_json {
     struct error *err;
 };
 
-static bool set_fault(struct jaeger_json *r, const struct json_node *n, const char *what)
-{
-    error_set(r->err, UV_EINVAL, "%.*s: \"%.*s\" is not %s", (int)(n->key.len < 40 ? n->key.len : 40),
-              (const char *)n->key.data, (int)(n->text.len < 80 ? n->text.len : 80), (const char *)n->text.data, what);
-    return false;
-}
-
 static bool has_name(const struct json_node *n, const char *json_name, const char *proto_name)
 {
     return bytes_is(n->key, json_name) || bytes_is(n->key, proto_name);
@@ -55,7 +48,8 @@ static bool read_id(struct jaeger_json *r, const struct json_node *n, uint8_t *t
     else
         good = good && id.len == 0;
     buf_free(&id);
-    return good || set_fault(r, n, size == 16 ? "a trace id of 16 bytes in base64" : "an id of 8 bytes in base64");
+    return good ||
+           json_node_refuse(n, size == 16 ? "a trace id of 16 bytes in base64" : "an id of 8 bytes in base64", r->err);
 }
 
 static bool read_long(const struct json_node *n, int64_t *v)
@@ -204,7 +198,7 @@ static bool read_value(struct jaeger_json *r, const struct json_node *n, size_t 
         good = read_double(m, &v->number);
     else
         good = read_binary(r, m, &v->bytes);
-    return good || set_fault(r, m, "a value of its type");
+    return good || json_node_refuse(m, "a value of its type", r->err);
 }
 
 static bool read_tag(struct jaeger_json *r, const struct json_node *n, struct tag *tag)
@@ -214,7 +208,7 @@ static bool read_tag(struct jaeger_json *r, const struct json_node *n, struct ta
 
     tag->key = json_text_at(n, "key");
     if (named != NULL && !read_type(named, &type))
-        return set_fault(r, named, "STRING, BOOL, INT64, FLOAT64 or BINARY");
+        return json_node_refuse(named, "STRING, BOOL, INT64, FLOAT64 or BINARY", r->err);
     return read_value(r, n, type, &tag->value);
 }
 
@@ -239,7 +233,7 @@ static bool read_logs(struct jaeger_json *r, const struct json_node *list)
         const struct json_node *time = find_member(n, "timestamp", "timestamp");
 
         if (time != NULL && !read_time(time, &log.time))
-            return set_fault(r, time, "a time like 2026-01-31T12:00:00.5Z");
+            return json_node_refuse(time, "a time like 2026-01-31T12:00:00.5Z", r->err);
         json_each (f, json_at(n, "fields")) {
             struct tag tag = { .taken = false };
 
@@ -282,9 +276,9 @@ static bool read_member(struct jaeger_json *r, const struct json_node *n)
     if (has_name(n, "spanId", "span_id"))
         return read_id(r, n, j->span_id, sizeof(j->span_id));
     if (has_name(n, "startTime", "start_time"))
-        return read_time(n, &j->start) || set_fault(r, n, "a time like 2026-01-31T12:00:00.5Z");
+        return read_time(n, &j->start) || json_node_refuse(n, "a time like 2026-01-31T12:00:00.5Z", r->err);
     if (has_name(n, "duration", "duration"))
-        return read_duration(n, &j->duration) || set_fault(r, n, "a duration like 1.5s");
+        return read_duration(n, &j->duration) || json_node_refuse(n, "a duration like 1.5s", r->err);
     if (has_name(n, "references", "references"))
         return read_references(r, n);
     if (has_name(n, "tags", "tags"))
@@ -295,7 +289,7 @@ static bool read_member(struct jaeger_json *r, const struct json_node *n)
         j->name = n->text;
     } else if (has_name(n, "flags", "flags")) {
         if (!read_long(n, &flags))
-            return set_fault(r, n, "a number");
+            return json_node_refuse(n, "a number", r->err);
         j->flags = (uint32_t)flags;
     } else if (has_name(n, "process", "process")) {
         const struct json_node *service = find_member(n, "serviceName", "service_name");

@@ -143,20 +143,6 @@ static struct status take_status(struct jaeger_span *j, unsigned kind)
     return s;
 }
 
-static void put_status(const struct status *s, struct buf *out)
-{
-    size_t mark;
-
-    if (s->code == STATUS_UNSET && s->message.len == 0)
-        return;
-    mark = pb_begin(out, OTLP_SPAN_STATUS);
-    if (s->message.len > 0)
-        pb_put_bytes(out, OTLP_STATUS_MESSAGE, s->message);
-    if (s->code != STATUS_UNSET)
-        pb_put_uint(out, OTLP_STATUS_CODE, s->code);
-    pb_end(out, mark);
-}
-
 /* ---- references ---- */
 
 /* The first it is a child of, in its trace, else the first that it follows there. NULL: none. */
@@ -259,7 +245,7 @@ static void put_span(struct jaeger_span *j, struct buf *out)
         pb_put_uint(out, OTLP_SPAN_KIND, kind);
     put_times(j, out);
     status = take_status(j, kind);
-    put_status(&status, out);
+    status_write(out, status.code, status.message);
     if (j->flags & 1)
         pb_put_fixed32(out, OTLP_SPAN_FLAGS, 1);
     tags_write(&j->tags, OTLP_SPAN_ATTRIBUTES, out);

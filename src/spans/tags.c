@@ -142,6 +142,20 @@ void attribute_write_text(struct buf *out, uint32_t number, const char *key, str
     attribute_write(out, number, bytes_str(key), &(struct value){ .type = VALUE_STRING, .bytes = text });
 }
 
+void status_write(struct buf *out, uint64_t code, struct bytes message)
+{
+    size_t mark;
+
+    if (code == 0 && message.len == 0)
+        return;
+    mark = pb_begin(out, OTLP_SPAN_STATUS);
+    if (message.len > 0)
+        pb_put_bytes(out, OTLP_STATUS_MESSAGE, message);
+    if (code != 0)
+        pb_put_uint(out, OTLP_STATUS_CODE, code);
+    pb_end(out, mark);
+}
+
 void tags_write(const struct tags *t, uint32_t number, struct buf *out)
 {
     tags_each (tag, t)

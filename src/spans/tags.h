@@ -40,6 +40,8 @@ bool tags_take_text(struct tags *t, const char *key, struct bytes *text);
 
 /* What is left, as attributes in field `number`. */
 void tags_write(const struct tags *t, uint32_t number, struct buf *out);
+/* The span's status; nothing where it says nothing. */
+void status_write(struct buf *out, uint64_t code, struct bytes message);
 /* One attribute. */
 void attribute_write(struct buf *out, uint32_t number, struct bytes key, const struct value *value);
 void attribute_write_text(struct buf *out, uint32_t number, const char *key, struct bytes text);

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "spans/span_groups.h"
+#include "spans/span_scope.h"
 #include "spans/tags.h"
 
 enum zipkin_form { ZIPKIN_JSON, ZIPKIN_PROTO };
@@ -56,12 +57,8 @@ struct zipkin_span {
     struct arena arena;
     /* Of what spans of one scope have in common, so that it is read once: the tags of resource and scope up to their
      * mark, with texts in an arena of its own. */
-    struct zipkin_common {
-        bool known;
-        struct bytes resource, scope; /* whose it is: where these lie */
-        struct bytes service;
-        struct arena arena;
-    } common;
+    struct span_scope common;
+    struct bytes common_service;
 };
 
 void zipkin_span_clear(struct zipkin_span *z);

@@ -94,7 +94,7 @@ static void read_resource(struct zipkin_span *z, struct bytes resource)
     put_tags(z, &z->common.arena, resource, OTLP_RESOURCE_ATTRIBUTES);
     if (tags_take_text(&z->tags, "cloud.resource_id", &id) && tags_find(&z->tags, "faas.id") == NULL)
         tags_put_text(&z->tags, bytes_str("faas.id"), id);
-    z->common.service = take_service(z);
+    z->common_service = take_service(z);
 }
 
 static void read_scope(struct zipkin_span *z, struct bytes scope)
@@ -108,33 +108,28 @@ static void read_scope(struct zipkin_span *z, struct bytes scope)
         tags_put_text(&z->tags, bytes_str("otel.library.version"), v.version);
 }
 
-static bool is_at(struct bytes a, struct bytes b)
-{
-    return a.data == b.data && a.len == b.len;
-}
-
 /* Resource and scope are read when they are others than those of the span before. */
 static void begin_span(struct zipkin_span *z, struct bytes resource, struct bytes scope)
 {
-    if (z->common.known && is_at(z->common.resource, resource) && is_at(z->common.scope, scope)) {
+    if (span_scope_is(&z->common, resource, scope)) {
         const struct zipkin_span before = *z;
 
-        *z = (struct zipkin_span){
-            .annotations = before.annotations, .tags = before.tags, .arena = before.arena, .common = before.common
-        };
+        *z = (struct zipkin_span){ .annotations = before.annotations,
+                                   .tags = before.tags,
+                                   .arena = before.arena,
+                                   .common = before.common,
+                                   .common_service = before.common_service };
         z->annotations.n = 0;
         arena_reset(&z->arena);
         tags_rewind(&z->tags);
     } else {
         zipkin_span_clear(z);
-        z->common.known = true;
-        z->common.resource = resource;
-        z->common.scope = scope;
+        span_scope_set(&z->common, resource, scope);
         read_resource(z, resource);
         read_scope(z, scope);
         tags_mark(&z->tags);
     }
-    z->local.service = z->common.service;
+    z->local.service = z->common_service;
 }
 
 /* ---- endpoints ---- */

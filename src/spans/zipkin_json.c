@@ -28,27 +28,20 @@ struct zipkin_json {
     struct error *err;
 };
 
-static bool set_fault(struct zipkin_json *r, const struct json_node *n, const char *what)
-{
-    error_set(r->err, UV_EINVAL, "%.*s: \"%.*s\" is not %s", (int)(n->key.len < 40 ? n->key.len : 40),
-              (const char *)n->key.data, (int)(n->text.len < 80 ? n->text.len : 80), (const char *)n->text.data, what);
-    return false;
-}
-
 /* Digits of the low end, as many as there are. */
 static bool read_id(struct zipkin_json *r, const struct json_node *n, uint8_t *id, size_t size)
 {
     size_t digits = n->text.len;
 
     if (n->kind != JSON_STRING || digits > 2 * size)
-        return set_fault(r, n,
-                         size == 8 ? "an id of up to 16 hexadecimal digits" : "an id of up to 32 hexadecimal digits");
+        return json_node_refuse(
+            n, size == 8 ? "an id of up to 16 hexadecimal digits" : "an id of up to 32 hexadecimal digits", r->err);
     memset(id, 0, size); /* of two members of one name the last counts */
     for (size_t i = 0; i < digits; i++) {
         int digit = hex_digit(n->text.data[digits - 1 - i]);
 
         if (digit < 0)
-            return set_fault(r, n, "an id in hexadecimal digits");
+            return json_node_refuse(n, "an id in hexadecimal digits", r->err);
         id[size - 1 - i / 2] |= (uint8_t)(digit << (i % 2 * 4));
     }
     return true;
@@ -62,7 +55,7 @@ static bool read_number(struct zipkin_json *r, const struct json_node *n, uint64
         return true;
     x = n->kind == JSON_NUMBER ? strtod((const char *)n->text.data, NULL) : -1;
     if (!(x >= 0 && x < 1e18))
-        return set_fault(r, n, "a number that is not negative");
+        return json_node_refuse(n, "a number that is not negative", r->err);
     *v = (uint64_t)x;
     return true;
 }
@@ -76,7 +69,7 @@ static bool read_kind(struct zipkin_json *r, const struct json_node *n, enum zip
             *kind = (enum zipkin_kind)i;
             return true;
         }
-    return set_fault(r, n, "CLIENT, SERVER, PRODUCER or CONSUMER");
+    return json_node_refuse(n, "CLIENT, SERVER, PRODUCER or CONSUMER", r->err);
 }
 
 static bool read_endpoint(struct zipkin_json *r, const struct json_node *n, struct zipkin_endpoint *e)
@@ -87,7 +80,7 @@ static bool read_endpoint(struct zipkin_json *r, const struct json_node *n, stru
         char *address = bytes_is(m->key, "ipv4") ? e->ipv4 : bytes_is(m->key, "ipv6") ? e->ipv6 : NULL;
 
         if (address != NULL && m->text.len > 0)
-            good = zipkin_address(m->text, address) || set_fault(r, m, "an address");
+            good = zipkin_address(m->text, address) || json_node_refuse(m, "an address", r->err);
         else if (bytes_is(m->key, "serviceName"))
             e->service = m->text;
         else if (bytes_is(m->key, "port"))
@@ -118,7 +111,7 @@ static bool read_tags(struct zipkin_json *r, const struct json_node *tags)
 {
     json_each (n, tags) {
         if (n->kind == JSON_LIST || n->kind == JSON_OBJECT)
-            return set_fault(r, n, "a string, as the value of a tag is");
+            return json_node_refuse(n, "a string, as the value of a tag is", r->err);
         if (n->kind != JSON_NULL)
             tags_put_text(&r->span.tags, n->key, n->text);
     }

@@ -394,7 +394,6 @@ static void put_status(const struct first_span *s, struct buf *out)
 {
     struct bytes message = s->code_text;
     int64_t code = s->code;
-    size_t mark;
 
     if (s->has_census) {
         code = s->census == 0 ? 1 : 2;
@@ -408,14 +407,7 @@ static void put_status(const struct first_span *s, struct buf *out)
     } else if (!s->has_code) {
         return;
     }
-    if (code == 0 && message.len == 0)
-        return;
-    mark = pb_begin(out, OTLP_SPAN_STATUS);
-    if (message.len > 0)
-        pb_put_bytes(out, OTLP_STATUS_MESSAGE, message);
-    if (code != 0)
-        pb_put_uint(out, OTLP_STATUS_CODE, (uint64_t)code);
-    pb_end(out, mark);
+    status_write(out, (uint64_t)code, message);
 }
 
 static void put_id(struct buf *out, uint32_t number, const uint8_t *id, size_t size)

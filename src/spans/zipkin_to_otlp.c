@@ -177,7 +177,6 @@ static void put_status(struct zipkin_span *z, struct buf *out)
     struct bytes named = { NULL, 0 }, message = { NULL, 0 };
     const struct tag *error;
     uint64_t code = 0;
-    size_t mark;
 
     if (tags_take_text(&z->tags, "otel.status_code", &named)) {
         if (bytes_is(named, "STATUS_CODE_OK") || bytes_is(named, "Ok"))
@@ -192,14 +191,7 @@ static void put_status(struct zipkin_span *z, struct buf *out)
         if (bytes_is(error->value.bytes, "true"))
             tags_take(&z->tags, "error");
     }
-    if (code == 0 && message.len == 0)
-        return;
-    mark = pb_begin(out, OTLP_SPAN_STATUS);
-    if (message.len > 0)
-        pb_put_bytes(out, OTLP_STATUS_MESSAGE, message);
-    if (code != 0)
-        pb_put_uint(out, OTLP_STATUS_CODE, code);
-    pb_end(out, mark);
+    status_write(out, code, message);
 }
 
 /* ---- events and links ---- */
