@@ -15,14 +15,25 @@ static bool join_path(char *to, size_t size, const char *path, const char *key)
     return n >= 0 && (size_t)n < size;
 }
 
+struct check_path check_path_at(struct check *ck, const char *path)
+{
+    return check_path_below(&(struct check_path){ .ck = ck }, path);
+}
+
+struct check_path check_path_below(const struct check_path *p, const char *key)
+{
+    struct check_path below = { .ck = p->ck };
+
+    join_path(below.path, sizeof(below.path), p->path, key);
+    return below;
+}
+
 struct check_path check_path_item(const struct check_path *p, const char *key, size_t n)
 {
-    struct check_path item = { .ck = p->ck };
     char number[KEY_ROOM];
 
     snprintf(number, sizeof(number), "%s::%zu", key, n);
-    join_path(item.path, sizeof(item.path), p->path, number);
-    return item;
+    return check_path_below(p, number);
 }
 
 void check_path_fail(const struct check_path *p, const char *key, const char *fmt, ...)

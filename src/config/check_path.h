@@ -10,6 +10,10 @@ struct check_path {
     char path[256]; /* "policies::2::and::and_sub_policy::0"; "": the body itself */
 };
 
+/* The path of what stands at `path`, and of what is at a key below another. */
+struct check_path check_path_at(struct check *ck, const char *path);
+struct check_path check_path_below(const struct check_path *p, const char *key);
+
 /* The path of the n-th item of a list, below another. */
 struct check_path check_path_item(const struct check_path *p, const char *key, size_t n);
 

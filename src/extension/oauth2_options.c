@@ -47,13 +47,14 @@ static void check_key_file(const char *path, struct check *ck)
 void oauth2_options_check(const void *config, struct check *ck)
 {
     const struct oauth2_config *c = config;
+    const struct check_path body = { .ck = ck };
     struct error err = { 0 };
     struct url url;
 
     if (c->client_id[0] == '\0' && c->client_id_file[0] == '\0')
         check_fail(ck, "client_id", "no ClientID provided in the OAuth2 exporter configuration");
     assertion_check(&c->assertion, c->grant_type == OAUTH2_JWT_BEARER,
-                    c->client_secret.text[0] != '\0' || c->client_secret_file[0] != '\0', "", ck);
+                    c->client_secret.text[0] != '\0' || c->client_secret_file[0] != '\0', &body);
     if (c->grant_type == OAUTH2_CLIENT_CREDENTIALS && c->client_secret.text[0] == '\0' &&
         c->client_secret_file[0] == '\0')
         check_fail(ck, "client_secret", "no ClientSecret provided in OAuth Client Credentials configuration");

@@ -4,6 +4,7 @@
 #ifndef OAUTH2_H
 #define OAUTH2_H
 
+#include "config/check_path.h"
 #include "config/client_rows.h"
 #include "net/http/http_client.h"
 #include "oauth2/oauth2_assertion.h"
@@ -63,9 +64,8 @@ struct oauth2_config {
       .help = ASSERTION_ONLY "further claims, of any type." }
 /* clang-format on */
 
-/* What must hold of them, and of a secret beside them, in the block at `path` ("" or one that ends with ::). */
-void assertion_check(const struct assertion_config *a, bool is_signed, bool has_secret, const char *path,
-                     struct check *ck);
+/* What must hold of them, and of a secret beside them, in that block. */
+void assertion_check(const struct assertion_config *a, bool is_signed, bool has_secret, const struct check_path *at);
 
 enum oauth2_result { OAUTH2_TOKEN, OAUTH2_FAILED, OAUTH2_RESULTS };
 

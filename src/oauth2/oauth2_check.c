@@ -2,21 +2,6 @@
 /* What the rows of an assertion cannot say: a grant goes with what it needs, and with nothing else. */
 #include "oauth2/oauth2.h"
 
-#include <stdio.h>
-
-__attribute__((format(printf, 4, 5))) static void fail_at(struct check *ck, const char *path, const char *key,
-                                                          const char *fmt, ...)
-{
-    char where[300], text[300];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    snprintf(where, sizeof(where), "%s%s", path, key);
-    check_fail(ck, where, "%s", text);
-}
-
 static bool is_set(struct secret s)
 {
     return s.text != NULL && s.text[0] != '\0';
@@ -38,23 +23,23 @@ static const char *idle_key(const struct assertion_config *a)
     return a->claims != NULL ? "claims" : NULL;
 }
 
-void assertion_check(const struct assertion_config *a, bool is_signed, bool has_secret, const char *path,
-                     struct check *ck)
+void assertion_check(const struct assertion_config *a, bool is_signed, bool has_secret, const struct check_path *at)
 {
     const char *idle = is_signed ? NULL : idle_key(a);
     bool text = is_set(a->client_certificate_key), file = a->client_certificate_key_file[0] != '\0';
 
     if (idle != NULL)
-        fail_at(ck, path, idle, "it is of another grant: write grant_type: " OAUTH2_JWT_GRANT ", or remove it");
+        check_path_fail(at, idle, "it is of another grant: write grant_type: " OAUTH2_JWT_GRANT ", or remove it");
     if (!is_signed)
         return;
     if (text == file)
-        fail_at(ck, path, "client_certificate_key",
-                "%s: the assertion is signed with a key: write client_certificate_key or client_certificate_key_file",
-                text ? "there are two" : "it is missing");
+        check_path_fail(
+            at, "client_certificate_key",
+            "%s: the assertion is signed with a key: write client_certificate_key or client_certificate_key_file",
+            text ? "there are two" : "it is missing");
     if (has_secret)
-        fail_at(ck, path, "client_secret",
-                "it is of another grant: remove it, or write grant_type: client_credentials");
+        check_path_fail(at, "client_secret",
+                        "it is of another grant: remove it, or write grant_type: client_credentials");
     if (a->claims != NULL && a->claims->kind != YAML_MAP)
-        fail_at(ck, path, "claims", "it is %s: write a map, from names to values", yaml_type_name(a->claims));
+        check_path_fail(at, "claims", "it is %s: write a map, from names to values", yaml_type_name(a->claims));
 }

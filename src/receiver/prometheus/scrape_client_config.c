@@ -142,22 +142,8 @@ void scrape_client_finish(struct scrape_client_config *c)
 
 struct client_check {
     const struct scrape_client_config *c;
-    const char *path;
-    struct check *ck;
+    struct check_path at;
 };
-
-__attribute__((format(printf, 3, 4))) static void fail_at(const struct client_check *k, const char *key,
-                                                          const char *fmt, ...)
-{
-    char path[256], text[512];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    snprintf(path, sizeof(path), "%s::%s", k->path, key);
-    check_fail(k->ck, path, "%s", text);
-}
 
 static bool is_set(struct secret s)
 {
@@ -167,14 +153,14 @@ static bool is_set(struct secret s)
 static void check_file(const struct client_check *k, const char *key, const char *file)
 {
     if (file[0] != '\0' && access(file, R_OK) != 0)
-        fail_at(k, key, "%s: %s: name a file that can be read", file, strerror(errno));
+        check_path_fail(&k->at, key, "%s: %s: name a file that can be read", file, strerror(errno));
 }
 
 static void check_one(const struct client_check *k, const char *key, bool text, const char *file)
 {
     if (text && file[0] != '\0')
-        fail_at(k, key, "at most one of %s and %s_file must be configured: remove one of them", strrchr(key, ':') + 1,
-                strrchr(key, ':') + 1);
+        check_path_fail(&k->at, key, "at most one of %s and %s_file must be configured: remove one of them",
+                        strrchr(key, ':') + 1, strrchr(key, ':') + 1);
 }
 
 static void check_who(const struct client_check *k)
@@ -183,20 +169,21 @@ static void check_who(const struct client_check *k)
     bool bearer = is_set(c->bearer_token) || c->bearer_token_file[0] != '\0';
 
     if (c->basic_auth.on + c->authorization.on + c->oauth2.on + bearer > 1)
-        fail_at(k,
-                c->basic_auth.on      ? "basic_auth"
-                : c->authorization.on ? "authorization"
-                                      : "oauth2",
-                "at most one of basic_auth, oauth2 & authorization must be configured, and bearer_token is an "
-                "authorization: remove the others");
+        check_path_fail(&k->at,
+                        c->basic_auth.on      ? "basic_auth"
+                        : c->authorization.on ? "authorization"
+                                              : "oauth2",
+                        "at most one of basic_auth, oauth2 & authorization must be configured, and bearer_token is an "
+                        "authorization: remove the others");
     check_one(k, "basic_auth::username", c->basic_auth.username[0] != '\0', c->basic_auth.username_file);
     check_one(k, "basic_auth::password", is_set(c->basic_auth.password), c->basic_auth.password_file);
     check_one(k, "authorization::credentials", is_set(c->authorization.credentials), c->authorization.credentials_file);
     if (is_set(c->bearer_token) && c->bearer_token_file[0] != '\0')
-        fail_at(k, "bearer_token_file",
-                "at most one of bearer_token & bearer_token_file must be configured: remove one");
+        check_path_fail(&k->at, "bearer_token_file",
+                        "at most one of bearer_token & bearer_token_file must be configured: remove one");
     if (c->authorization.on && strcasecmp(c->authorization.type, "basic") == 0)
-        fail_at(k, "authorization::type", "authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
+        check_path_fail(&k->at, "authorization::type",
+                        "authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
     check_file(k, "basic_auth::username_file", c->basic_auth.username_file);
     check_file(k, "basic_auth::password_file", c->basic_auth.password_file);
     check_file(k, "authorization::credentials_file", c->authorization.credentials_file);
@@ -213,33 +200,33 @@ static void check_proxy(const struct client_check *k, const struct scrape_proxy_
 
     snprintf(key, sizeof(key), "%sproxy_from_environment", at);
     if (c->proxy_from_environment && (c->proxy_url[0] != '\0' || c->no_proxy[0] != '\0'))
-        fail_at(k, key,
-                "if proxy_from_environment is configured, proxy_url and no_proxy must not "
-                "be: remove them");
+        check_path_fail(&k->at, key,
+                        "if proxy_from_environment is configured, proxy_url and no_proxy must not "
+                        "be: remove them");
     snprintf(key, sizeof(key), "%sno_proxy", at);
     if (c->no_proxy[0] != '\0' && c->proxy_url[0] == '\0')
-        fail_at(k, key, "if no_proxy is configured, proxy_url must also be: write it, or remove no_proxy");
+        check_path_fail(&k->at, key, "if no_proxy is configured, proxy_url must also be: write it, or remove no_proxy");
     snprintf(key, sizeof(key), "%sproxy_connect_header", at);
     if (connect->n > 0 && c->proxy_url[0] == '\0' && !c->proxy_from_environment)
-        fail_at(
-            k, key,
+        check_path_fail(
+            &k->at, key,
             "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be: write one, or "
             "remove proxy_connect_header");
     for (size_t i = 0; i < connect->n; i++)
         if (!header_name_is_valid(connect->v[i].key) || !header_value_is_clean(bytes_str(connect->v[i].value)))
-            fail_at(k, key, "\"%.60s\" is no header, or has a value that none may have", connect->v[i].key);
+            check_path_fail(&k->at, key, "\"%.60s\" is no header, or has a value that none may have",
+                            connect->v[i].key);
     snprintf(key, sizeof(key), "%sproxy_url", at);
     if (c->proxy_url[0] != '\0' && proxy_parse(&proxy, bytes_str(c->proxy_url), &err) != 0)
-        fail_at(k, key, "%s", err.text);
+        check_path_fail(&k->at, key, "%s", err.text);
 }
 
 static void check_assertion(const struct client_check *k, const struct scrape_oauth2_config *o)
 {
-    char path[256];
+    const struct check_path at = check_path_below(&k->at, "oauth2");
 
-    snprintf(path, sizeof(path), "%s::oauth2::", k->path);
     assertion_check(&o->assertion, o->grant == OAUTH2_JWT_BEARER,
-                    is_set(o->client_secret) || o->client_secret_file[0] != '\0', path, k->ck);
+                    is_set(o->client_secret) || o->client_secret_file[0] != '\0', &at);
     check_file(k, "oauth2::client_certificate_key_file", o->assertion.client_certificate_key_file);
 }
 
@@ -248,7 +235,7 @@ static void check_oauth2(const struct client_check *k)
     const struct scrape_oauth2_config *o = &k->c->oauth2;
     struct error err;
     struct url url;
-    char tls[256];
+    struct check_path tls;
 
     if (!o->on)
         return;
@@ -256,10 +243,10 @@ static void check_oauth2(const struct client_check *k)
     check_assertion(k, o);
     check_file(k, "oauth2::client_secret_file", o->client_secret_file);
     if (o->token_url[0] != '\0' && url_parse(&url, bytes_str(o->token_url), &err) != 0)
-        fail_at(k, "oauth2::token_url", "%s", err.text);
+        check_path_fail(&k->at, "oauth2::token_url", "%s", err.text);
     check_proxy(k, &o->proxy, "oauth2::");
-    snprintf(tls, sizeof(tls), "%s::oauth2::tls_config", k->path);
-    tls_check(&o->own.tls, TLS_CLIENT, tls, k->ck);
+    tls = check_path_below(&k->at, "oauth2::tls_config");
+    tls_check(&o->own.tls, TLS_CLIENT, tls.path, tls.ck);
 }
 
 static bool is_reserved(const char *name)
@@ -296,8 +283,9 @@ static void check_headers(const struct client_check *k)
     for (size_t i = 0; i < k->c->http_headers.n; i++) {
         snprintf(key, sizeof(key), "http_headers::%s", h[i].name);
         if (is_reserved(h[i].name))
-            fail_at(k, key, "setting header \"%s\" is not allowed: there is a key for it, or it is the protocol's own",
-                    h[i].name);
+            check_path_fail(&k->at, key,
+                            "setting header \"%s\" is not allowed: there is a key for it, or it is the protocol's own",
+                            h[i].name);
         for (size_t f = 0; f < h[i].files.n; f++)
             check_file(k, key, h[i].files.v[f]);
     }
@@ -305,14 +293,13 @@ static void check_headers(const struct client_check *k)
 
 void scrape_client_check(const struct scrape_client_config *c, const char *path, struct check *ck)
 {
-    const struct client_check k = { c, path, ck };
-    char tls[256];
+    const struct client_check k = { c, check_path_at(ck, path) };
+    const struct check_path tls = check_path_below(&k.at, "tls_config");
 
     check_who(&k);
     check_proxy(&k, &c->proxy, "");
     check_oauth2(&k);
     check_headers(&k);
-    snprintf(tls, sizeof(tls), "%s::tls_config", path);
-    if (check_was_set(ck, tls)) /* else OpenSSL need not be there */
-        tls_check(&c->tls, TLS_CLIENT, tls, ck);
+    if (check_was_set(ck, tls.path)) /* else OpenSSL need not be there */
+        tls_check(&c->tls, TLS_CLIENT, tls.path, ck);
 }
