@@ -23,17 +23,7 @@ static const struct yaml_node *body_of(const struct explained *x, const char *pa
 
 static const struct yaml_node *option_at(const struct explained *x, const char *path)
 {
-    const struct yaml_node *n = body_of(x, path);
-
-    while (n != NULL && *path != '\0') {
-        const char *sep = strstr(path, "::");
-        char key[64];
-
-        snprintf(key, sizeof(key), "%.*s", sep != NULL ? (int)(sep - path) : (int)strlen(path), path);
-        n = yaml_get(n, key);
-        path = sep != NULL ? sep + 2 : "";
-    }
-    return n;
+    return yaml_at(body_of(x, path), path);
 }
 
 const char *explained_option(const struct explained *x, const char *path)

@@ -160,6 +160,18 @@ static void put_any_scalar(struct buf *out, const struct yaml_node *n)
     buf_putc(out, '}');
 }
 
+static void put_list(struct buf *out, const struct yaml_node *list,
+                     void (*put)(struct buf *out, const struct yaml_node *item))
+{
+    buf_putc(out, '[');
+    for (size_t i = 0; i < list->n; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        put(out, list->items[i]);
+    }
+    buf_putc(out, ']');
+}
+
 static void put_any(struct buf *out, const struct yaml_node *n)
 {
     if (is_any_value(n)) {
@@ -169,13 +181,9 @@ static void put_any(struct buf *out, const struct yaml_node *n)
         put_pairs(out, n);
         buf_puts(out, "}}");
     } else if (n->kind == YAML_LIST) {
-        buf_puts(out, "{\"arrayValue\":{\"values\":[");
-        for (size_t i = 0; i < n->n; i++) {
-            if (i > 0)
-                buf_putc(out, ',');
-            put_any(out, n->items[i]);
-        }
-        buf_puts(out, "]}}");
+        buf_puts(out, "{\"arrayValue\":{\"values\":");
+        put_list(out, n, put_any);
+        buf_puts(out, "}}");
     } else {
         put_any_scalar(out, n);
     }
@@ -217,13 +225,7 @@ static void put_value(struct buf *out, const struct yaml_node *n)
     if (n->kind == YAML_MAP) {
         put_map(out, n);
     } else if (n->kind == YAML_LIST) {
-        buf_putc(out, '[');
-        for (size_t i = 0; i < n->n; i++) {
-            if (i > 0)
-                buf_putc(out, ',');
-            put_value(out, n->items[i]);
-        }
-        buf_putc(out, ']');
+        put_list(out, n, put_value);
     } else {
         put_scalar(out, n);
     }

@@ -7,6 +7,7 @@
  * finds as much as it can; fail_at() for what cannot (libyaml's own, which get a hint where we know one, and the bounds
  * on nodes, depth, keys and bytes), after which nothing more is read and there is no tree. */
 #include "config/yaml.h"
+#include "config/yaml_mark.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,11 +22,10 @@ struct reader {
     yaml_parser_t parser;
     struct arena *arena;
     const char *file;
-    struct bytes text;
     int line, column; /* where the text begins */
     struct faults *faults;
     size_t nodes;
-    size_t index, offset; /* of the text, in characters and in bytes: where the last scalar was */
+    struct yaml_marks marks;
     bool failed;
     VEC(struct anchor) anchors;
 };
@@ -73,9 +73,9 @@ static yaml_mark_t mark_of(const struct reader *r, size_t offset)
 {
     yaml_mark_t mark = { 0 };
 
-    for (size_t i = 0; i < offset && i < r->text.len; i++) {
-        mark.column += (r->text.data[i] & 0xc0) != 0x80;
-        if (r->text.data[i] == '\n')
+    for (size_t i = 0; i < offset && i < r->marks.text.len; i++) {
+        mark.column += (r->marks.text.data[i] & 0xc0) != 0x80;
+        if (r->marks.text.data[i] == '\n')
             mark.line++, mark.column = 0;
     }
     return mark;
@@ -86,9 +86,9 @@ static bool stops_at_variable(const struct reader *r)
 {
     size_t characters = 0;
 
-    for (size_t i = 0; i < r->text.len; i++)
-        if ((r->text.data[i] & 0xc0) != 0x80 && characters++ == r->parser.problem_mark.index)
-            return i > 0 && r->text.data[i] == '{' && r->text.data[i - 1] == '$';
+    for (size_t i = 0; i < r->marks.text.len; i++)
+        if ((r->marks.text.data[i] & 0xc0) != 0x80 && characters++ == r->parser.problem_mark.index)
+            return i > 0 && r->marks.text.data[i] == '{' && r->marks.text.data[i - 1] == '$';
     return false;
 }
 
@@ -231,6 +231,19 @@ struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
     return p != NULL ? p->value : NULL;
 }
 
+const struct yaml_node *yaml_at(const struct yaml_node *n, const char *path)
+{
+    while (n != NULL && *path != '\0') {
+        const char *sep = strstr(path, "::");
+        char key[256];
+
+        snprintf(key, sizeof(key), "%.*s", sep != NULL ? (int)(sep - path) : (int)strlen(path), path);
+        n = yaml_get(n, key);
+        path = sep != NULL ? sep + 2 : "";
+    }
+    return n;
+}
+
 /* --- reading --- */
 
 static struct yaml_node *node_at(struct reader *r, enum yaml_kind kind, yaml_mark_t mark)
@@ -278,25 +291,14 @@ static struct yaml_node *read_alias(struct reader *r, const yaml_event_t *event)
     return node_at(r, YAML_NULL, event->start_mark);
 }
 
-/* The offset of a mark in bytes; marks come in order. */
-static size_t offset_of(struct reader *r, yaml_mark_t mark)
-{
-    if (mark.index < r->index)
-        r->index = r->offset = 0;
-    for (; r->index < mark.index && r->offset < r->text.len; r->index++)
-        do
-            r->offset++;
-        while (r->offset < r->text.len && (r->text.data[r->offset] & 0xc0) == 0x80);
-    return r->offset;
-}
-
 /* What stands in the file; nothing when that is the text. */
 static void keep_source(struct reader *r, struct yaml_node *n, const yaml_event_t *event)
 {
-    size_t from = offset_of(r, event->start_mark), len = offset_of(r, event->end_mark) - from;
+    size_t from = yaml_mark_offset(&r->marks, event->start_mark),
+           len = yaml_mark_offset(&r->marks, event->end_mark) - from;
 
-    if (len != event->data.scalar.length || memcmp(r->text.data + from, n->text, len) != 0)
-        n->source = arena_strndup(r->arena, r->text.data + from, len);
+    if (len != event->data.scalar.length || memcmp(r->marks.text.data + from, n->text, len) != 0)
+        n->source = arena_strndup(r->arena, r->marks.text.data + from, len);
 }
 
 static struct yaml_node *read_scalar(struct reader *r, const yaml_event_t *event)
@@ -490,7 +492,7 @@ struct yaml_node *yaml_read(struct arena *a, struct bytes text, const char *file
     }
     if (yaml_parser_initialize(&r.parser) == 0)
         abort();
-    r.text = text;
+    r.marks.text = text;
     yaml_parser_set_input_string(&r.parser, text.data != NULL ? text.data : (const uint8_t *)"", text.len);
     root = read_documents(&r);
     yaml_parser_delete(&r.parser);

@@ -62,6 +62,8 @@ bool yaml_bool(const struct yaml_node *n, bool *v);
 const char *yaml_type_name(const struct yaml_node *n); /* "a map", "a list", "the number 5" ...: for messages */
 
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key); /* NULL when absent or not a map */
+/* The same at a path of keys, "a::b"; "": the node itself. */
+const struct yaml_node *yaml_at(const struct yaml_node *n, const char *path);
 const struct yaml_pair *yaml_pair(const struct yaml_node *map, const char *key);
 
 /* Append it in quotes, as JSON has them, which is YAML too. */

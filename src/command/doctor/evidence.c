@@ -256,17 +256,7 @@ const char *evidence_quote_line(struct evidence *e, struct seen_line *line)
 
 const struct yaml_node *option_at(const struct evidence *e, const char *path)
 {
-    const struct yaml_node *n = e->options != NULL ? e->options : e->running;
-
-    while (n != NULL && *path != '\0') {
-        const char *sep = strstr(path, "::");
-        char key[256];
-
-        snprintf(key, sizeof(key), "%.*s", sep != NULL ? (int)(sep - path) : (int)strlen(path), path);
-        n = yaml_get(n, key);
-        path = sep != NULL ? sep + 2 : "";
-    }
-    return n;
+    return yaml_at(e->options != NULL ? e->options : e->running, path);
 }
 
 const char *option_text(const struct evidence *e, const char *path)

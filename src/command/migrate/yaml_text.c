@@ -5,6 +5,7 @@
 #include "command/migrate/yaml_text.h"
 
 #include "base/ascii.h"
+#include "config/yaml_mark.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +14,12 @@
 struct span_reader {
     yaml_parser_t parser;
     struct arena *arena;
-    struct bytes text;
-    size_t index, offset; /* of the text, in characters and in bytes: where the last mark was */
+    struct yaml_marks marks;
     size_t nodes;
     bool failed;
 };
 
 static struct span *read_span(struct span_reader *r, const yaml_event_t *event, struct span *parent, unsigned depth);
-
-static size_t offset_of(struct span_reader *r, yaml_mark_t mark)
-{
-    if (mark.index < r->index)
-        r->index = r->offset = 0;
-    for (; r->index < mark.index && r->offset < r->text.len; r->index++)
-        do
-            r->offset++;
-        while (r->offset < r->text.len && (r->text.data[r->offset] & 0xc0) == 0x80);
-    return r->offset;
-}
 
 static bool next_event(struct span_reader *r, yaml_event_t *event)
 {
@@ -45,9 +34,10 @@ static struct span *new_span(struct span_reader *r, enum yaml_kind kind, const y
 
     s->kind = kind;
     s->parent = parent;
-    s->from = offset_of(r, event->start_mark);
-    s->to = offset_of(r, event->end_mark);
-    while (s->to > s->from && ascii_is_white(r->text.data[s->to - 1])) /* a block of text ends with its last line */
+    s->from = yaml_mark_offset(&r->marks, event->start_mark);
+    s->to = yaml_mark_offset(&r->marks, event->end_mark);
+    while (s->to > s->from &&
+           ascii_is_white(r->marks.text.data[s->to - 1])) /* a block of text ends with its last line */
         s->to--;
     s->begin = s->from;
     s->end = s->to;
@@ -76,9 +66,9 @@ static void find_dash(const struct span_reader *r, struct span *item)
 {
     size_t at = item->from;
 
-    while (at > 0 && ascii_is_white(r->text.data[at - 1]))
+    while (at > 0 && ascii_is_white(r->marks.text.data[at - 1]))
         at--;
-    if (at > 0 && r->text.data[at - 1] == '-')
+    if (at > 0 && r->marks.text.data[at - 1] == '-')
         item->begin = at - 1;
     if (item->end < item->begin + 1)
         item->end = item->begin + 1;
@@ -93,7 +83,7 @@ static void read_items(struct span_reader *r, struct span *s, unsigned depth)
 
         if (event.type == YAML_SEQUENCE_END_EVENT) {
             if (s->flow)
-                s->to = s->end = offset_of(r, event.end_mark);
+                s->to = s->end = yaml_mark_offset(&r->marks, event.end_mark);
             yaml_event_delete(&event);
             return;
         }
@@ -110,7 +100,7 @@ static void read_items(struct span_reader *r, struct span *s, unsigned depth)
 /* The value behind a key. */
 static bool read_entry(struct span_reader *r, struct span *s, const yaml_event_t *key, unsigned depth)
 {
-    size_t from = offset_of(r, key->start_mark), to = offset_of(r, key->end_mark);
+    size_t from = yaml_mark_offset(&r->marks, key->start_mark), to = yaml_mark_offset(&r->marks, key->end_mark);
     struct span *value;
     yaml_event_t event;
 
@@ -128,7 +118,7 @@ static bool read_entry(struct span_reader *r, struct span *s, const yaml_event_t
     value->begin = value->key_from = from;
     value->key_to = to;
     if (value->end <= to) /* nothing, or nothing but the colon */
-        value->end = to < r->text.len && r->text.data[to] == ':' ? to + 1 : to;
+        value->end = to < r->marks.text.len && r->marks.text.data[to] == ':' ? to + 1 : to;
     push_kid(r, s, value);
     return true;
 }
@@ -141,12 +131,28 @@ static void read_entries(struct span_reader *r, struct span *s, unsigned depth)
         bool end = key.type == YAML_MAPPING_END_EVENT, more;
 
         if (end && s->flow)
-            s->to = s->end = offset_of(r, key.end_mark);
+            s->to = s->end = yaml_mark_offset(&r->marks, key.end_mark);
         more = !end && read_entry(r, s, &key, depth);
         yaml_event_delete(&key);
         if (!more)
             return;
     }
+}
+
+/* A list or a map, without what is in it. */
+static struct span *new_collection(struct span_reader *r, enum yaml_kind kind, const yaml_event_t *event,
+                                   struct span *parent)
+{
+    struct span *s = new_span(r, kind, event, parent);
+
+    if (kind == YAML_LIST) {
+        s->flow = event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
+        s->anchored = event->data.sequence_start.anchor != NULL;
+    } else {
+        s->flow = event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
+        s->anchored = event->data.mapping_start.anchor != NULL;
+    }
+    return s;
 }
 
 static struct span *read_span(struct span_reader *r, const yaml_event_t *event, struct span *parent, unsigned depth)
@@ -168,15 +174,11 @@ static struct span *read_span(struct span_reader *r, const yaml_event_t *event, 
         s->anchored = event->data.scalar.anchor != NULL;
         return s;
     case YAML_SEQUENCE_START_EVENT:
-        s = new_span(r, YAML_LIST, event, parent);
-        s->flow = event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
-        s->anchored = event->data.sequence_start.anchor != NULL;
+        s = new_collection(r, YAML_LIST, event, parent);
         read_items(r, s, depth);
         return s;
     case YAML_MAPPING_START_EVENT:
-        s = new_span(r, YAML_MAP, event, parent);
-        s->flow = event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
-        s->anchored = event->data.mapping_start.anchor != NULL;
+        s = new_collection(r, YAML_MAP, event, parent);
         read_entries(r, s, depth);
         return s;
     default:
@@ -187,7 +189,7 @@ static struct span *read_span(struct span_reader *r, const yaml_event_t *event, 
 
 void yaml_text_read(struct yaml_text *t, struct arena *a, struct bytes text)
 {
-    struct span_reader r = { .arena = a, .text = text };
+    struct span_reader r = { .arena = a, .marks.text = text };
     yaml_event_t event;
     bool end = false;
 
