@@ -6,6 +6,7 @@
 #include "config/option.h"
 #include "otlp/attribute_list.h"
 #include "otlp/metadata.h"
+#include "otlp/rewrite.h"
 #include "pipeline/component.h"
 
 struct action_config {
@@ -28,7 +29,9 @@ void actions_free(struct actions *a);
 /* Tell the list which keys the actions may touch. */
 void actions_ask(const struct actions *a, struct attribute_list *list);
 
-/* In order, each on what those before have left. */
-void actions_apply(struct actions *a, struct attribute_list *list, const struct metadata *metadata);
+/* On the attributes of a message, in order, each on what those before have left; `list` is for them to be read into.
+ * False: nothing has changed. */
+bool actions_edit(struct actions *a, struct attribute_list *list, const struct visit *at,
+                  const struct metadata *metadata, struct pieces *edit);
 
 #endif

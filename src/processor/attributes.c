@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The attributes processor: actions on the attributes of spans, log records and data points, of all or of those that
  * include and exclude select. */
-#include "otlp/match.h"
 #include "processor/attribute_actions.h"
-#include "processor/item_processor.h"
-#include "processor/search_limit.h"
+#include "processor/selecting.h"
 
 struct attributes_config {
     struct option_list actions; /* of struct action_config */
@@ -23,63 +21,29 @@ static const struct option options[] = {
 static const struct metric_row *const metric_rows[] = { ITEM_COUNT_ROWS, &search_limit_row, NULL };
 
 struct attributes {
-    struct item_processor processor;
+    struct selecting selecting;
     struct actions *actions;
-    struct selection *selection; /* NULL: all */
-    enum selected selected;      /* of what stands above the item */
     struct attribute_list list;
-    struct search_limit limit; /* of the selection */
 };
-
-static bool is_selected(struct attributes *p, struct bytes item)
-{
-    bool is = selection_item(p->selection, item);
-
-    search_limit_note(&p->limit, selection_meter(p->selection));
-    return is;
-}
-
-static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct attributes *p = arg;
-
-    (void)edit;
-    p->selected = selection_resource(p->selection, at->message);
-    search_limit_note(&p->limit, selection_meter(p->selection));
-    return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
-}
-
-static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct attributes *p = arg;
-
-    (void)edit;
-    p->selected = selection_scope(p->selection, at->message);
-    search_limit_note(&p->limit, selection_meter(p->selection));
-    return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
-}
 
 static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct attributes *p = arg;
 
     (void)edit;
-    return p->selected == SELECTED_ALL || is_selected(p, at->message) ? REWRITE_KEEP : REWRITE_PASS;
+    return p->selecting.selected == SELECTED_ALL || selecting_takes(&p->selecting, at->message) ? REWRITE_KEEP
+                                                                                                : REWRITE_PASS;
 }
 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct attributes *p = arg;
 
-    if (p->selected == SELECTED_SOME && at->data == 0 && !is_selected(p, at->message))
+    if (p->selecting.selected == SELECTED_SOME && at->data == 0 && !selecting_takes(&p->selecting, at->message))
         return REWRITE_KEEP;
     p->list.ordered = at->ordered;
-    attribute_list_read(&p->list, at->message, at->attributes);
-    actions_apply(p->actions, &p->list, p->processor.batch->metadata);
-    if (!p->list.changed)
-        return REWRITE_KEEP;
-    attribute_list_write(&p->list, edit);
-    return REWRITE_EDIT;
+    return actions_edit(p->actions, &p->list, at, p->selecting.processor.batch->metadata, edit) ? REWRITE_EDIT
+                                                                                                : REWRITE_KEEP;
 }
 
 static void check(const void *config, struct check *ck)
@@ -99,34 +63,27 @@ static void check_use(const void *config, enum signal signal, struct check *ck)
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct attributes *p = container_of(item_processor_of(node), struct attributes, processor);
+    struct attributes *p = container_of(selecting_of(node), struct attributes, selecting);
     const struct attributes_config *c = config;
-    struct rewrite_visitor *v = &p->processor.visitor;
+    struct rewrite_visitor *v = &p->selecting.processor.visitor;
 
     (void)err;
-    item_processor_init(&p->processor, NULL);
+    selecting_init(&p->selecting, &c->include, &c->exclude);
     p->actions = actions_new(node, &c->actions);
     actions_ask(p->actions, &p->list);
-    p->selected = SELECTED_ALL;
-    search_limit_init(&p->limit, node);
     v->item = on_item;
-    if (c->include.on || c->exclude.on) {
-        p->selection = selection_new(&c->include, &c->exclude, node->signal);
-        v->resource = on_resource;
-        v->scope = on_scope;
-        v->metric = node->signal == SIGNAL_METRICS ? on_metric : NULL;
-    }
+    if (p->selecting.selection != NULL && node->signal == SIGNAL_METRICS)
+        v->metric = on_metric;
     return 0;
 }
 
 static void destroy(struct node *node)
 {
-    struct attributes *p = container_of(item_processor_of(node), struct attributes, processor);
+    struct attributes *p = container_of(selecting_of(node), struct attributes, selecting);
 
     actions_free(p->actions);
-    selection_free(p->selection);
     attribute_list_free(&p->list);
-    item_processor_free(&p->processor);
+    selecting_free(&p->selecting);
 }
 
 extern const struct component attributes_processor;

@@ -25,12 +25,7 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
 {
     struct resource *p = arg;
 
-    attribute_list_read(&p->list, at->message, at->attributes);
-    actions_apply(p->actions, &p->list, p->processor.batch->metadata);
-    if (!p->list.changed)
-        return REWRITE_PASS;
-    attribute_list_write(&p->list, edit);
-    return REWRITE_EDIT;
+    return actions_edit(p->actions, &p->list, at, p->processor.batch->metadata, edit) ? REWRITE_EDIT : REWRITE_PASS;
 }
 
 static void check(const void *config, struct check *ck)

@@ -8,10 +8,8 @@
  * name: what they did not look at has not matched, and the span is counted (search_limit.h). */
 #include "codec/regex.h"
 #include "otlp/attribute_list.h"
-#include "otlp/match.h"
 #include "otlp/view.h"
-#include "processor/item_processor.h"
-#include "processor/search_limit.h"
+#include "processor/selecting.h"
 #include "processor/span_text.h"
 
 #include <assert.h>
@@ -78,10 +76,8 @@ static const struct option options[] = {
 static const struct metric_row *const metric_rows[] = { ITEM_COUNT_ROWS, &search_limit_row, NULL };
 
 struct span {
-    struct item_processor processor;
+    struct selecting selecting;
     const struct span_config *config;
-    struct selection *selection; /* NULL: all */
-    enum selected selected;      /* of what stands above the span */
     size_t n_rules;
     struct regex **rules;
     struct buf status; /* the whole field that is set */
@@ -89,7 +85,6 @@ struct span {
     struct buf names[2]; /* one being made of the other */
     struct buf name_field;
     struct regex_meter meter; /* of the rules, for a span */
-    struct search_limit limit;
 };
 
 /* ---- the name ---- */
@@ -203,44 +198,19 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
     struct span *p = arg;
     struct bytes before, name;
 
-    if (p->selected == SELECTED_SOME) {
-        bool selected = selection_item(p->selection, at->message);
-
-        search_limit_note(&p->limit, selection_meter(p->selection));
-        if (!selected)
-            return REWRITE_KEEP;
-    }
+    if (p->selecting.selected == SELECTED_SOME && !selecting_takes(&p->selecting, at->message))
+        return REWRITE_KEEP;
     before = name = span_view(at->message).name;
     attribute_list_read(&p->list, at->message, at->attributes);
     if (join_attributes(p, &p->names[0]))
         name = buf_bytes(&p->names[0]);
     regex_meter_begin(&p->meter);
     name = apply_rules(p, name);
-    search_limit_note(&p->limit, &p->meter);
+    search_limit_note(&p->selecting.limit, &p->meter);
     if (bytes_equal(before, name) && !p->list.changed && !p->config->status.on)
         return REWRITE_KEEP;
     write_span(p, edit, !bytes_equal(before, name), name);
     return REWRITE_EDIT;
-}
-
-static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct span *p = arg;
-
-    (void)edit;
-    p->selected = selection_resource(p->selection, at->message);
-    search_limit_note(&p->limit, selection_meter(p->selection));
-    return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
-}
-
-static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct span *p = arg;
-
-    (void)edit;
-    p->selected = selection_scope(p->selection, at->message);
-    search_limit_note(&p->limit, selection_meter(p->selection));
-    return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 
 /* ---- the component ---- */
@@ -309,20 +279,13 @@ static void ask_attributes(struct span *p)
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct span *p = container_of(item_processor_of(node), struct span, processor);
+    struct span *p = container_of(selecting_of(node), struct span, selecting);
     const struct span_config *c = config;
 
     (void)err;
     p->config = c;
-    item_processor_init(&p->processor, NULL);
-    p->processor.visitor.item = on_item;
-    p->selected = SELECTED_ALL;
-    search_limit_init(&p->limit, node);
-    if (c->include.on || c->exclude.on) {
-        p->selection = selection_new(&c->include, &c->exclude, SIGNAL_TRACES);
-        p->processor.visitor.resource = on_resource;
-        p->processor.visitor.scope = on_scope;
-    }
+    selecting_init(&p->selecting, &c->include, &c->exclude);
+    p->selecting.processor.visitor.item = on_item;
     p->n_rules = c->name.to_attributes.on ? c->name.to_attributes.rules.n : 0;
     p->rules = mem_zalloc((p->n_rules + 1) * sizeof(struct regex *));
     for (size_t i = 0; i < p->n_rules; i++) {
@@ -337,18 +300,17 @@ static int create(struct node *node, const void *config, struct error *err)
 
 static void destroy(struct node *node)
 {
-    struct span *p = container_of(item_processor_of(node), struct span, processor);
+    struct span *p = container_of(selecting_of(node), struct span, selecting);
 
     for (size_t i = 0; i < p->n_rules; i++)
         regex_free(p->rules[i]);
     free(p->rules);
-    selection_free(p->selection);
     attribute_list_free(&p->list);
     buf_free(&p->status);
     buf_free(&p->names[0]);
     buf_free(&p->names[1]);
     buf_free(&p->name_field);
-    item_processor_free(&p->processor);
+    selecting_free(&p->selecting);
 }
 
 extern const struct component span_processor;
