@@ -15,6 +15,11 @@ enum error_mode {
 };
 
 extern const char *const error_mode_names[]; /* for OPT_ENUM */
+#define ERROR_MODE_ROW(T, what_)                                                                                       \
+    OPT_ENUM(T, error_mode, error_mode_names, "ignore",                                                                \
+             "What becomes of a " what_                                                                                \
+             " that fails: it is passed over (ignore logs it, silent does not), or the batch is rejected "             \
+             "(propagate).")
 
 /* The error mode of that name; false: there is none. */
 bool error_mode_find(const char *name, int *mode);

@@ -153,40 +153,37 @@ static enum rewrite_verdict drop_items(struct filter *f, const struct statement 
     return REWRITE_DROP;
 }
 
-static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
+/* Of what stands above the items: the visitor's hook for that level. */
+static enum rewrite_verdict judge_level(struct filter *f, const struct visit *at, const struct pieces *edit,
+                                        unsigned level)
 {
-    struct filter *f = arg;
-    struct ottl_item item = visited_resource(at);
-    struct statement *s = find_true(f, OTTL_RESOURCE, &item);
+    static const enum ottl_context contexts[] = {
+        [LEVEL_RESOURCE] = OTTL_RESOURCE, [LEVEL_SCOPE] = OTTL_SCOPE, [LEVEL_METRIC] = OTTL_METRIC
+    };
+    struct ottl_item item = level == LEVEL_RESOURCE ? visited_resource(at)
+                            : level == LEVEL_SCOPE  ? visited_scope(at)
+                                                    : visited_metric(at);
+    struct statement *s = find_true(f, contexts[level], &item);
 
     (void)edit;
-    if (s == NULL && is_selected(f, LEVEL_RESOURCE, at->message))
+    if (s == NULL && is_selected(f, level, at->message))
         return REWRITE_KEEP;
-    return drop_items(f, s, visit_count(at, LEVEL_RESOURCE));
+    return drop_items(f, s, visit_count(at, level));
+}
+
+static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
+{
+    return judge_level(arg, at, edit, LEVEL_RESOURCE);
 }
 
 static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
 {
-    struct filter *f = arg;
-    struct ottl_item item = visited_scope(at);
-    struct statement *s = find_true(f, OTTL_SCOPE, &item);
-
-    (void)edit;
-    if (s == NULL && is_selected(f, LEVEL_SCOPE, at->message))
-        return REWRITE_KEEP;
-    return drop_items(f, s, visit_count(at, LEVEL_SCOPE));
+    return judge_level(arg, at, edit, LEVEL_SCOPE);
 }
 
 static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
 {
-    struct filter *f = arg;
-    struct ottl_item item = visited_metric(at);
-    struct statement *s = find_true(f, OTTL_METRIC, &item);
-
-    (void)edit;
-    if (s == NULL && is_selected(f, LEVEL_METRIC, at->message))
-        return REWRITE_KEEP;
-    return drop_items(f, s, visit_count(at, LEVEL_METRIC));
+    return judge_level(arg, at, edit, LEVEL_METRIC);
 }
 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)

@@ -103,10 +103,7 @@ static const struct option profiles_options[] = {
     "is true of is dropped, with all that is below."
 
 const struct option filter_options[] = {
-    OPT_ENUM(
-        struct filter_config, error_mode, error_mode_names, "ignore",
-        "What becomes of a condition that fails: it is passed over (ignore logs it, silent does not), or the batch "
-        "is rejected (propagate)."),
+    ERROR_MODE_ROW(struct filter_config, "condition"),
     OPT_NODE(struct filter_config, trace_conditions, CONDITIONS),
     OPT_NODE(struct filter_config, metric_conditions, CONDITIONS),
     OPT_NODE(struct filter_config, log_conditions, CONDITIONS),

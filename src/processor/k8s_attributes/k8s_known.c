@@ -212,16 +212,11 @@ static void free_thing(struct k8s_cluster *c, struct k8s_thing *t)
 bool k8s_thing_field(struct bytes parent, struct bytes key)
 {
     static const char *const known[] = {
-        "metadata",        "name",        "namespace", "uid",        "labels",
-        "resourceVersion", "annotations", "kind",      "controller", "ownerReferences"
+        "metadata", "name",       "namespace",       "uid", "labels", "resourceVersion", "annotations",
+        "kind",     "controller", "ownerReferences", NULL
     };
 
-    if (bytes_is(parent, "labels") || bytes_is(parent, "annotations"))
-        return true;
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (bytes_is(key, known[i]))
-            return true;
-    return false;
+    return k8s_keeps_field(known, parent, key);
 }
 
 static const struct json_node *find_owner(const struct json_node *root, const char *kind)

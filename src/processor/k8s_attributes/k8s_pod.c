@@ -16,24 +16,47 @@
 
 static const char *const owner_kinds[K8S_OWNERS] = { "ReplicaSet", "DaemonSet", "StatefulSet", "Job" };
 
-bool k8s_pod_field(struct bytes parent, struct bytes key)
+bool k8s_keeps_field(const char *const *names, struct bytes parent, struct bytes key)
 {
-    static const char *const known[] = {
-        "metadata",    "name",         "namespace",         "uid",
-        "labels",      "annotations",  "resourceVersion",   "creationTimestamp",
-        "kind",        "controller",   "ownerReferences",   "spec",
-        "status",      "podIP",        "startTime",         "nodeName",
-        "hostname",    "hostNetwork",  "containers",        "initContainers",
-        "image",       "imageID",      "containerStatuses", "initContainerStatuses",
-        "containerID", "restartCount",
-    };
-
     if (bytes_is(parent, "labels") || bytes_is(parent, "annotations"))
         return true;
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (bytes_is(key, known[i]))
+    for (; *names != NULL; names++)
+        if (bytes_is(key, *names))
             return true;
     return false;
+}
+
+bool k8s_pod_field(struct bytes parent, struct bytes key)
+{
+    static const char *const known[] = { "metadata",
+                                         "name",
+                                         "namespace",
+                                         "uid",
+                                         "labels",
+                                         "annotations",
+                                         "resourceVersion",
+                                         "creationTimestamp",
+                                         "kind",
+                                         "controller",
+                                         "ownerReferences",
+                                         "spec",
+                                         "status",
+                                         "podIP",
+                                         "startTime",
+                                         "nodeName",
+                                         "hostname",
+                                         "hostNetwork",
+                                         "containers",
+                                         "initContainers",
+                                         "image",
+                                         "imageID",
+                                         "containerStatuses",
+                                         "initContainerStatuses",
+                                         "containerID",
+                                         "restartCount",
+                                         NULL };
+
+    return k8s_keeps_field(known, parent, key);
 }
 
 void k8s_reader_init(struct k8s_reader *r, const struct k8s_rules *rules)

@@ -53,6 +53,8 @@ struct k8s_reader {
 void k8s_reader_init(struct k8s_reader *r, const struct k8s_rules *rules);
 void k8s_reader_free(struct k8s_reader *r);
 
+/* What is kept of an object: labels, annotations, and what has one of the names, a list that ends with NULL. */
+bool k8s_keeps_field(const char *const *names, struct bytes parent, struct bytes key);
 /* What is kept of a pod, as the rule of its tree. */
 bool k8s_pod_field(struct bytes parent, struct bytes key);
 

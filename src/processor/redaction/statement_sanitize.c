@@ -149,23 +149,25 @@ static void read_command(struct bytes *rest, struct command *c)
 enum rule { ONE, FROM, EACH, CONFIG, BITFIELD, ZADD };
 
 static const struct {
-    const char *name;
     enum rule rule;
     size_t first, step; /* ONE, FROM: the argument; EACH: every so many behind the first */
+    const char *names[12];
 } rules[] = {
-    { "AUTH", FROM, 0, 0 },     { "APPEND", ONE, 1, 0 },   { "GETSET", ONE, 1, 0 },
-    { "LPUSHX", ONE, 1, 0 },    { "RPUSHX", ONE, 1, 0 },   { "GEORADIUSBYMEMBER", ONE, 1, 0 },
-    { "SET", ONE, 1, 0 },       { "SETNX", ONE, 1, 0 },    { "SISMEMBER", ONE, 1, 0 },
-    { "ZRANK", ONE, 1, 0 },     { "ZREVRANK", ONE, 1, 0 }, { "ZSCORE", ONE, 1, 0 },
-    { "HSETNX", ONE, 2, 0 },    { "LREM", ONE, 2, 0 },     { "LSET", ONE, 2, 0 },
-    { "SETBIT", ONE, 2, 0 },    { "SETEX", ONE, 2, 0 },    { "PSETEX", ONE, 2, 0 },
-    { "SETRANGE", ONE, 2, 0 },  { "ZINCRBY", ONE, 2, 0 },  { "SMOVE", ONE, 2, 0 },
-    { "RESTORE", ONE, 2, 0 },   { "LINSERT", ONE, 3, 0 },  { "GEOHASH", FROM, 1, 0 },
-    { "GEOPOS", FROM, 1, 0 },   { "GEODIST", FROM, 1, 0 }, { "LPUSH", FROM, 1, 0 },
-    { "RPUSH", FROM, 1, 0 },    { "SREM", FROM, 1, 0 },    { "ZREM", FROM, 1, 0 },
-    { "SADD", FROM, 1, 0 },     { "GEOADD", EACH, 1, 3 },  { "HSET", EACH, 1, 2 },
-    { "HMSET", EACH, 1, 2 },    { "MSET", EACH, 0, 2 },    { "MSETNX", EACH, 0, 2 },
-    { "CONFIG", CONFIG, 0, 0 }, { "ZADD", ZADD, 0, 0 },    { "BITFIELD", BITFIELD, 0, 0 },
+    { FROM, 0, 0, { "AUTH" } },
+    { ONE,
+      1,
+      0,
+      { "APPEND", "GETSET", "LPUSHX", "RPUSHX", "GEORADIUSBYMEMBER", "SET", "SETNX", "SISMEMBER", "ZRANK", "ZREVRANK",
+        "ZSCORE" } },
+    { ONE, 2, 0, { "HSETNX", "LREM", "LSET", "SETBIT", "SETEX", "PSETEX", "SETRANGE", "ZINCRBY", "SMOVE", "RESTORE" } },
+    { ONE, 3, 0, { "LINSERT" } },
+    { FROM, 1, 0, { "GEOHASH", "GEOPOS", "GEODIST", "LPUSH", "RPUSH", "SREM", "ZREM", "SADD" } },
+    { EACH, 1, 3, { "GEOADD" } },
+    { EACH, 1, 2, { "HSET", "HMSET" } },
+    { EACH, 0, 2, { "MSET", "MSETNX" } },
+    { CONFIG, 0, 0, { "CONFIG" } },
+    { ZADD, 0, 0, { "ZADD" } },
+    { BITFIELD, 0, 0, { "BITFIELD" } },
 };
 
 static void mask_argument(struct command *c, size_t i)
@@ -209,10 +211,18 @@ static void mask_bits(struct command *c)
     }
 }
 
+static bool is_among(struct bytes name, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (bytes_equal_nocase(name, bytes_str(*names)))
+            return true;
+    return false;
+}
+
 static void mask_command(struct command *c)
 {
-    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-        if (c->args.n == 0 || !bytes_equal_nocase(c->name, bytes_str(rules[i].name)))
+    for (size_t i = 0; i < ARRAY_LEN(rules) && c->args.n > 0; i++) {
+        if (!is_among(c->name, rules[i].names))
             continue;
         if (rules[i].rule == ONE || rules[i].rule == FROM)
             mask_argument(c, rules[i].first);

@@ -13,10 +13,7 @@
     "statements}."
 
 const struct option transform_options[] = {
-    OPT_ENUM(
-        struct transform_config, error_mode, error_mode_names, "ignore",
-        "What becomes of a statement that fails: it is passed over (ignore logs it, silent does not), or the batch "
-        "is rejected (propagate)."),
+    ERROR_MODE_ROW(struct transform_config, "statement"),
     OPT_NODE(struct transform_config, trace_statements, STATEMENTS),
     OPT_NODE(struct transform_config, metric_statements, STATEMENTS),
     OPT_NODE(struct transform_config, log_statements, STATEMENTS),
