@@ -9,6 +9,7 @@
 #include "otlp/fields.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define FINEST 20
@@ -214,4 +215,23 @@ bool observed_bounds(double *bounds, const char *const *texts, size_t n, double 
         bounds[*bad] = (double)ns / unit;
     }
     return true;
+}
+
+void observed_check_bounds(const struct strings *texts, const char *path, struct check *ck)
+{
+    double *bounds = mem_zalloc((texts->n + 1) * sizeof(*bounds));
+    size_t bad;
+    char at[64];
+
+    if (!observed_bounds(bounds, texts->v, texts->n, 1, &bad)) {
+        snprintf(at, sizeof(at), "%s::%zu", path, bad);
+        check_fail(ck, at, "\"%s\" is no duration: write 100ms or 1.5s", texts->v[bad]);
+    } else {
+        for (size_t i = 1; i < texts->n; i++)
+            if (bounds[i] <= bounds[i - 1]) {
+                snprintf(at, sizeof(at), "%s::%zu", path, i);
+                check_fail(ck, at, "bounds rise: %s does not come after %s", texts->v[i], texts->v[i - 1]);
+            }
+    }
+    free(bounds);
 }

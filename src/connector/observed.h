@@ -5,6 +5,7 @@
 
 #include "base/budget.h"
 #include "base/buf.h"
+#include "config/option.h"
 
 #define OBSERVED_BUCKETS_LEAST 2u /* of an exponential one */
 #define OBSERVED_BUCKETS_MOST 16384u
@@ -41,5 +42,7 @@ void observed_put(struct buf *out, const struct observed *o, const struct observ
 
 /* Durations as a configuration has them, in a unit of so many ns. False: one is none, *bad is its index. */
 bool observed_bounds(double *bounds, const char *const *texts, size_t n, double unit, size_t *bad);
+/* What is wrong with such a list, at `path`: one is no duration, or they do not rise. */
+void observed_check_bounds(const struct strings *texts, const char *path, struct check *ck);
 
 #endif

@@ -116,22 +116,12 @@ static void put_point(struct exceptions *p, struct family_series *s)
 {
     struct buf *out = &p->sender.out;
     size_t at = pb_begin(out, OTLP_DATA_POINTS);
-    struct pb_reader r = pb_reader(span_series_attributes(s));
 
     pb_put_fixed64(out, OTLP_POINT_START, s->start < p->sender.wall ? s->start : p->sender.wall);
     pb_put_fixed64(out, OTLP_POINT_TIME, p->sender.wall);
     pb_put_fixed64(out, OTLP_NUMBER_INT, s->count);
-    for (uint32_t i = 0; i < s->n_exemplars; i++) {
-        size_t exemplar = pb_begin(out, OTLP_NUMBER_EXEMPLARS);
-
-        pb_put_fixed64(out, OTLP_EXEMPLAR_TIME, p->sender.wall);
-        pb_put_double(out, OTLP_EXEMPLAR_DOUBLE, s->exemplars[i].value);
-        pb_put_bytes(out, OTLP_EXEMPLAR_SPAN_ID, bytes_of(s->exemplars[i].span_id, sizeof(s->exemplars[i].span_id)));
-        pb_put_bytes(out, OTLP_EXEMPLAR_TRACE_ID, bytes_of(s->exemplars[i].trace_id, sizeof(s->exemplars[i].trace_id)));
-        pb_end(out, exemplar);
-    }
-    for (struct bytes field; message_next(&r, OTLP_LIST_VALUES, &field);)
-        pb_put_bytes(out, OTLP_NUMBER_ATTRIBUTES, field);
+    span_series_put_exemplars(s, p->sender.wall, OTLP_NUMBER_EXEMPLARS, out);
+    span_series_put_attributes(s, OTLP_NUMBER_ATTRIBUTES, out);
     pb_end(out, at);
     span_series_clear_exemplars(&p->store, s);
     p->sender.points++;

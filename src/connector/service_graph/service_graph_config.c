@@ -3,12 +3,8 @@
  * few enough. */
 #include "connector/service_graph/service_graph_config.h"
 
-#include "base/mem.h"
 #include "connector/observed.h"
 #include "connector/slots.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 static const struct option store_rows[] = {
     OPT_UINT(struct store_config, max_items, "1000", "1", "100000000",
@@ -50,26 +46,6 @@ const struct option service_graph_options[] = {
     OPT_END,
 };
 
-static void check_buckets(const struct strings *buckets, struct check *ck)
-{
-    double *bounds = mem_zalloc((buckets->n + 1) * sizeof(*bounds));
-    size_t bad;
-    char at[64];
-
-    if (!observed_bounds(bounds, buckets->v, buckets->n, 1, &bad)) {
-        snprintf(at, sizeof(at), "latency_histogram_buckets::%zu", bad);
-        check_fail(ck, at, "\"%s\" is no duration: write 100ms or 1.5s", buckets->v[bad]);
-        free(bounds);
-        return;
-    }
-    for (size_t i = 1; i < buckets->n; i++)
-        if (bounds[i] <= bounds[i - 1]) {
-            snprintf(at, sizeof(at), "latency_histogram_buckets::%zu", i);
-            check_fail(ck, at, "bounds rise: %s does not come after %s", buckets->v[i], buckets->v[i - 1]);
-        }
-    free(bounds);
-}
-
 void service_graph_check(const void *config, struct check *ck)
 {
     const struct service_graph_config *c = config;
@@ -79,7 +55,7 @@ void service_graph_check(const void *config, struct check *ck)
     if (c->exponential_histogram_max_size > 0 && c->latency_histogram_buckets.n > 0)
         check_fail(ck, "latency_histogram_buckets",
                    "use either `latency_histogram_buckets` or `exponential_histogram_max_size`");
-    check_buckets(&c->latency_histogram_buckets, ck);
+    observed_check_bounds(&c->latency_histogram_buckets, "latency_histogram_buckets", ck);
     if (c->dimensions.n + c->virtual_node_peer_attributes.n + c->database_name_attributes.n > SLOTS_MOST)
         check_fail(ck, "dimensions", "at most %u names of attributes are served", SLOTS_MOST);
 }

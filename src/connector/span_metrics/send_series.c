@@ -32,29 +32,6 @@ static struct span_family *family_of(const struct span_metrics *p, unsigned metr
 
 /* ---- points ---- */
 
-static void put_exemplars(struct span_metrics *p, const struct family_series *s, uint32_t number)
-{
-    struct buf *out = &p->sender.out;
-
-    for (uint32_t i = 0; i < s->n_exemplars; i++) {
-        size_t at = pb_begin(out, number);
-
-        pb_put_fixed64(out, OTLP_EXEMPLAR_TIME, p->sender.wall);
-        pb_put_double(out, OTLP_EXEMPLAR_DOUBLE, s->exemplars[i].value);
-        pb_put_bytes(out, OTLP_EXEMPLAR_SPAN_ID, bytes_of(s->exemplars[i].span_id, sizeof(s->exemplars[i].span_id)));
-        pb_put_bytes(out, OTLP_EXEMPLAR_TRACE_ID, bytes_of(s->exemplars[i].trace_id, sizeof(s->exemplars[i].trace_id)));
-        pb_end(out, at);
-    }
-}
-
-static void put_attributes(struct span_metrics *p, const struct family_series *s, uint32_t number)
-{
-    struct pb_reader r = pb_reader(span_series_attributes(s));
-
-    for (struct bytes field; message_next(&r, OTLP_LIST_VALUES, &field);)
-        pb_put_bytes(&p->sender.out, number, field);
-}
-
 static void put_times(struct span_metrics *p, const struct family_series *s)
 {
     uint64_t now = p->sender.wall;
@@ -89,8 +66,8 @@ static void put_sum(struct span_metrics *p, struct family_series *s)
 
     put_times(p, s);
     pb_put_fixed64(&p->sender.out, OTLP_NUMBER_INT, hidden ? 0 : s->count);
-    put_exemplars(p, s, OTLP_NUMBER_EXEMPLARS);
-    put_attributes(p, s, OTLP_NUMBER_ATTRIBUTES);
+    span_series_put_exemplars(s, p->sender.wall, OTLP_NUMBER_EXEMPLARS, &p->sender.out);
+    span_series_put_attributes(s, OTLP_NUMBER_ATTRIBUTES, &p->sender.out);
     pb_end(&p->sender.out, at);
     s->sent = true;
     s->counted = false;
@@ -105,8 +82,10 @@ static void put_durations(struct span_metrics *p, struct family_series *s)
 
     put_times(p, s);
     observed_put(&p->sender.out, &s->durations, &p->store.shape);
-    put_exemplars(p, s, exponential ? OTLP_EXPONENTIAL_EXEMPLARS : OTLP_HISTOGRAM_EXEMPLARS);
-    put_attributes(p, s, exponential ? OTLP_EXPONENTIAL_ATTRIBUTES : OTLP_HISTOGRAM_ATTRIBUTES);
+    span_series_put_exemplars(s, p->sender.wall, exponential ? OTLP_EXPONENTIAL_EXEMPLARS : OTLP_HISTOGRAM_EXEMPLARS,
+                              &p->sender.out);
+    span_series_put_attributes(s, exponential ? OTLP_EXPONENTIAL_ATTRIBUTES : OTLP_HISTOGRAM_ATTRIBUTES,
+                               &p->sender.out);
     pb_end(&p->sender.out, at);
     s->observed = false;
     if (p->store.delta)

@@ -220,25 +220,6 @@ static void check_interval(duration d, const char *path, struct check *ck)
         check_fail(ck, path, "invalid %s: the duration should be positive", path);
 }
 
-static void check_buckets(const struct strings *buckets, struct check *ck)
-{
-    double *bounds = mem_zalloc((buckets->n + 1) * sizeof(*bounds));
-    size_t bad;
-    char at[64];
-
-    if (!observed_bounds(bounds, buckets->v, buckets->n, 1, &bad)) {
-        snprintf(at, sizeof(at), "histogram::explicit::buckets::%zu", bad);
-        check_fail(ck, at, "\"%s\" is no duration: write 100ms or 1.5s", buckets->v[bad]);
-    } else {
-        for (size_t i = 1; i < buckets->n; i++)
-            if (bounds[i] <= bounds[i - 1]) {
-                snprintf(at, sizeof(at), "histogram::explicit::buckets::%zu", i);
-                check_fail(ck, at, "bounds rise: %s does not come after %s", buckets->v[i], buckets->v[i - 1]);
-            }
-    }
-    free(bounds);
-}
-
 void span_metrics_check(const void *config, struct check *ck)
 {
     const struct span_metrics_config *c = config;
@@ -253,7 +234,7 @@ void span_metrics_check(const void *config, struct check *ck)
         check_fail(ck, "events::dimensions", "failed validating event dimensions: no dimensions configured for events");
     if (c->histogram.explicit.on && c->histogram.exponential.on)
         check_fail(ck, "histogram", "use either `explicit` or `exponential` buckets histogram");
-    check_buckets(&c->histogram.explicit.buckets, ck);
+    observed_check_bounds(&c->histogram.explicit.buckets, "histogram::explicit::buckets", ck);
     check_interval(c->metrics_expiration, "metrics_expiration", ck);
     check_interval(c->series_expiration, "series_expiration", ck);
     if (c->metrics_flush_interval.ns <= 0)

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "connector/overflow_attributes.h"
+#include "otlp/view.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -308,4 +309,26 @@ void span_series_clear_exemplars(struct span_series *s, struct family_series *se
     series->exemplars = NULL;
     series->n_exemplars = 0;
     budget_give(s->budget, exemplars_size(s));
+}
+
+void span_series_put_exemplars(const struct family_series *series, uint64_t wall, uint32_t number, struct buf *out)
+{
+    for (uint32_t i = 0; i < series->n_exemplars; i++) {
+        const struct span_exemplar *e = &series->exemplars[i];
+        size_t at = pb_begin(out, number);
+
+        pb_put_fixed64(out, OTLP_EXEMPLAR_TIME, wall);
+        pb_put_double(out, OTLP_EXEMPLAR_DOUBLE, e->value);
+        pb_put_bytes(out, OTLP_EXEMPLAR_SPAN_ID, bytes_of(e->span_id, sizeof(e->span_id)));
+        pb_put_bytes(out, OTLP_EXEMPLAR_TRACE_ID, bytes_of(e->trace_id, sizeof(e->trace_id)));
+        pb_end(out, at);
+    }
+}
+
+void span_series_put_attributes(const struct family_series *series, uint32_t number, struct buf *out)
+{
+    struct pb_reader r = pb_reader(span_series_attributes(series));
+
+    for (struct bytes field; message_next(&r, OTLP_LIST_VALUES, &field);)
+        pb_put_bytes(out, number, field);
 }

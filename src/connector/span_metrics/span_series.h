@@ -118,6 +118,10 @@ void span_series_rest(struct span_series *s, struct family_series *series, uint6
 void span_series_exemplar(struct span_series *s, struct family_series *series, const struct span_exemplar *e);
 void span_series_clear_exemplars(struct span_series *s, struct family_series *series);
 
+/* As fields of a point that is written at `wall`: its exemplars, its attributes. */
+void span_series_put_exemplars(const struct family_series *series, uint64_t wall, uint32_t number, struct buf *out);
+void span_series_put_attributes(const struct family_series *series, uint32_t number, struct buf *out);
+
 static inline struct bytes span_series_attributes(const struct family_series *s)
 {
     return bytes_of(s->data + s->key_len, s->attributes_len);
