@@ -66,6 +66,22 @@ extern const struct option kafka_auth_options[], kafka_metadata_options[];
       .help = "Who we are for the brokers." },                                                                        \
     OPT_IGNORED("resolve_canonical_bootstrap_servers_only", "names are looked up as they are written"),                 \
     OPT_IGNORED("use_leader_epoch", "leader epochs are used where the brokers have them")
+
+/* `config_ m[SIGNAL_COUNT]` inside struct T, each with rows of its own; and the old keys of all signals, which are
+ * `topic` and `encoding` of struct T. `topic_` is how a topic is written below a signal. */
+#define KAFKA_SIGNAL_GROUP(T, m, config_, name_, signal_, help_)                                                      \
+    { .key = #name_, .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m[signal_], config_), .options = name_##_options,   \
+      .size = sizeof(config_), .mode = GROUP_PLAIN, .help = (help_) }
+#define KAFKA_OLD_ROW(T, f, written_)                                                                                 \
+    OPT_STRING(T, f, "", "The " #f " of all signals.",                                                                \
+               .deprecated = "the Go collector has no " #f " here any more: write it for each signal, as traces: {"   \
+                             written_ "}")
+#define KAFKA_SIGNAL_ROWS(T, m, config_, help_, topic_)                                                               \
+    KAFKA_SIGNAL_GROUP(T, m, config_, traces, SIGNAL_TRACES, help_),                                                  \
+    KAFKA_SIGNAL_GROUP(T, m, config_, metrics, SIGNAL_METRICS, help_),                                                \
+    KAFKA_SIGNAL_GROUP(T, m, config_, logs, SIGNAL_LOGS, help_),                                                      \
+    KAFKA_SIGNAL_GROUP(T, m, config_, profiles, SIGNAL_PROFILES, help_),                                              \
+    KAFKA_OLD_ROW(T, topic, topic_), KAFKA_OLD_ROW(T, encoding, "encoding: ...")
 /* clang-format on */
 
 /* What the rows cannot say, beside that librdkafka is there. */

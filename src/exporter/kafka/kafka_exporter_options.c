@@ -78,25 +78,12 @@ static const struct option producer_options[] = {
 
 /* clang-format off */
 #define T struct kafka_exporter_config
-#define SIGNAL_GROUP(key_, at_, rows_)                                                                                \
-    { .key = (key_), .kind = OPTION_GROUP, .offset = OPT_FIELD(T, signals[at_], struct kafka_signal_config),          \
-      .options = (rows_), .size = sizeof(struct kafka_signal_config), .mode = GROUP_PLAIN,                            \
-      .help = "Topic and form of its records." }
 const struct option kafka_exporter_options[] = {
     KAFKA_CLIENT_ROWS(T, client),
     OPT_DURATION(T, timeout, "5s", "0s", NULL,
                  "How long librdkafka tries to deliver a record; then the batch is tried again by retry_on_failure. 0s: "
                  "for ever."),
-    SIGNAL_GROUP("traces", SIGNAL_TRACES, traces_options),
-    SIGNAL_GROUP("metrics", SIGNAL_METRICS, metrics_options),
-    SIGNAL_GROUP("logs", SIGNAL_LOGS, logs_options),
-    SIGNAL_GROUP("profiles", SIGNAL_PROFILES, profiles_options),
-    OPT_STRING(T, topic, "", "The topic of all signals.",
-               .deprecated = "the Go collector has no topic here any more: write it for each signal, as traces: "
-                             "{topic: ...}"),
-    OPT_STRING(T, encoding, "", "The encoding of all signals.",
-               .deprecated = "the Go collector has no encoding here any more: write it for each signal, as traces: "
-                             "{encoding: ...}"),
+    KAFKA_SIGNAL_ROWS(T, signals, struct kafka_signal_config, "Topic and form of its records.", "topic: ..."),
     OPT_STRING(T, topic_from_attribute, "",
                "The resource attribute of this name says the topic, where there is one: each resource is a record of "
                "its own then."),

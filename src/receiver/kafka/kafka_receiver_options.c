@@ -70,22 +70,10 @@ static const struct option backoff_options[] = {
 
 /* clang-format off */
 #define T struct kafka_receiver_config
-#define SOURCE_GROUP(key_, at_, rows_)                                                                                \
-    { .key = (key_), .kind = OPTION_GROUP, .offset = OPT_FIELD(T, signals[at_], struct kafka_source_config),          \
-      .options = (rows_), .size = sizeof(struct kafka_source_config), .mode = GROUP_PLAIN,                            \
-      .help = "What is read for it, and in which form." }
 const struct option kafka_receiver_options[] = {
     KAFKA_CLIENT_ROWS(T, client),
-    SOURCE_GROUP("traces", SIGNAL_TRACES, traces_options),
-    SOURCE_GROUP("metrics", SIGNAL_METRICS, metrics_options),
-    SOURCE_GROUP("logs", SIGNAL_LOGS, logs_options),
-    SOURCE_GROUP("profiles", SIGNAL_PROFILES, profiles_options),
-    OPT_STRING(T, topic, "", "The topic of all signals.",
-               .deprecated = "the Go collector has no topic here any more: write it for each signal, as traces: "
-                             "{topics: [...]}"),
-    OPT_STRING(T, encoding, "", "The encoding of all signals.",
-               .deprecated = "the Go collector has no encoding here any more: write it for each signal, as traces: "
-                             "{encoding: ...}"),
+    KAFKA_SIGNAL_ROWS(T, signals, struct kafka_source_config, "What is read for it, and in which form.",
+                      "topics: [...]"),
     OPT_STRING(T, group_id, "otel-collector",
                "The consumer group. Those of one group share the partitions, and each record goes to one of them."),
     OPT_STRING(T, group_instance_id, "",
