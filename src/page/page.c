@@ -86,11 +86,10 @@ static void on_writable(struct http_request *req)
 
 static void on_close(struct http_request *req, bool aborted)
 {
-    struct page *page = req->context;
+    struct page *page = http_request_leave(req);
     struct page_set *s;
 
     (void)aborted;
-    req->context = NULL;
     if (page == NULL)
         return;
     s = page->set;

@@ -285,13 +285,19 @@ static int parse_headers(struct http1_head *h, uint8_t *head, struct bytes rest,
     return 0;
 }
 
+/* Nothing is known of it yet. */
+static void begin_head(struct http1_head *h, struct http_header *headers)
+{
+    *h = (struct http1_head){ .headers = headers, .content_length = -1 };
+}
+
 int http1_parse_request(struct http1_head *out, uint8_t *data, size_t len, struct http_header *headers, size_t max,
                         struct http1_fault *fault)
 {
     struct bytes rest = bytes_of(data, len);
     struct seen seen = { 0 };
 
-    *out = (struct http1_head){ .headers = headers, .content_length = -1 };
+    begin_head(out, headers);
     if (parse_request_line(out, take_line(&rest), fault) != 0)
         return -1;
     if (parse_headers(out, data, rest, max, &seen, fault) != 0)
@@ -307,7 +313,7 @@ int http1_parse_response(struct http1_head *out, uint8_t *data, size_t len, stru
     struct bytes rest = bytes_of(data, len);
     struct seen seen = { 0 };
 
-    *out = (struct http1_head){ .headers = headers, .content_length = -1 };
+    begin_head(out, headers);
     if (parse_status_line(out, take_line(&rest), fault) != 0)
         return -1;
     return parse_headers(out, data, rest, max, &seen, fault);

@@ -76,6 +76,16 @@ struct http_request {
 
 /* The first header of that name (lower case). NULL when there is none. */
 const struct bytes *http_request_header(const struct http_request *req, const char *name);
+
+/* For on_close: the service's own, which the request is without from here on. */
+static inline void *http_request_leave(struct http_request *req)
+{
+    void *context = req->context;
+
+    req->context = NULL;
+    return context;
+}
+
 const char *http_request_peer(const struct http_request *req); /* "10.1.2.3:5678", "unix" */
 
 /* What tells its peer's host from others: an IPv4 address, an IPv6 /64, all of a unix socket. */

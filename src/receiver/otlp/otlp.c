@@ -74,12 +74,11 @@ static void on_end(struct http_request *req)
 
 static void on_close(struct http_request *req, bool aborted)
 {
-    struct otlp_call *call = req->context;
+    struct otlp_call *call = http_request_leave(req);
 
     if (call == NULL)
         return;
     call->req = NULL;
-    req->context = NULL;
     if (aborted && call->state == CALL_BODY)
         metric_add(call->receiver->requests[call->transport].rejected[REJECTED_ABORTED], 1);
     if (call->state != CALL_PIPELINE && call->state != CALL_UNPACKING)

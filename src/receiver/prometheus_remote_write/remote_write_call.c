@@ -337,12 +337,11 @@ static void on_end(struct http_request *req)
 
 static void on_close(struct http_request *req, bool aborted)
 {
-    struct write_call *call = req->context;
+    struct write_call *call = http_request_leave(req);
 
     if (call == NULL)
         return;
     call->req = NULL;
-    req->context = NULL;
     if (aborted && (call->state == WRITE_CALL_BODY || call->state == WRITE_CALL_READING))
         metric_add(call->receiver->requests.rejected[REJECTED_ABORTED], 1);
     if (call->state != WRITE_CALL_PIPELINE && call->state != WRITE_CALL_INFLATING)
