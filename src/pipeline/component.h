@@ -21,7 +21,7 @@
 #include "config/option.h"
 #include "pipeline/consumer.h"
 #include "pipeline/health.h"
-#include "pipeline/ledger.h"
+#include "pipeline/ledger_book.h"
 #include "pipeline/trace/tracer.h"
 
 enum component_kind {
@@ -51,8 +51,9 @@ struct host {
     struct budget *shares;     /* of the budget, by signal; NULL: it is not divided */
     struct peer_shares *peers; /* base/peer_shares.h: what unfinished requests of one peer may hold */
     struct metrics *metrics;
-    struct metrics *shown;   /* what is served in their place: with workers, those of all; NULL: the same */
-    enum metric_level level; /* service::telemetry::metrics::level */
+    struct metrics *shown;      /* what is served in their place: with workers, those of all; NULL: the same */
+    struct ledger_book ledgers; /* of all graphs that run here, and that have */
+    enum metric_level level;    /* service::telemetry::metrics::level */
     struct log_sink *log;
     struct tracer tracer;                      /* our own spans */
     struct listener_shared *listeners;         /* net/socket/listener.h: for whoever listens */

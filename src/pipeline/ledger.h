@@ -32,8 +32,8 @@ struct ledger {
     uint64_t received;
     uint64_t delivered;
     uint64_t held;
-    bool durable; /* an exporter's with a queue on disk: what is held stays so after the end, and the next one begins
-                   * with what this one ends with, but for what was refused */
+    uint64_t disk; /* an exporter's with a queue on disk: which one, not 0. What is held stays so after the end, and the
+                    * next one there begins with what this one ends with, but for what was refused */
     struct ledger_reasons refused;
     struct ledger_reasons dropped;
     struct metric_label labels[LEDGER_LABELS]; /* an exporter's: where to it sends; of the Go collector's metrics */

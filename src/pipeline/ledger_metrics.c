@@ -2,8 +2,9 @@
 /* collect() runs before each scrape and gives every metric what its ledger's column has grown since the last time; a
  * reason's metric is made when the reason first shows.
  *
- * Ledgers come and go with a reload, metrics stay. So a ledger adds its growth instead of setting the number, and one
- * whose items are on disk takes back at its end what its successor will count again (withdraw_ledger). */
+ * Ledgers come and go with a reload, metrics stay. So a ledger adds its growth instead of setting the number. One whose
+ * items are on disk takes back at its end what it holds (leave_held), and one that begins with what is on a disk adds
+ * what is more than the last one there has added (go_on). So a metric is what ledger_book_sum() says. */
 #include "pipeline/ledger_metrics.h"
 
 #include "base/mem.h"
@@ -78,6 +79,8 @@ struct shown {
     uint64_t given;
 };
 
+typedef VEC(struct shown) shown_list;
+
 struct shown_ledger {
     struct ledger *ledger;
     const struct columns *rows;
@@ -86,12 +89,13 @@ struct shown_ledger {
     struct shown received, delivered, sent, failed;
     struct metric *held;
     uint64_t held_given;
-    VEC(struct shown) refused;
-    VEC(struct shown) dropped;
+    bool gone_on; /* with what was on its disk */
+    shown_list refused, dropped;
 };
 
 struct ledger_metrics {
     struct metrics *metrics;
+    struct ledger_book *book;
     struct metric_hook hook;
     VEC(struct shown_ledger *) ledgers;
 };
@@ -119,17 +123,21 @@ static struct metric *reason_metric(struct ledger_metrics *m, struct shown_ledge
     return metrics_get(m->metrics, row, l->labels, l->n_labels + 1);
 }
 
-/* Reasons are only ever added to a ledger, at the end. */
-#define GIVE_REASONS(m, l, column)                                                                                     \
-    do {                                                                                                               \
-        for (size_t i_ = 0; i_ < (l)->ledger->column.n; i_++) {                                                        \
-            if (i_ == (l)->column.n)                                                                                   \
-                *vec_push(&(l)->column) = (struct shown){                                                              \
-                    .metric = reason_metric((m), (l), &(l)->rows->column, (l)->ledger->column.v[i_].reason),           \
-                };                                                                                                     \
-            give_counter(&(l)->column.v[i_], (l)->ledger->column.v[i_].items);                                         \
-        }                                                                                                              \
-    } while (0)
+/* The i-th of a ledger's reasons, which are only ever added at the end. */
+static struct shown *get_reason(struct ledger_metrics *m, struct shown_ledger *l, const struct metric_row *row,
+                                const char *reason, shown_list *list, size_t i)
+{
+    if (i == list->n)
+        *vec_push(list) = (struct shown){ .metric = reason_metric(m, l, row, reason) };
+    return &list->v[i];
+}
+
+static void give_reasons(struct ledger_metrics *m, struct shown_ledger *l, const struct metric_row *row,
+                         const struct ledger_reasons *reasons, shown_list *list)
+{
+    for (size_t i = 0; i < reasons->n; i++)
+        give_counter(get_reason(m, l, row, reasons->v[i].reason, list, i), reasons->v[i].items);
+}
 
 static void get_exporter(struct ledger_metrics *m, struct shown_ledger *l)
 {
@@ -155,15 +163,45 @@ static void give_exporter(struct ledger_metrics *m, struct shown_ledger *l)
     give_counter(&l->failed, failed);
 }
 
+static uint64_t reason_items(const struct ledger_reasons *reasons, const char *reason)
+{
+    for (size_t i = 0; i < reasons->n; i++)
+        if (strcmp(reasons->v[i].reason, reason) == 0)
+            return reasons->v[i].items;
+    return 0;
+}
+
+/* What the last one on this disk has left was given by that one. */
+static void go_on(struct ledger_metrics *m, struct shown_ledger *l)
+{
+    const struct ledger *left = ledger_book_left(m->book, l->ledger);
+
+    if (l->gone_on || l->ledger->disk == 0)
+        return;
+    l->gone_on = true;
+    if (left == NULL)
+        return;
+    l->received.given += left->received;
+    l->delivered.given += left->delivered;
+    l->sent.given += left->delivered;
+    l->failed.given += ledger_reasons_total(&left->dropped);
+    for (size_t i = 0; i < l->ledger->dropped.n; i++) {
+        const char *reason = l->ledger->dropped.v[i].reason;
+
+        get_reason(m, l, &l->rows->dropped, reason, &l->dropped, i)->given += reason_items(&left->dropped, reason);
+    }
+}
+
 static void show_ledger(struct ledger_metrics *m, struct shown_ledger *l)
 {
+    go_on(m, l);
     give_counter(&l->received, l->ledger->received);
     give_counter(&l->delivered, l->ledger->delivered);
     /* During a reload two ledgers can have these labels: each adds its share. */
     metric_set(l->held, l->held->value + (double)l->ledger->held - (double)l->held_given);
     l->held_given = l->ledger->held;
-    GIVE_REASONS(m, l, refused);
-    GIVE_REASONS(m, l, dropped);
+    give_reasons(m, l, &l->rows->refused, &l->ledger->refused, &l->refused);
+    give_reasons(m, l, &l->rows->dropped, &l->ledger->dropped, &l->dropped);
     if (l->rows == &exporter_rows)
         give_exporter(m, l);
 }
@@ -176,11 +214,12 @@ static void collect(struct metric_hook *hook)
         show_ledger(m, m->ledgers.v[i]);
 }
 
-struct ledger_metrics *ledger_metrics_new(struct metrics *metrics)
+struct ledger_metrics *ledger_metrics_new(struct metrics *metrics, struct ledger_book *book)
 {
     struct ledger_metrics *m = mem_zalloc(sizeof(*m));
 
     m->metrics = metrics;
+    m->book = book;
     m->hook.collect = collect;
     metrics_hook(metrics, &m->hook);
     return m;
@@ -200,21 +239,15 @@ void ledger_metrics_add(struct ledger_metrics *m, struct ledger *ledger)
     l->delivered.metric = metrics_get(m->metrics, &l->rows->delivered, l->labels, l->n_labels);
     l->held = metrics_get(m->metrics, &l->rows->held, l->labels, l->n_labels);
     *vec_push(&m->ledgers) = l;
+    ledger_book_add(m->book, ledger);
     show_ledger(m, l);
 }
 
-/* The ledger that takes this one's place begins with all that is on disk: it is not to be counted twice. */
-static void withdraw_ledger(struct shown_ledger *l)
+/* It is nobody's, until another ledger begins with it. */
+static void leave_held(struct shown_ledger *l)
 {
-    uint64_t dropped = ledger_reasons_total(&l->ledger->dropped);
-
-    take_back(l->received.metric, l->ledger->received - ledger_reasons_total(&l->ledger->refused));
-    take_back(l->delivered.metric, l->ledger->delivered);
+    take_back(l->received.metric, l->ledger->held);
     take_back(l->held, l->ledger->held);
-    take_back(l->sent.metric, l->ledger->delivered);
-    take_back(l->failed.metric, dropped);
-    for (size_t i = 0; i < l->dropped.n; i++)
-        take_back(l->dropped.v[i].metric, l->dropped.v[i].given);
 }
 
 bool ledger_metrics_move(struct ledger_metrics *m, struct ledger_metrics *from, struct ledger *ledger)
@@ -233,8 +266,9 @@ static void end_ledger(struct ledger_metrics *m, size_t i)
 {
     struct shown_ledger *l = m->ledgers.v[i];
 
-    if (l->ledger->durable)
-        withdraw_ledger(l);
+    if (l->ledger->disk != 0)
+        leave_held(l);
+    ledger_book_end(m->book, l->ledger);
     vec_free(&l->refused);
     vec_free(&l->dropped);
     free(l);
@@ -245,7 +279,7 @@ void ledger_metrics_end_durable(struct ledger_metrics *m)
 {
     collect(&m->hook);
     for (size_t i = m->ledgers.n; i-- > 0;)
-        if (m->ledgers.v[i]->ledger->durable)
+        if (m->ledgers.v[i]->ledger->disk != 0)
             end_ledger(m, i);
 }
 

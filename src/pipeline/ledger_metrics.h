@@ -7,16 +7,17 @@
 #ifndef PIPELINE_LEDGER_METRICS_H
 #define PIPELINE_LEDGER_METRICS_H
 
-#include "pipeline/ledger.h"
+#include "pipeline/ledger_book.h"
 
 /* All rows, NULL-terminated; for the reference. */
 extern const struct metric_row *const ledger_metric_rows[];
 
 struct ledger_metrics;
 
-struct ledger_metrics *ledger_metrics_new(struct metrics *metrics);
+/* Both outlive it. */
+struct ledger_metrics *ledger_metrics_new(struct metrics *metrics, struct ledger_book *book);
 
-/* Show this ledger from now on; received, delivered and held at once, with 0. */
+/* Show this ledger from now on; received, delivered and held at once, with 0. It is at work in the book as long. */
 void ledger_metrics_add(struct ledger_metrics *m, struct ledger *ledger);
 
 /* Of one that is shown by `from`: `m` goes on with it. False: it was not. */

@@ -395,7 +395,7 @@ static void take_totals(struct disk_store *d)
         lost = (struct losses){ .n = 1, .v = { { static_reason(t->dropped[i].reason), t->dropped[i].items } } };
         sender_book_losses(s, &lost);
     }
-    l->durable = true;
+    l->disk = bytes_hash(bytes_str(d->directory)) | 1;
     s->hold.open = l->held - before;
     d->inherited = wal_last(d->wal);
     d->behind = wal_held(d->wal).records > 0;

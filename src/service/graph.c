@@ -163,7 +163,7 @@ bool graph_is_exclusive(const struct graph *g)
 
 static void give_up_ledger(const struct graph *g, const struct graph *owner, struct ledger *l)
 {
-    if (owner == g && !l->durable)
+    if (owner == g && l->disk == 0)
         ledger_drop(l, l->held, "shutdown");
 }
 

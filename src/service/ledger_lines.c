@@ -62,3 +62,28 @@ void ledger_lines_log(const struct graph *g,
     walk(g, log_ledger, &to);
     to.sink->sampling = sampling;
 }
+
+struct summing {
+    const struct ledger_book *book;
+    struct logger log;
+};
+
+static void log_sum(const struct ledger *l, void *arg)
+{
+    struct summing *s = arg;
+    struct ledger sum;
+
+    ledger_book_sum(s->book, l, &sum);
+    log_ledger(&sum, &s->log);
+    ledger_free(&sum);
+}
+
+void ledger_lines_log_sums(const struct graph *g, const struct ledger_book *book, const struct logger *log)
+{
+    struct summing s = { book, *log };
+    bool sampling = log->sink->sampling;
+
+    log->sink->sampling = false;
+    graph_ledgers(g, log_sum, &s);
+    log->sink->sampling = sampling;
+}

@@ -108,7 +108,7 @@ static void on_graph_stopped(struct graph *g, void *arg)
     if (s->worker != NULL)
         worker_tell(s->worker, g, true);
     else
-        ledger_lines_log(g, graph_ledgers, &s->log);
+        ledger_lines_log_sums(g, &s->host.ledgers, &s->log);
     view_enter(&s->view, SERVICE_STOPPING, NULL, s->now.config);
     graph_free(g);
     s->now.graph = NULL;
@@ -411,6 +411,7 @@ static int service_close(struct service *s)
     control_free(&s->control);
     confinement_free(&s->confinement);
     metrics_free(&s->metrics);
+    ledger_book_free(&s->host.ledgers);
     log_sink_close(&s->sink);
     source_files_clear(&s->files);
     return s->exit_code;

@@ -229,6 +229,7 @@ void trial_free(struct trial *t)
     t->host.log->clock = NULL;
     peer_shares_free(&t->peers);
     metrics_free(&t->metrics);
+    ledger_book_free(&t->host.ledgers);
     loop_close(&t->loop, NULL, NULL);
     free(t);
 }

@@ -4,6 +4,7 @@
  * takes memory of the configuration's own. */
 #include "service/view.h"
 
+#include "base/mem.h"
 #include "service/graph_build.h"
 
 #include <stdio.h>
@@ -69,21 +70,43 @@ static void list_nodes(const struct graph *g, const struct pipe *pipe, view_node
         add_exporter(g, p->exporters[i], signal, out);
 }
 
+/* Those that are shown: of all ledgers that each has had. The first is the pipeline's. */
+static struct ledger *sum_ledgers(const struct graph *g, const struct pipe *pipe, view_nodes *nodes)
+{
+    struct ledger *sums = mem_zalloc((1 + nodes->n) * sizeof(*sums));
+
+    ledger_book_sum(&g->host->ledgers, &pipe->entrance->ledger, &sums[0]);
+    for (size_t i = 0; i < nodes->n; i++) {
+        if (nodes->v[i].ledger == NULL)
+            continue;
+        ledger_book_sum(&g->host->ledgers, nodes->v[i].ledger, &sums[1 + i]);
+        nodes->v[i].ledger = &sums[1 + i];
+    }
+    return sums;
+}
+
+static void visit_pipe(const struct graph *g, const struct pipe *pipe, view_nodes *nodes,
+                       void (*visit)(const struct view_pipeline *p, void *arg), void *arg)
+{
+    struct ledger *sums;
+
+    nodes->n = 0;
+    list_nodes(g, pipe, nodes);
+    sums = sum_ledgers(g, pipe, nodes);
+    visit(&(struct view_pipeline){ pipe->config->id, sums->signal, sums, nodes->v, nodes->n }, arg);
+    for (size_t i = 0; i <= nodes->n; i++)
+        ledger_free(&sums[i]);
+    free(sums);
+}
+
 static void each_pipeline(const struct service_view *v, void (*visit)(const struct view_pipeline *p, void *arg),
                           void *arg)
 {
     const struct graph *g = view_of(v)->graph;
     view_nodes nodes = { 0 };
 
-    for (size_t i = 0; g != NULL && i < g->config->n_pipelines; i++) {
-        const struct pipe *pipe = &g->pipes[i];
-
-        nodes.n = 0;
-        list_nodes(g, pipe, &nodes);
-        visit(&(struct view_pipeline){ pipe->config->id, pipe->entrance->ledger.signal, &pipe->entrance->ledger,
-                                       nodes.v, nodes.n },
-              arg);
-    }
+    for (size_t i = 0; g != NULL && i < g->config->n_pipelines; i++)
+        visit_pipe(g, &g->pipes[i], &nodes, visit, arg);
     vec_free(&nodes);
 }
 

@@ -39,6 +39,7 @@ void rig_close(struct rig *r)
     ck_assert_uint_eq(r->budget.used, 0);
     ck_assert(r->loop.turn.head == NULL);
     metrics_free(&r->metrics);
+    ledger_book_free(&r->host.ledgers);
     log_sink_close(&r->log);
     ck_assert_int_eq(loop_close(&r->loop, NULL, NULL), 0);
 }

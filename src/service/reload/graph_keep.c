@@ -292,7 +292,7 @@ static bool counts_here(const struct graph *g, bool own)
 
 static void show_ledgers(struct graph *g, struct ledger_metrics *before)
 {
-    g->shown = ledger_metrics_new(g->host->metrics);
+    g->shown = ledger_metrics_new(g->host->metrics, &g->host->ledgers);
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         if (counts_here(g, g->pipes[i].config->own))
             show_ledger(g, before, &g->pipes[i].entrance->ledger);

@@ -113,7 +113,7 @@ static void put_ledger(const struct ledger *l, void *arg)
     put_number(c->out, l->received);
     put_number(c->out, l->delivered);
     put_number(c->out, l->held);
-    put_number(c->out, l->durable);
+    put_number(c->out, l->disk);
     put_number(c->out, l->refused.n + l->dropped.n);
     put_reasons(c->out, true, &l->refused);
     put_reasons(c->out, false, &l->dropped);
@@ -198,7 +198,7 @@ void told_write(struct buf *out, const struct told_process *p, struct metrics *m
     put_metrics(out, metrics);
     at = begin_list(out);
     if (g != NULL)
-        graph_shared_ledgers(g, put_ledger, &c);
+        ledger_book_each(&g->host->ledgers, put_ledger, &c);
     end_list(out, at, c.n);
     at = begin_list(out);
     for (size_t i = 0; g != NULL && i < g->nodes.n; i++)
@@ -305,7 +305,7 @@ static void take_ledger(struct taking *t, const struct told_reader *r)
     l.received = take_number(t);
     l.delivered = take_number(t);
     l.held = take_number(t);
-    l.durable = take_number(t);
+    l.disk = take_number(t);
     l.n_reasons = take_number(t);
     t->broken |= l.signal >= SIGNAL_COUNT;
     if (!t->broken && r->ledger != NULL)

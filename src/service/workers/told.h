@@ -35,7 +35,7 @@ struct told_reason {
 
 struct told_ledger {
     const char *kind, *id;
-    uint64_t signal, received, delivered, held, durable;
+    uint64_t signal, received, delivered, held, disk;
     size_t n_reasons;
 };
 

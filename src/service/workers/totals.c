@@ -191,7 +191,7 @@ static void add_reason(struct ledger_reasons *to, const char *reason, uint64_t i
 /* One on a disk is found there by who comes next, with all that it has counted. */
 static bool is_left_out(const struct adding *a, const struct told_ledger *l)
 {
-    return a->retiring && l->durable != 0;
+    return a->retiring && l->disk != 0;
 }
 
 static void on_ledger(void *arg, const struct told_ledger *told)
@@ -208,7 +208,7 @@ static void on_ledger(void *arg, const struct told_ledger *told)
         return;
     if (a->retiring && told->held > 0)
         totals_count_lost(a->t, told);
-    l->durable = told->durable != 0;
+    l->disk |= told->disk;
     l->received += told->received;
     l->delivered += told->delivered;
     if (!a->retiring)

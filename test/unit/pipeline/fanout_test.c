@@ -39,7 +39,7 @@ static void setup_at(uint64_t seed)
 
     rig_init(&rig, seed);
     ledger_init(&pipeline, "pipeline", "logs/1", SIGNAL_LOGS);
-    shown = ledger_metrics_new(&rig.metrics);
+    shown = ledger_metrics_new(&rig.metrics, &rig.host.ledgers);
     ledger_metrics_add(shown, &pipeline);
     for (int i = 0; i < BRANCHES; i++) {
         sink_init(&sinks[i]);
