@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "config/server_rows.h"
 #include "net/socket/endpoint.h"
-#include "pipeline/component.h"
+#include "pipeline/limit_health.h"
 #include "pipeline/node_server.h"
 #include "pipeline/node_tls.h"
 #include "prom/endpoint/scrape_endpoint.h"
@@ -73,6 +73,7 @@ struct prometheus_node {
     struct series_options options;
     struct configured_translation translation;
     struct series_store store;
+    struct limit_health limit_health;
     struct collisions collisions;
     struct series_source source;
     bool serving;
@@ -324,7 +325,7 @@ static int create(struct node *node, const void *config, struct error *err)
     collisions_init(&n->collisions, node->host->metrics, node->id, &node->log, &node->host->loop->clock);
     n->store.collisions = &n->collisions;
     series_limit_tell(&n->store.streams.limit, node->host->metrics, (struct metric_label){ "exporter", node->id },
-                      &node->log, &node->host->loop->clock);
+                      &node->log, &node->host->loop->clock, limit_health_init(&n->limit_health, node));
     series_source_init(&n->source, node->id, &n->store);
     n->source.source.enable_open_metrics = n->config->enable_open_metrics;
     set_metrics(n);

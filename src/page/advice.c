@@ -12,6 +12,8 @@ static const struct advice texts[] = {
       "make room on that disk, or move the queue to another one", "sending_queue::storage", false },
     { "high memory usage", "Memory is above the limit of memory_limiter, and senders are told to retry",
       "look which exporter is behind; else raise the limit", "limit_mib", false },
+    { "series_limit: ", "There are as many series as there may be, and new ones are refused",
+      "take the label away that grows fastest, or raise the limit", "max_series", false },
     { "no token from ", "The token endpoint gives no token, and what needs one waits",
       "mend token_url, client_id, client_secret or scopes of the authenticator, or start what should answer there",
       "auth::authenticator", false },

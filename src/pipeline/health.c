@@ -53,7 +53,8 @@ const struct health *health_worst(const struct health causes[HEALTH_CAUSES])
     const struct health *worst = &causes[0];
 
     for (size_t i = 1; i < HEALTH_CAUSES; i++)
-        if (causes[i].state > worst->state || (causes[i].state == worst->state && causes[i].since < worst->since))
+        if (causes[i].state > worst->state ||
+            (causes[i].state == worst->state && i != HEALTH_LIMIT && causes[i].since < worst->since))
             worst = &causes[i];
     return worst;
 }

@@ -8,10 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What it is about: a disk that fails is not made good by a peer that answers. */
+/* What it is about: a disk that fails or a limit that refuses is not made good by a peer that answers. */
 enum health_cause {
-    HEALTH_WORK, /* what the component is there for: its peer, its limit */
-    HEALTH_DISK, /* what it writes to */
+    HEALTH_WORK,  /* what the component is there for: its peer, its memory */
+    HEALTH_DISK,  /* what it writes to */
+    HEALTH_LIMIT, /* how many series it may have */
     HEALTH_CAUSES
 };
 
@@ -50,7 +51,7 @@ void health_ok(struct health *h, uint64_t now);
 size_t health_errors(const struct health causes[HEALTH_CAUSES],
                      const struct health_error *out[HEALTH_CAUSES * HEALTH_ERRORS]);
 
-/* The worse of a node's causes; of two alike the older one. */
+/* The worst of a node's causes; of two alike the older one, and a limit last. */
 const struct health *health_worst(const struct health causes[HEALTH_CAUSES]);
 
 #endif

@@ -8,11 +8,14 @@ import json
 import re
 import signal
 import socket
+import subprocess
 import urllib.request
 
 import pytest
 from harness.authority import Authority
 from harness.browser import Browser
+from harness.limits import OTELCD, PATIENCE
+from harness.otlp import Metrics
 from harness.otlp_peer import GrpcPeer
 
 CONFIG = """
@@ -30,6 +33,7 @@ service:
     logs: {receivers: [otlp], processors: [filter], exporters: [otlp_grpc]}
 """
 CALM = re.sub("  otlp_grpc: .*\n", "", CONFIG).replace("exporters: [otlp_grpc]", "exporters: [nop]")
+LIMITED = CALM.replace("  nop:\n", "  nop:\n  prometheus: {endpoint: \"127.0.0.1:0\", max_series: 3}\n") + "    metrics: {receivers: [otlp], exporters: [prometheus]}\n"
 JSON = {"content-type": "application/json"}
 
 
@@ -98,6 +102,25 @@ def test_the_status_says_who_fails_and_why(otelcd):
     assert code == 200 and "not all is well" in text.splitlines()[0]
     assert re.search(r"^logs: exporter otlp_grpc fails for .*Connection refused$", text, re.M), text
     d.expect_warning("otlp_grpc")
+
+
+def says_status(d):
+    return subprocess.run([OTELCD, "status", "--endpoint", d.scrape_address()], capture_output=True, text=True, timeout=PATIENCE)
+
+
+def test_not_all_is_well_while_a_limit_refuses_new_series(otelcd):
+    d = otelcd(configured(text=LIMITED), expect=["New series are refused"], allow=["Series are near their limit"])
+    for user in range(5):
+        d.export(Metrics().gauge("x", 1, user=f"u{user}").request)
+    ran = says_status(d)
+    assert ran.returncode == 1 and "not all is well" in ran.stdout.splitlines()[0], ran
+    assert re.search(r"^metrics: exporter prometheus fails for .*: series_limit: .*$", ran.stdout, re.M), ran
+    assert "raise the limit" in ran.stdout, ran.stdout
+    node = next(n for n in [p for p in status(d)["pipelines"] if p["id"] == "metrics"][0]["nodes"] if n["id"] == "prometheus")
+    assert node["state"] == "failing" and node["option"] == "max_series"
+    d.reload(configured(text=LIMITED).replace("max_series: 3", "max_series: 30"))
+    d.export(Metrics().gauge("x", 1, user="u9").request)
+    assert says_status(d).returncode == 0
 
 
 def test_the_page_is_whole_without_its_script(otelcd):

@@ -256,6 +256,12 @@ static void probe_all(struct evidence *e)
     }
 }
 
+/* That is told by what it has dropped, with the metric and label that grow. */
+static bool refuses_series(const struct json_node *node)
+{
+    return bytes_match(json_text_at(node, "reason"), "series_limit: *");
+}
+
 void rule_exporter(struct evidence *e)
 {
     if (e->now.status == NULL) {
@@ -266,7 +272,7 @@ void rule_exporter(struct evidence *e)
         json_each (n, json_at(p, "nodes")) {
             if (!bytes_is(json_text_at(n, "kind"), "exporter"))
                 continue;
-            if (bytes_is(json_text_at(n, "state"), "ok"))
+            if (bytes_is(json_text_at(n, "state"), "ok") || refuses_series(n))
                 tell_growth(e, p, n);
             else
                 tell_exporter(e, p, n);

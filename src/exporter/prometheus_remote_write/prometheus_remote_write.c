@@ -48,7 +48,8 @@ struct remote_write *remote_write_make_encoder(struct remote_write_node *n)
     struct remote_write *encoder = remote_write_new(&o);
 
     series_limit_tell(remote_write_limit(encoder), n->node.host->metrics,
-                      (struct metric_label){ "exporter", n->node.id }, &n->node.log, o.clock);
+                      (struct metric_label){ "exporter", n->node.id }, &n->node.log, o.clock,
+                      limit_health_init(&n->limit_health, &n->node));
     remote_write_use_shards(encoder, n->in_use);
     return encoder;
 }

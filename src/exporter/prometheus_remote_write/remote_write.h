@@ -25,6 +25,7 @@
 #include "exporter/prometheus_remote_write/remote_write_scale.h"
 #include "net/http/http_client.h"
 #include "pipeline/authorized_call.h"
+#include "pipeline/limit_health.h"
 #include "queue/sender.h"
 #include "prom/series/translation_config.h"
 
@@ -168,6 +169,7 @@ struct remote_write_node {
     enum remote_write_version version;
     struct collisions collisions;
     struct remote_write *encoder;
+    struct limit_health limit_health;
     const struct remote_write_port *port; /* the client, but in tests */
     struct http_client *client;
     struct client_authenticator *authenticator; /* NULL: none */

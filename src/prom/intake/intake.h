@@ -59,6 +59,7 @@ struct intake_store_options {
     struct metrics *metrics;
     const char *receiver; /* its id */
     const struct logger *log;
+    struct series_limit_watch *watch; /* may be NULL */
 };
 
 struct intake_store;

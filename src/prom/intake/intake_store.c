@@ -35,7 +35,8 @@ struct intake_store *intake_store_new(const struct intake_store_options *o)
     series_limit_init(&s->limit, o->budget);
     s->limit.max = o->max_series;
     if (o->metrics != NULL)
-        series_limit_tell(&s->limit, o->metrics, (struct metric_label){ "receiver", o->receiver }, o->log, o->clock);
+        series_limit_tell(&s->limit, o->metrics, (struct metric_label){ "receiver", o->receiver }, o->log, o->clock,
+                          o->watch);
     table_init(&s->known, identity_hash_of, o->budget);
     table_init(&s->lines, line_hash_of, o->budget);
     table_init(&s->points, point_hash_of, o->budget);

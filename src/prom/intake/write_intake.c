@@ -371,7 +371,8 @@ struct write_intake *write_intake_new(const struct write_intake_options *o)
     series_limit_init(&w->limit, o->budget);
     w->limit.max = o->max_series;
     if (o->metrics != NULL)
-        series_limit_tell(&w->limit, o->metrics, (struct metric_label){ "receiver", o->receiver }, o->log, o->clock);
+        series_limit_tell(&w->limit, o->metrics, (struct metric_label){ "receiver", o->receiver }, o->log, o->clock,
+                          o->watch);
     table_init(&w->known, identity_hash_of, o->budget);
     table_init(&w->seen, series_hash, o->budget);
     list_init(&w->families);

@@ -25,6 +25,7 @@ struct write_intake_options {
     struct metrics *metrics;
     const char *receiver; /* its id */
     const struct logger *log;
+    struct series_limit_watch *watch; /* may be NULL */
 };
 
 struct write_intake;

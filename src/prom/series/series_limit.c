@@ -19,6 +19,7 @@
 #define WATCH_AT 0.5
 #define WARN_AT 0.8
 #define RESERVE_AT 0.9
+#define LOOK NS_PER_S
 #define FADE_EVERY 20000u /* new series */
 #define NAMES_MAX 100     /* metrics and labels that are counted by name; others are `other` */
 
@@ -40,6 +41,10 @@ struct series_growth {
     VEC(struct metric *) refused;
     struct complaint near, full;
     uint32_t fade;
+    const struct series_limit *limit;
+    struct series_limit_watch *watch;
+    struct clock_timer looking; /* while new ones are refused */
+    uint64_t refused_at;        /* mono ns: the last one */
 };
 
 /* ---- senders ---- */
@@ -82,6 +87,37 @@ void series_sender_release(struct series_limit *l, struct series_sender *s)
     free(s);
 }
 
+/* ---- while it refuses ---- */
+
+static void end_refusing(struct series_growth *g)
+{
+    if (!clock_armed(&g->looking))
+        return;
+    clock_stop(g->clock, &g->looking);
+    g->watch->turned(g->watch, false);
+}
+
+static void on_look(struct clock_timer *t)
+{
+    struct series_growth *g = container_of(t, struct series_growth, looking);
+    uint64_t quiet = clock_mono(g->clock) - g->refused_at;
+
+    clock_start(g->clock, t, LOOK, on_look);
+    if (series_limit_fill(g->limit) < RESERVE_AT || quiet >= SERIES_LIMIT_QUIET)
+        end_refusing(g);
+    else if (quiet <= LOOK)
+        g->watch->turned(g->watch, true);
+}
+
+static void tell_refused(struct series_growth *g)
+{
+    g->refused_at = clock_mono(g->clock);
+    if (g->watch == NULL || clock_armed(&g->looking))
+        return;
+    clock_start(g->clock, &g->looking, LOOK, on_look);
+    g->watch->turned(g->watch, true);
+}
+
 /* ---- life ---- */
 
 void series_limit_init(struct series_limit *l, struct budget *budget)
@@ -91,7 +127,7 @@ void series_limit_init(struct series_limit *l, struct budget *budget)
 }
 
 void series_limit_tell(struct series_limit *l, struct metrics *metrics, struct metric_label whose,
-                       const struct logger *log, struct clock *clock)
+                       const struct logger *log, struct clock *clock, struct series_limit_watch *watch)
 {
     struct series_growth *g = l->growth = mem_zalloc(sizeof(*g));
 
@@ -99,6 +135,8 @@ void series_limit_tell(struct series_limit *l, struct metrics *metrics, struct m
     g->whose = whose;
     g->log = log;
     g->clock = clock;
+    g->limit = l;
+    g->watch = watch;
     g->fill = metrics_get(metrics, &series_limit_fill_row, &whose, 1);
     l->top = series_top_new(metrics, whose, l->budget);
 }
@@ -111,6 +149,7 @@ void series_limit_free(struct series_limit *l)
     l->top = NULL;
     if (l->growth == NULL)
         return;
+    end_refusing(l->growth);
     growth_sketch_free(&l->growth->sketch);
     vec_free(&l->growth->refused);
     free(l->growth);
@@ -197,6 +236,7 @@ bool series_limit_admits(struct series_limit *l, const struct series_sender *sen
         return admitted;
     watch_growth(l->growth, metric, labels);
     if (!admitted) {
+        tell_refused(l->growth);
         metric_add(counter_of(l->growth, growth_sketch_top(&l->growth->sketch)), 1);
         warn_limit(l, &l->growth->full, "New series are refused: there are as many as there may be", sender, labels);
     } else if (fill >= WARN_AT) {

@@ -10,6 +10,7 @@
 
 #include "base/budget.h"
 #include "base/log.h"
+#include "base/loop/clock.h"
 #include "base/metrics.h"
 #include "prom/series/identity.h"
 #include "prom/series/series_top.h"
@@ -38,6 +39,14 @@ struct series_sender {
     char job[44];       /* for the log: as much as there is room for, "" without one */
 };
 
+/* Who is told when new series begin to be refused, once a second while they are, and when that is over: there is room
+ * again, or for SERIES_LIMIT_QUIET none was. */
+#define SERIES_LIMIT_QUIET (300 * NS_PER_S)
+
+struct series_limit_watch {
+    void (*turned)(struct series_limit_watch *watch, bool refuses);
+};
+
 struct series_limit {
     uint64_t max; /* the holder sets it; 0: the budget alone decides */
     uint64_t series, bytes;
@@ -51,10 +60,10 @@ struct series_limit {
 void series_limit_init(struct series_limit *l, struct budget *budget);
 void series_limit_free(struct series_limit *l); /* when all senders have gone */
 
-/* Who tells of it, under which label: {"exporter", its id}. All outlive the limit; without this call nothing is counted
- * and told. */
+/* Who tells of it, under which label: {"exporter", its id}. All outlive the limit, which stays where it is; without
+ * this call nothing is counted and told. `watch` may be NULL. */
 void series_limit_tell(struct series_limit *l, struct metrics *metrics, struct metric_label whose,
-                       const struct logger *log, struct clock *clock);
+                       const struct logger *log, struct clock *clock, struct series_limit_watch *watch);
 
 /* The sender of that hash and job, with one resource more. NULL: the table is crowded. */
 struct series_sender *series_sender_hold(struct series_limit *l, uint64_t hash, struct bytes job);

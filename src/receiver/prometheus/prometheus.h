@@ -8,7 +8,7 @@
 
 #include "base/loop/slicer.h"
 #include "base/table.h"
-#include "pipeline/component.h"
+#include "pipeline/limit_health.h"
 #include "pipeline/trace/tracer.h"
 #include "prom/intake/intake.h"
 #include "prom/relabel/relabel.h"
@@ -163,6 +163,7 @@ struct prometheus_receiver {
     struct node node;
     const struct prometheus_receiver_config *config;
     struct intake_store *store;
+    struct limit_health limit_health;
     struct label_set external_labels;
     struct scrape_job *jobs;
     size_t n_jobs;

@@ -83,6 +83,7 @@ static int create(struct node *node, const void *config, struct error *err)
         .metrics = node->host->metrics,
         .receiver = node->id,
         .log = &node->log,
+        .watch = limit_health_init(&r->limit_health, node),
         .clock = &node->host->loop->clock,
     };
 

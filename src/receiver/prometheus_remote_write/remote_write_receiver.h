@@ -12,6 +12,7 @@
 #include "codec/compress.h"
 #include "config/server_rows.h"
 #include "pipeline/clients.h"
+#include "pipeline/limit_health.h"
 #include "pipeline/receiver_requests.h"
 #include "pipeline/request_body.h"
 #include "pipeline/trace/tracer.h"
@@ -30,6 +31,7 @@ struct write_receiver {
     struct http_service service;
     struct http_server *server; /* NULL: it has not started */
     struct write_intake *intake;
+    struct limit_health limit_health;
     struct body_keeper bodies;
     bool coding_allowed[CODING_COUNT];
     size_t max_body;

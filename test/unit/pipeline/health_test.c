@@ -55,6 +55,19 @@ START_TEST(a_disk_that_fails_is_not_made_good_by_a_peer_that_answers)
 }
 END_TEST
 
+START_TEST(a_limit_does_not_hide_a_peer_that_is_away)
+{
+    struct health causes[HEALTH_CAUSES] = { 0 };
+
+    health_fail(&causes[HEALTH_LIMIT], 10, HEALTH_RECOVERABLE, "limit");
+    ck_assert_str_eq(health_worst(causes)->reason, "limit");
+    health_fail(&causes[HEALTH_WORK], 20, HEALTH_RECOVERABLE, "peer");
+    ck_assert_str_eq(health_worst(causes)->reason, "peer");
+    health_ok(&causes[HEALTH_WORK], 30);
+    ck_assert_str_eq(health_worst(causes)->reason, "limit");
+}
+END_TEST
+
 START_TEST(the_last_errors_that_differ_are_kept_the_newest_first)
 {
     const struct health_error *errors[HEALTH_CAUSES * HEALTH_ERRORS];
@@ -93,6 +106,7 @@ int main(void)
     tcase_add_test(tc, a_run_of_failures_keeps_its_beginning_and_the_last_reason);
     tcase_add_test(tc, a_reason_of_any_length_is_cut_to_what_fits);
     tcase_add_test(tc, a_disk_that_fails_is_not_made_good_by_a_peer_that_answers);
+    tcase_add_test(tc, a_limit_does_not_hide_a_peer_that_is_away);
     tcase_add_test(tc, the_last_errors_that_differ_are_kept_the_newest_first);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
