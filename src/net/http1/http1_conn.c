@@ -119,6 +119,7 @@ static void start_request(struct http1 *h, struct request *r)
     conn_io_expect(h->io, DEADLINE_READ, 0);
     conn_io_expect(h->io, DEADLINE_IDLE, 0);
     if (http1_parse_request(&head, r->head.data, r->head.len, r->headers, HTTP1_MAX_HEADERS, &fault) != 0) {
+        r->head_only = bytes_is(head.method, "HEAD");
         refuse_request(h, fault.foreign ? NULL : r, &fault);
         return;
     }
@@ -147,13 +148,16 @@ static void expect_head(struct http1 *h)
         conn_io_expect(h->io, DEADLINE_READ, o->read_header_timeout);
 }
 
-static void head_fails(struct http1 *h, int status, const char *text)
+/* `head`: as much of it as has come. */
+static void head_fails(struct http1 *h, struct bytes head, int status, const char *text)
 {
     struct http1_fault fault = { status, text, false };
+    struct request *r = take_request(h);
 
+    r->head_only = head.len >= 5 && memcmp(head.data, "HEAD ", 5) == 0;
     release_head(h);
     conn_io_expect(h->io, DEADLINE_READ, 0);
-    refuse_request(h, take_request(h), &fault);
+    refuse_request(h, r, &fault);
 }
 
 /* Part of a head: keep it. */
@@ -172,7 +176,7 @@ static size_t read_head(struct http1 *h, struct bytes data)
 
     expect_head(h);
     if (before == 0 && !skip_blank(h, data, &used)) {
-        head_fails(h, 400, "an empty line before the request must end in CR LF");
+        head_fails(h, bytes_of(NULL, 0), 400, "an empty line before the request must end in CR LF");
         return data.len;
     }
     data = bytes_of(data.data + used, data.len - used);
@@ -181,9 +185,9 @@ static size_t read_head(struct http1 *h, struct bytes data)
     all = before > 0 ? buf_bytes(&h->head) : data;
     end = http1_scan(&h->scan, all);
     if (end < 0) {
-        head_fails(h, 400, "a request line or header line is malformed; lines end in CR LF");
+        head_fails(h, all, 400, "a request line or header line is malformed; lines end in CR LF");
     } else if ((size_t)end > most || (end == 0 && all.len > most)) {
-        head_fails(h, 431, "the request's headers are larger than this server allows");
+        head_fails(h, all, 431, "the request's headers are larger than this server allows");
     } else if (end == 0) {
         if (before == 0)
             gather_head(h, data);
@@ -394,7 +398,7 @@ static void on_deadline(struct conn_io *io, enum http_deadline which)
     } else if (which == DEADLINE_READ && h->phase == HEAD) {
         conn_io_late(io);
         if (h->scan.seen > 0)
-            head_fails(h, 408, "the request's headers did not arrive in time");
+            head_fails(h, buf_bytes(&h->head), 408, "the request's headers did not arrive in time");
         else
             h->finished = true;
     }

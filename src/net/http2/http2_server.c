@@ -79,6 +79,13 @@ static void keep_header(struct request *r, nghttp2_rcbuf *name, nghttp2_rcbuf *v
         r->pub.authority = f->value;
 }
 
+static bool is_head(nghttp2_rcbuf *method)
+{
+    nghttp2_vec v = nghttp2_rcbuf_get_buf(method);
+
+    return bytes_is(bytes_of(v.base, v.len), "HEAD");
+}
+
 static void take_header(struct http2_session *s, const nghttp2_headers *frame, nghttp2_rcbuf *name,
                         nghttp2_rcbuf *value, size_t size)
 {
@@ -93,6 +100,8 @@ static void take_header(struct http2_session *s, const nghttp2_headers *frame, n
         return;
     r->header_bytes += size;
     r->too_large |= r->header_bytes > h->io->shared->options.max_header_bytes || r->pub.n_headers == FIELDS_MAX;
+    if (n.len == 7 && memcmp(n.base, ":method", 7) == 0) /* a refusal has to know it too */
+        r->head_only = is_head(value);
     if (!request_charge_head(r))
         return;
     if (n.len > 0 && n.base[0] == ':')

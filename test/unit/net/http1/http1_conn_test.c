@@ -158,6 +158,53 @@ START_TEST(heads_beyond_the_limit_are_431)
 }
 END_TEST
 
+static void expect_no_body(int status)
+{
+    char begin[24];
+
+    snprintf(begin, sizeof(begin), "HTTP/1.1 %d ", status);
+    ck_assert_msg(strncmp(buf_cstr(&m.out), begin, strlen(begin)) == 0, "%s", buf_cstr(&m.out));
+    ck_assert_str_eq(buf_cstr(&m.out) + m.out.len - 4, "\r\n\r\n");
+    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    memory_close(&m);
+}
+
+START_TEST(a_refusal_of_head_has_no_body)
+{
+    static const struct {
+        const char *wire;
+        int status;
+    } rows[] = {
+        { "HEAD / HTTP/1.1\r\n\r\n", 400 },
+        { "HEAD / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", 400 },
+        { "HEAD / HTTP/1.1\nHost: x\r\n\r\n", 400 },
+        { "HEAD / HTTP/2.0\r\nHost: x\r\n\r\n", 505 },
+        { "HEAD / HTTP/1.1\r\nHost: x\r\nExpect: much\r\n\r\n", 417 },
+        { "HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", 400 },
+    };
+
+    r.by_hand = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        start();
+        say(rows[i].wire);
+        expect_no_body(rows[i].status);
+    }
+    options.max_header_bytes = 100;
+    start();
+    say("HEAD / HTTP/1.1\r\nHost: x\r\n");
+    for (int i = 0; i < 20 && m.fate == HTTP_GOES_ON; i++)
+        say("A: bcdefgh\r\n");
+    expect_no_body(431);
+    options.read_header_timeout = NS_PER_S;
+    start();
+    say("HEAD / HT");
+    clock_advance(&m.loop.clock, 2 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    expect_no_body(408);
+    start();
+}
+END_TEST
+
 START_TEST(a_body_is_asked_for_when_the_peer_waits_for_that)
 {
     start();
@@ -513,6 +560,7 @@ int main(void)
     tcase_add_test(tc, the_next_request_waits_for_the_answer);
     tcase_add_test(tc, what_is_refused_ends_the_connection);
     tcase_add_test(tc, heads_beyond_the_limit_are_431);
+    tcase_add_test(tc, a_refusal_of_head_has_no_body);
     tcase_add_test(tc, a_body_is_asked_for_when_the_peer_waits_for_that);
     tcase_add_test(tc, a_refusal_instead_of_100_ends_the_connection);
     tcase_add_test(tc, after_an_early_answer_a_small_rest_is_thrown_away);

@@ -386,6 +386,38 @@ START_TEST(large_headers_are_431_and_huge_ones_end_the_connection)
 }
 END_TEST
 
+START_TEST(a_refusal_of_head_has_no_body)
+{
+    struct buf block = { 0 };
+    char value[120];
+    struct frame f;
+
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    value[0] = '/'; /* a path too */
+    options.max_header_bytes = 250;
+    start_clean();
+    for (uint32_t id = 1; id < 5; id += 2) {
+        block.len = 0;
+        if (id == 3)
+            put_field(&block, ":path", value); /* too large before the method has come */
+        put_field(&block, ":method", "HEAD");
+        put_field(&block, ":scheme", "http");
+        put_field(&block, ":authority", "x");
+        if (id == 1)
+            put_field(&block, ":path", "/");
+        put_field(&block, "name", value);
+        put_field(&block, "name", value);
+        put_frame(&in, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, id, buf_bytes(&block));
+        send_in();
+        ck_assert(find_frame(&m.out, NGHTTP2_HEADERS, id, 0, &f) && (f.flags & NGHTTP2_FLAG_END_STREAM));
+        ck_assert(!find_frame(&m.out, NGHTTP2_DATA, id, 0, &f));
+    }
+    ck_assert_uint_eq(r.requests, 0);
+    buf_free(&block);
+}
+END_TEST
+
 /* What a peer repeats to be a nuisance; each kind must end the connection before it has cost much. */
 static void put_nuisance(int kind, uint32_t n)
 {
@@ -890,6 +922,7 @@ int main(void)
     tcase_add_test(tc, an_overdrawn_budget_holds_credit_back_but_not_for_good);
     tcase_add_test(tc, streams_past_the_limit_are_refused_alone);
     tcase_add_test(tc, large_headers_are_431_and_huge_ones_end_the_connection);
+    tcase_add_test(tc, a_refusal_of_head_has_no_body);
     tcase_add_loop_test(tc, floods_end_the_connection, 0, 6);
     tcase_add_test(tc, a_few_resets_a_second_are_no_nuisance);
     tcase_add_test(tc, a_peer_that_reads_nothing_is_not_read_from);
