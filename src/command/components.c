@@ -7,7 +7,7 @@
 #include "base/loop/loop.h"
 #include "ottl/reference.h"
 #include "net/socket/tls.h"
-#include "pipeline/ledger_metrics.h"
+#include "pipeline/ledger/ledger_metrics.h"
 #include "service/process_metrics.h"
 #include "service/workers/front.h"
 #include "queue/sender.h"

@@ -7,7 +7,7 @@
 #include "service/graph.h"
 
 #include "pipeline/fanout.h"
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 #include "service/graph_build.h"
 #include "service/workers/totals.h"
 

@@ -12,7 +12,7 @@
  * that runs goes on. */
 #include "service/graph_build.h"
 
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 #include "pipeline/fanout.h"
 #include "pipeline/storage.h"
 

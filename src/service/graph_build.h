@@ -12,7 +12,7 @@
 #include "service/config.h"
 #include "service/graph.h"
 #include "pipeline/edge.h"
-#include "pipeline/ledger_metrics.h"
+#include "pipeline/ledger/ledger_metrics.h"
 
 #include <assert.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/unconst.h"
 #include "pipeline/fanout.h"
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "otlp/fields.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * Ledgers come and go with a reload, metrics stay. So a ledger adds its growth instead of setting the number. One whose
  * items are on disk takes back at its end what it holds (leave_held), and one that begins with what is on a disk adds
  * what is more than the last one there has added (go_on). So a metric is what ledger_book_sum() says. */
-#include "pipeline/ledger_metrics.h"
+#include "pipeline/ledger/ledger_metrics.h"
 
 #include "base/mem.h"
 

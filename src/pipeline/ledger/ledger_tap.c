@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A tap. Each batch gets a request of the free list, its items are booked as received under the request's ack, and
  * when that settles, which books what became of them, the outcome goes on to the sender's ack, losses included. */
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 
 #include "base/list.h"
 #include "base/mem.h"

@@ -3,7 +3,7 @@
  * begins with all that it has counted: that is taken back here. What was only in memory is lost, and counted so. */
 #include "service/workers/totals_inside.h"
 
-#include "pipeline/ledger_metrics.h"
+#include "pipeline/ledger/ledger_metrics.h"
 
 #include <string.h>
 

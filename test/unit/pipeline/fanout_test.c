@@ -2,8 +2,8 @@
 /* A receiver's request, a pipeline's tap, a fan-out, three exporters' taps and a sink behind each. */
 #include "pipeline/fanout.h"
 
-#include "pipeline/ledger_tap.h"
-#include "pipeline/ledger_metrics.h"
+#include "pipeline/ledger/ledger_tap.h"
+#include "pipeline/ledger/ledger_metrics.h"
 #include "support/rig.h"
 #include "support/sink.h"
 

@@ -2,7 +2,7 @@
 #include "processor/batch_shard.h"
 
 #include "otlp/metadata.h"
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 #include "support/client.h"
 #include "support/sink.h"
 

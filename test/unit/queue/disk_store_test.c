@@ -3,7 +3,7 @@
 #include "queue/sender.h"
 
 #include "otlp/metadata.h"
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 #include "support/client.h"
 #include "support/sim_fs.h"
 #include "support/sink.h"

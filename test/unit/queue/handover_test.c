@@ -2,7 +2,7 @@
 /* An exporter with a queue in memory, and the one that takes its place: each with a tap, a ledger and a sink. */
 #include "queue/handover.h"
 
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 #include "queue/sender.h"
 #include "support/client.h"
 #include "support/queue_only.h"

@@ -5,7 +5,7 @@
 #include "config/yaml.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 #include "support/rig.h"
 #include "support/sink.h"
 

@@ -4,7 +4,7 @@
 #include "exporter/debug/debug_text.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 #include "queue/sender_rows.h"
 #include "support/rig.h"
 

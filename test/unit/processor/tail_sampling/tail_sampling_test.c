@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/pb.h"
-#include "pipeline/ledger_tap.h"
+#include "pipeline/ledger/ledger_tap.h"
 #include "processor/tail_sampling/policy_leaf.c"
 #include "processor/tail_sampling/tail_inside.h"
 #include "support/client.h"
