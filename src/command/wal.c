@@ -151,6 +151,14 @@ static void note_damage(struct view *v, const struct wal_segment *s, size_t from
         v->damaged++;
 }
 
+/* Whether all in it is settled, so that it is removed, from its end. */
+static bool is_going(const struct view *v, const struct wal_segment *s)
+{
+    const struct wal_segment *newest = &v->scan.segments.v[v->scan.segments.n - 1];
+
+    return s != newest && s[1].first <= v->scan.state.floor + 1;
+}
+
 /* All whole records of one segment; tells of what is neither one nor zeros. */
 static void walk_segment(struct view *v, const struct wal_segment *s, const struct wal_file *f, bool tell,
                          each_record *each, void *arg)
@@ -171,7 +179,7 @@ static void walk_segment(struct view *v, const struct wal_segment *s, const stru
         return;
     if (newest && (v->scan.lost > 0 || is_zero(f->data + gap, f->len - gap)))
         note_end(v, s, gap, f->len);
-    else if (!is_zero(f->data + gap, f->len - gap))
+    else if (!is_zero(f->data + gap, f->len - gap) && !is_going(v, s))
         note_damage(v, s, gap, f->len, newest);
 }
 

@@ -686,6 +686,21 @@ def test_records_that_read_as_zeros_are_told_at_the_start_and_by_verify(otelcd, 
     assert verified.stdout.splitlines()[-1] == "whole"
 
 
+def test_what_a_stop_leaves_of_a_file_that_was_being_removed_is_no_damage(otelcd, receiver, tmp_path):
+    segment = queue_of_three(otelcd, receiver, tmp_path / "wal")
+    whole = segment.read_bytes()
+    d = otelcd(config(receiver().url, wal(tmp_path / "wal")), end=False)
+    wait_settled(d)
+    assert d.stop() == 0 and not segment.exists()
+    at, _ = list(data_records(whole))[2]
+    segment.write_bytes(whole[: at + 100])
+    verified = otelcd_wal("verify", segment.parent)
+    assert verified.returncode == 0 and verified.stdout.splitlines()[-1] == "whole", verified
+    d = otelcd(config(receiver().url, wal(tmp_path / "wal")))
+    d.export(point("x", 1.0, 1))
+    assert wait_settled(d)["delivered"] == 4
+
+
 def test_what_is_no_file_stops_neither_the_log_nor_the_wal_command(otelcd, receiver, tmp_path):
     queue = tmp_path / "wal/prom_remotewrite"
     queue.mkdir(parents=True)
