@@ -8,6 +8,9 @@
 /* ---- what the text of a failure has in it ---- */
 
 static const struct advice texts[] = {
+    { "the queue on disk: no such file", "The directory of the queue was removed or moved away while otelcd ran",
+      "move it back, or make it again for otelcd's user: it goes on by itself. What was in it is lost if it stays away",
+      "sending_queue::storage", false },
     { "cannot write to the queue on disk", "The disk of the queue is full or fails, and senders are told to retry",
       "make room on that disk, or move the queue to another one", "sending_queue::storage", false },
     { "high memory usage", "Memory is above the limit of memory_limiter, and senders are told to retry",

@@ -5,7 +5,9 @@
  * segments in which all is settled are removed behind the note that says so, beside the next group (wal_cleanup.c).
  *
  * When a write or sync fails the group's senders are told, its numbers are used up, and the segment is not written to
- * again. When there is no room for a new segment the disk is full (`stuck`): notes that set segments free go first, by
+ * again. So it is when the segment, or the directory, has not the name any more that a start would look for: what was
+ * synced then is not safe. The next group finds a directory of that name, takes its lock and goes on in it, or fails.
+ * When there is no room for a new segment the disk is full (`stuck`): notes that set segments free go first, by
  * themselves, into the reserve. Closing writes one last group, and answers what has not got that far with UV_ECANCELED.
  */
 #include "wal/wal_inside.h"
@@ -25,6 +27,11 @@
 void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL])
 {
     wal_segment_path(w->directory, first, out);
+}
+
+void wal_lock_path(const struct wal *w, char out[PATH_MAX_WAL])
+{
+    snprintf(out, PATH_MAX_WAL, "%s/lock", w->directory);
 }
 
 static void begin_group(struct wal *w);
@@ -232,6 +239,10 @@ static void take_results(struct wal *w, struct wal_group *g)
     }
     if (g->status == 0 || g->rotated)
         w->segments.v[w->segments.n - 1].bytes = w->writer.fd >= 0 ? w->writer.at : WAL_HEAD + g->opening.len;
+    if (g->lock_fd >= 0) {
+        w->io->unlock(w->io->arg, w->lock_fd);
+        w->lock_fd = g->lock_fd;
+    }
     if (g->sealed_fd >= 0)
         wal_cleanup_close(w, g->sealed_fd, g->sealed);
     if (g->status == 0)
@@ -250,7 +261,10 @@ static void book_failure(struct wal *w, struct wal_group *g)
         wal_state_settle(&w->state, g->first_seq, w->state.last);
     }
     if (complaint_due(&w->failing, &w->loop->clock))
-        log_error(&w->log, "Cannot write the queue on disk, senders are told to retry",
+        log_error(&w->log,
+                  g->status == UV_ENOENT
+                      ? "Cannot write the queue on disk: it was removed or moved away. Senders are told to retry"
+                      : "Cannot write the queue on disk, senders are told to retry",
                   F_STR("directory", w->directory), F_STR("error", uv_strerror(g->status)),
                   F_UINT("repeated", complaint_taken(&w->failing)));
 }

@@ -52,6 +52,33 @@ static int allocate_segment(struct wal_group *g, int fd, uint64_t *size)
     return rc;
 }
 
+/* The directory may be another one than that which was locked: who has removed it has removed the lock. */
+static int keep_lock(struct wal_group *g)
+{
+    const struct wal_io *io = g->wal->io;
+    char path[PATH_MAX_WAL];
+    int rc;
+
+    wal_lock_path(g->wal, path);
+    rc = io->names(io->arg, path, g->wal->lock_fd);
+    if (rc != -ENOENT)
+        return rc;
+    rc = io->lock(io->arg, path);
+    if (rc < 0)
+        return rc;
+    g->lock_fd = rc;
+    return 0;
+}
+
+/* Whether what was written can be found again under its name. */
+static int check_place(struct wal *w)
+{
+    char path[PATH_MAX_WAL];
+
+    wal_path(w, w->writer.first, path);
+    return w->io->names(w->io->arg, path, w->writer.fd);
+}
+
 /* A new file with head and state, known to its directory. The writer changes to it only when all has gone well. */
 static int make_segment(struct wal_group *g)
 {
@@ -61,8 +88,10 @@ static int make_segment(struct wal_group *g)
     struct iovec parts[] = { { head, sizeof(head) }, { g->opening.data, g->opening.len } };
     uint64_t size = w->segment_bytes;
     char path[PATH_MAX_WAL];
-    int fd, rc;
+    int fd, rc = keep_lock(g);
 
+    if (rc != 0)
+        return rc;
     wal_path(w, g->head.first, path);
     fd = io->open(io->arg, path, true);
     if (fd < 0)
@@ -130,7 +159,7 @@ void wal_group_run(struct wal_group *g)
     g->status = 0;
     g->rotated = g->spoilt = false;
     g->written = g->sealed = 0;
-    g->sealed_fd = -1;
+    g->sealed_fd = g->lock_fd = -1;
     if (g->state == WAL_GROUP_ROTATING)
         g->status = make_segment(g);
     if (g->status != 0)
@@ -140,6 +169,8 @@ void wal_group_run(struct wal_group *g)
         g->status = write_all(w, w->writer.fd, g->parts.v, g->parts.n, w->writer.at, &g->written);
         if (g->status == 0)
             g->status = sync_file(w, w->writer.fd);
+        if (g->status == 0)
+            g->status = check_place(w);
         if (g->status != 0) {
             /* Whatever the disk has of it now: it is not to be found, and this file is not written to again. */
             w->io->truncate(w->io->arg, w->writer.fd, w->writer.at);

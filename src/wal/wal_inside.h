@@ -52,6 +52,7 @@ struct wal_group {
     bool rotated, spoilt; /* spoilt: the file cannot be trusted behind writer.at */
     int sealed_fd;        /* of the segment before, when there was one: left to the cleanup */
     uint64_t sealed;      /* its bytes */
+    int lock_fd;          /* of the directory that has come in the place of ours; -1: none has */
     uint64_t written;
 };
 
@@ -128,6 +129,7 @@ struct wal {
 };
 
 void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL]);
+void wal_lock_path(const struct wal *w, char out[PATH_MAX_WAL]);
 
 /* The directory is this process's from now on. */
 int wal_lock_directory(struct wal *w, struct error *err);

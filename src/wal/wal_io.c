@@ -171,6 +171,18 @@ static int unlink_file(void *arg, const char *path)
     return errno_result(unlink(path));
 }
 
+static int check_name(void *arg, const char *path, int fd)
+{
+    struct stat named, open;
+
+    (void)arg;
+    if (fstat(fd, &open) != 0)
+        return -errno;
+    if (lstat(path, &named) != 0)
+        return errno == ENOTDIR ? -ENOENT : -errno;
+    return named.st_dev == open.st_dev && named.st_ino == open.st_ino ? 0 : -ENOENT;
+}
+
 const struct wal_io wal_io_real = {
     .make_directory = make_directory,
     .lock = lock,
@@ -186,6 +198,7 @@ const struct wal_io wal_io_real = {
     .truncate = truncate_file,
     .release = release_part,
     .unlink = unlink_file,
+    .names = check_name,
     .sync_directory = sync_directory,
 };
 

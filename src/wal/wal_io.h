@@ -29,6 +29,8 @@ struct wal_io {
     /* Gives the disk back what lies in between; it reads as zeros from then on. Not all file systems can. */
     int (*release)(void *arg, int fd, uint64_t from, uint64_t to);
     int (*unlink)(void *arg, const char *path);
+    /* 0: the path is the name of the file that fd has open. -ENOENT: it is nobody's, or another's. */
+    int (*names)(void *arg, const char *path, int fd);
     int (*sync_directory)(void *arg, const char *path);
 };
 

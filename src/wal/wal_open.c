@@ -13,7 +13,7 @@ int wal_lock_directory(struct wal *w, struct error *err)
 
     if (rc != 0)
         return error_set(err, rc, "cannot make the directory %s: %s", w->directory, uv_strerror(rc));
-    snprintf(path, sizeof(path), "%s/lock", w->directory);
+    wal_lock_path(w, path);
     w->lock_fd = w->io->lock(w->io->arg, path);
     if (w->lock_fd >= 0)
         return 0;

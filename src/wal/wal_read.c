@@ -90,6 +90,15 @@ static struct wal_segment *segment_with(struct wal *w, uint64_t seq)
     return found != NULL || w->segments.n == 0 ? found : &w->segments.v[0];
 }
 
+/* Without its directory a file may be there another time. */
+static bool has_directory(const struct wal *w)
+{
+    char path[PATH_MAX_WAL];
+
+    wal_lock_path(w, path);
+    return w->io->names(w->io->arg, path, w->lock_fd) == 0;
+}
+
 /* 0, or why not: only a file that is gone is lost, any other may be there another time. */
 static int open_segment(struct wal *w, const struct wal_segment *s)
 {
@@ -104,7 +113,7 @@ static int open_segment(struct wal *w, const struct wal_segment *s)
     if (w->reader.fd >= 0)
         return 0;
     w->reader.end = w->reader.at;
-    return w->reader.fd == UV_ENOENT ? 0 : w->reader.fd;
+    return w->reader.fd == UV_ENOENT && has_directory(w) ? 0 : w->reader.fd;
 }
 
 /* To the segment behind this one: 1; 0: there is none; negative: it cannot be opened. */
@@ -216,7 +225,7 @@ static bool step_segment(struct wal *w)
     const struct wal_segment *s = segment_with(w, r->first);
     int rc;
 
-    if (s != NULL && s->first == r->first && s->bytes > r->end && r->len >= r->want) {
+    if (s != NULL && s->first == r->first && r->fd >= 0 && s->bytes > r->end && r->len >= r->want) {
         r->end = s->bytes;
         return true;
     }

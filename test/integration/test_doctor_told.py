@@ -85,6 +85,7 @@ TOLD = {
     "resolve_fails": ("name server", page(log=[line("failed to resolve", error="look up x: no such host", **of("exporter", "load_balancing"))])),
     "scrapes_refused": ("fewer scrapers", page(log=[line("Scrape refused: too many run already")])),
     "queue_unwritten": ("make room", page(log=[line("Cannot write the queue on disk", error="input/output error")])),
+    "queue_gone": ("move it back", page(log=[("error", "Cannot write the queue on disk: it was removed or moved away. Senders are told to retry {\"directory\": \"/q\"}")])),
     "queue_damaged": ("otelcd wal verify", page(log=[("error", "Damaged records in the log are skipped {\"directory\": \"/q\"}")])),
     "queue_end_lost": ("otelcd wal verify", page(log=[("error", "The end of the log does not read as it was written: the records in it are lost {\"file\": \"/q\"}")])),
     "file_unwritten": ("make room", page(log=[line("Writing failed, senders are told to retry", error="input/output error", **of("exporter", "file"))])),

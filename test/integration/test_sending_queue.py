@@ -107,6 +107,35 @@ def test_kill_9_in_a_loop_loses_nothing_acknowledged(otelcd, tmp_path):
     assert ledger["delivered"] == ledger["received"] >= acknowledged
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_a_queue_that_is_taken_away_while_it_runs_is_noticed_and_goes_on_when_it_is_back(otelcd, tmp_path, back):
+    queue, away = tmp_path / "q/exporter_debug_traces", tmp_path / "away"
+    text = config("{storage: file_storage}", tmp_path / "q")
+    d = otelcd(text, end=False, expect=["it was removed or moved away", "can be written again"])
+    d.export(otlp.traces(5))
+    all_delivered(d, TRACES, 5)
+    queue.rename(away)
+    for _ in range(2):  # in the segment that was open, and for a new one
+        with pytest.raises(grpc.RpcError) as e:
+            d.export(otlp.traces(1))
+        assert e.value.code() == grpc.StatusCode.UNAVAILABLE and "no such file" in e.value.details(), e.value
+    d.wait_log("it was removed or moved away")
+    assert not queue.exists()  # it may come back
+    if back:
+        away.rename(queue)
+    else:
+        queue.mkdir(mode=0o700)
+    d.export(otlp.traces(7))
+    d.wait_log("can be written again")
+    all_delivered(d, TRACES, 12)
+    d.close_clients()
+    d.terminate(signal.SIGKILL)
+    d.process.wait()
+    d = otelcd(text)
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
+    assert d.ledger(*TRACES)["delivered"] >= 12
+
+
 def test_a_reload_does_not_count_what_is_on_disk_twice(otelcd, tmp_path):
     d = otelcd(config("{storage: file_storage}", tmp_path / "q"))
     d.export(otlp.traces(5))

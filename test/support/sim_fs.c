@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_LOCK 100000 /* descriptors from here on are locks */
+
 /* Held until the end of the block. */
 #define HOLD_LOCK(fs) __attribute__((cleanup(leave))) pthread_mutex_t *held_lock = enter(fs)
 
@@ -64,7 +66,7 @@ static int fault(struct sim_fs *fs)
 
 static struct sim_file *find(struct sim_fs *fs, const char *name)
 {
-    for (size_t i = 0; i < fs->files.n; i++)
+    for (size_t i = 0; i < fs->files.n && !fs->gone; i++)
         if (fs->files.v[i]->linked && strcmp(fs->files.v[i]->name, name) == 0)
             return fs->files.v[i];
     return NULL;
@@ -94,17 +96,21 @@ static int lock(void *arg, const char *path)
     HOLD_LOCK(fs);
 
     (void)path;
+    if (fs->gone)
+        return -ENOENT;
     if (fs->locked)
         return -EBUSY;
     fs->locked = true;
-    return 1000;
+    return ++fs->lock_fd;
 }
 
 static void unlock(void *arg, int fd)
 {
-    HOLD_LOCK(arg);
-    (void)fd;
-    ((struct sim_fs *)arg)->locked = false;
+    struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
+
+    if (fd == fs->lock_fd)
+        fs->locked = false;
 }
 
 static int list(void *arg, const char *directory, void (*each)(void *user, const char *name), void *user)
@@ -128,6 +134,8 @@ static int open_file(void *arg, const char *path, bool create)
 
     if (rc != 0)
         return rc;
+    if (fs->gone)
+        return -ENOENT;
     if (create == (f != NULL))
         return create ? -EEXIST : -ENOENT;
     if (create) {
@@ -301,6 +309,39 @@ static int unlink_file(void *arg, const char *path)
     return rc;
 }
 
+static int check_name(void *arg, const char *path, int fd)
+{
+    struct sim_fs *fs = arg;
+    HOLD_LOCK(fs);
+    int rc = fault(fs);
+
+    if (rc != 0)
+        return rc;
+    if (fd >= FIRST_LOCK)
+        return fs->locked && !fs->gone && fd == fs->lock_fd ? 0 : -ENOENT;
+    return find(fs, path) == fs->open.v[fd] ? 0 : -ENOENT;
+}
+
+void sim_fs_move_away(struct sim_fs *fs)
+{
+    HOLD_LOCK(fs);
+    fs->gone = true;
+}
+
+void sim_fs_move_back(struct sim_fs *fs)
+{
+    HOLD_LOCK(fs);
+    fs->gone = false;
+}
+
+void sim_fs_make_anew(struct sim_fs *fs)
+{
+    HOLD_LOCK(fs);
+    fs->gone = fs->locked = false;
+    for (size_t i = 0; i < fs->files.n; i++)
+        fs->files.v[i]->linked = fs->files.v[i]->link_safe = false;
+}
+
 static int sync_directory(void *arg, const char *path)
 {
     struct sim_fs *fs = arg;
@@ -367,8 +408,10 @@ void sim_fs_init(struct sim_fs *fs)
                                .truncate = truncate_file,
                                .release = release,
                                .unlink = unlink_file,
+                               .names = check_name,
                                .sync_directory = sync_directory,
-                           } };
+                           },
+                           .lock_fd = FIRST_LOCK };
     pthread_mutex_init(&fs->lock, NULL);
     pthread_cond_init(&fs->let_go, NULL);
 }

@@ -46,6 +46,8 @@ struct sim_fs {
     uint64_t capacity; /* bytes of all files; 0 = endless */
     bool stopped;      /* the machine is off: nothing has an effect any more */
     bool locked;
+    int lock_fd;      /* of the lock that the directory has */
+    bool gone;        /* the directory, with all that is in it */
     bool held;        /* who unlinks a name that was synced hangs, until it is let go */
     unsigned hanging; /* calls that do */
     pthread_mutex_t lock;
@@ -55,6 +57,10 @@ struct sim_fs {
 void sim_fs_init(struct sim_fs *fs);
 void sim_fs_free(struct sim_fs *fs);
 void sim_fs_crash(struct sim_fs *fs, enum sim_crash how); /* off and on again */
+/* The directory, as by a rename and the other way round; or what is there later is another one, and empty. */
+void sim_fs_move_away(struct sim_fs *fs);
+void sim_fs_move_back(struct sim_fs *fs);
+void sim_fs_make_anew(struct sim_fs *fs);
 void sim_fs_hold(struct sim_fs *fs, bool held);
 unsigned sim_fs_hanging(struct sim_fs *fs);
 struct sim_file *sim_fs_find(struct sim_fs *fs, const char *end_of_name); /* the first by that end; NULL */

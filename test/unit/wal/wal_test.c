@@ -270,6 +270,110 @@ static void check_reopened(const char *what, uint64_t point)
     close_log(w);
 }
 
+/* --- the directory --- */
+
+static int append_now(struct wal *w)
+{
+    append(w);
+    run();
+    ck_assert(records[n_records - 1].done);
+    return records[n_records - 1].status;
+}
+
+START_TEST(what_is_written_to_a_directory_that_was_moved_away_is_not_answered_as_safe)
+{
+    bool found[RECORDS + 8] = { false };
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_int_eq(append_now(w), 0);
+    sim_fs_move_away(&fs);
+    ck_assert_int_eq(append_now(w), UV_ENOENT); /* in the segment that is open */
+    ck_assert_int_eq(append_now(w), UV_ENOENT); /* for a new one */
+    sim_fs_move_back(&fs);
+    ck_assert_int_eq(append_now(w), 0);
+    close_log(w);
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_uint_eq(read_all(w, found), 2 * ITEMS);
+    ck_assert(found[0] && found[3]);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_directory_that_is_made_anew_is_taken_and_what_was_in_the_old_one_is_lost)
+{
+    struct reading x = { .r = { .budget = &budget, .on_read = on_read } };
+    bool found[RECORDS + 8] = { false };
+    struct wal *w, *other;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_int_eq(append_now(w), 0);
+    sim_fs_move_away(&fs);
+    wal_read(w, &x.r);
+    run();
+    ck_assert_int_eq(x.status, UV_ENOENT); /* it may come back */
+    ck_assert_uint_eq(wal_stats(w)->corrupt_records, 0);
+    ck_assert_int_eq(append_now(w), UV_ENOENT);
+    sim_fs_make_anew(&fs);
+    ck_assert_int_eq(append_now(w), 0);
+    ck_assert_int_ne(open_log(&other), 0); /* it is locked */
+    ck_assert_uint_eq(read_all(w, found), ITEMS);
+    ck_assert(found[2]);
+    ck_assert_uint_eq(wal_stats(w)->corrupt_records, 1);
+    close_log(w);
+    ck_assert(!fs.locked);
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_uint_eq(wal_held(w).records, 1);
+    ck_assert_uint_eq(wal_settle(w, records[2].a.seq, ITEMS, NULL, 0), ITEMS); /* those of the one that is lost */
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_segment_that_was_removed_is_not_written_to)
+{
+    bool found[RECORDS + 8] = { false };
+    struct sim_file *f;
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_int_eq(append_now(w), 0);
+    f = sim_fs_find(&fs, "0000000000000001.wal");
+    f->linked = f->link_safe = false;
+    ck_assert_int_eq(append_now(w), UV_ENOENT);
+    ck_assert_int_eq(append_now(w), 0);
+    ck_assert_uint_eq(read_all(w, found), ITEMS);
+    ck_assert(found[2]);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_file_is_known_by_its_name_while_it_has_it)
+{
+    char directory[] = "/tmp/wal-name-XXXXXX", path[64];
+    int fd;
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/file", directory);
+    fd = wal_io_real.open(NULL, path, true);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(wal_io_real.names(NULL, path, fd), 0);
+    unlink(path);
+    ck_assert_int_eq(wal_io_real.names(NULL, path, fd), UV_ENOENT);
+    file_put(path, "another");
+    ck_assert_int_eq(wal_io_real.names(NULL, path, fd), UV_ENOENT);
+    unlink(path);
+    rmdir(directory);
+    ck_assert_int_eq(wal_io_real.names(NULL, path, fd), UV_ENOENT);
+    wal_io_real.close(NULL, fd);
+}
+END_TEST
+
 /* --- what is not needed any more --- */
 
 /* Groups until there is a second segment; then all that is in the first is settled, and the note of it written. */
@@ -1220,6 +1324,10 @@ int main(void)
     tcase_add_loop_test(tc, a_read_that_is_cancelled_is_not_answered_and_the_next_one_begins_where_it_is_told, 0, 2);
     tcase_add_test(tc, a_newer_format_is_refused_by_name);
     tcase_add_test(tc, a_full_log_refuses_and_takes_again_when_something_is_settled);
+    tcase_add_test(tc, what_is_written_to_a_directory_that_was_moved_away_is_not_answered_as_safe);
+    tcase_add_test(tc, a_directory_that_is_made_anew_is_taken_and_what_was_in_the_old_one_is_lost);
+    tcase_add_test(tc, a_segment_that_was_removed_is_not_written_to);
+    tcase_add_test(tc, a_file_is_known_by_its_name_while_it_has_it);
     tcase_add_test(tc, records_are_answered_while_an_unlink_hangs);
     tcase_add_test(tc, the_lock_is_held_until_nothing_is_taken_away_any_more);
     tcase_add_test(tc, records_wait_for_the_room_that_a_removal_makes);
