@@ -732,6 +732,36 @@ static void fill_and_empty(uint64_t capacity)
     tear_down();
 }
 
+/* Each record has a segment of its own, and the one before is to be closed behind an unlink that hangs. */
+START_TEST(files_that_wait_to_be_closed_are_few_though_the_disk_hangs)
+{
+    static uint8_t data[30000];
+    struct insistent x = { .part = bytes_of(data, sizeof(data)), .left = 40 };
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    x.wal = w;
+    x.a = (struct wal_append){ .parts = &x.part, .n_parts = 1, .kind = 1, .items = ITEMS, .on_done = on_insistent };
+    sim_fs_hold(&fs, true);
+    set_first_segment_free(w);
+    UNTIL(sim_fs_hanging(&fs) == 1);
+    ck_assert_int_eq(wal_append(w, &x.a), 0);
+    UNTIL(x.answers >= 16);
+    for (int i = 0; i < 100; i++) {
+        step();
+        poll(NULL, 0, 1);
+    }
+    ck_assert_uint_le(x.answers, 18);
+    sim_fs_hold(&fs, false);
+    UNTIL(x.answers == 41);
+    ck_assert_uint_eq(x.acknowledged, 41);
+    run();
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_full_disk_empties_though_senders_never_fall_silent)
 {
     fill_and_empty(200 << 10);
@@ -1329,6 +1359,7 @@ int main(void)
     tcase_add_test(tc, a_segment_that_was_removed_is_not_written_to);
     tcase_add_test(tc, a_file_is_known_by_its_name_while_it_has_it);
     tcase_add_test(tc, records_are_answered_while_an_unlink_hangs);
+    tcase_add_test(tc, files_that_wait_to_be_closed_are_few_though_the_disk_hangs);
     tcase_add_test(tc, the_lock_is_held_until_nothing_is_taken_away_any_more);
     tcase_add_test(tc, records_wait_for_the_room_that_a_removal_makes);
     tcase_add_test(tc, a_segment_that_cannot_be_unlinked_goes_behind_the_next_group);
