@@ -192,6 +192,7 @@ static void lose_by_peer(struct section *s, const struct explained *x)
     const char *most = explained_option(x, "retry_on_failure::max_elapsed_time");
     bool unset = is_on_disk(x) && strcmp(most, "5m0s") == 0; /* by default what is on disk is kept */
     bool ever = strcmp(most, "0s") == 0 || strcmp(most, "0") == 0 || unset;
+    bool waits = strcmp(queue_option(s, x, "wait_for_result"), "true") == 0;
 
     if (!has_queue_options(x) && explained_option(x, "retry_on_failure::enabled")[0] == '\0')
         return;
@@ -200,6 +201,12 @@ static void lose_by_peer(struct section *s, const struct explained *x)
     else if (!tries_again(x))
         put_line(s, "%s: nothing in memory, for senders hear of each failure; what is on disk is dropped when it fails",
                  x->path);
+    else if (waits && ever)
+        put_line(s, "%s: nothing, for senders wait until it is delivered", x->path);
+    else if (waits)
+        put_line(s,
+                 "%s: nothing, for senders wait, and are told to retry after %s (retry_on_failure::max_elapsed_time)",
+                 x->path, most);
     else if (ever)
         put_line(s, "%s: nothing, it is tried for ever; when %s wait, senders %s", x->path, queue_words(s, x),
                  strcmp(queue_option(s, x, "block_on_overflow"), "true") == 0 ? "wait too" : "are told to retry");

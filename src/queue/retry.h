@@ -24,8 +24,9 @@ struct retry_config {
     OPT_DOUBLE(struct retry_config, multiplier, "1.5", "0", NULL, "How much longer each wait is than the last."),     \
     OPT_DURATION(struct retry_config, max_interval, "30s", "0s", NULL, "Waits grow no longer than this."),            \
     OPT_DURATION(struct retry_config, max_elapsed_time, "5m", "0s", NULL,                                             \
-                 "Give up, and drop the data, after this time; 0s never does. With a queue on disk the default is "   \
-                 "never."),                                                                                           \
+                 "Give up after this time; 0s never does. What is in the queue is dropped then. Senders that wait for "\
+                 "the result, or for want of a queue, are told to retry; a batch processor keeps what it has answered "\
+                 "for, and sends it again. With a queue on disk the default is never."),                              \
     OPT_END
 /* clang-format on */
 

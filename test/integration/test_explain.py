@@ -114,6 +114,7 @@ def test_a_batch_in_front_of_a_disk_holds_its_answers(explained, tmp_path):
     ("retry_on_failure: {max_elapsed_time: 0s}", "nothing, it is tried for ever; when 1000 requests wait, senders are told to retry"),
     ("retry_on_failure: {max_elapsed_time: 0s}, sending_queue: {block_on_overflow: true}", "senders wait too"),
     ("sending_queue: {enabled: false}", "nothing, for it has no queue"),
+    ("sending_queue: {wait_for_result: true}", "nothing, for senders wait, and are told to retry after 5m0s"),
 ])
 def test_what_is_lost_when_a_peer_is_away_follows_queue_and_retries(explained, options, said):
     (line, *_) = part(explained(f"  otlp_http: {{endpoint: 'http://a:1', {options}}}\n"), SILENT)
