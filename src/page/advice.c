@@ -34,6 +34,8 @@ static const struct advice texts[] = {
       "take the port of OTLP over gRPC (4317), or speak TLS to it", "endpoint", false },
     { "answer is not http/1.1", "What listens there speaks another protocol: gRPC, or TLS",
       "take the port of OTLP over HTTP (4318), write https://, or use otlp_grpc", "endpoint", false },
+    { "is not http/2", "What listens there does not speak HTTP/2: it is the port of another protocol",
+      "take the port of OTLP over gRPC (4317), or use otlp_http", "endpoint", false },
     { "sent no http/2 settings", "What listens there does not speak HTTP/2", "take the port of OTLP over gRPC (4317)",
       "endpoint", false },
     { "breaks the rules of http/2", "What listens there does not speak HTTP/2: it is the port of another protocol",

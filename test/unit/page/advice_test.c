@@ -29,6 +29,7 @@ static const struct {
     { "no member has been resolved yet", "failed to resolve" },
     { "POST to http://x/: the peer speaks HTTP/1.1, not HTTP/2", "4317" },
     { "POST to http://x/: the peer speaks HTTP/2, not HTTP/1.1", "4318" },
+    { "POST to http://x/: what the peer says is not HTTP/2", "4317" },
     { "cannot write to the queue on disk: no space left on device", "make room" },
 };
 
