@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matches are looked for one behind the other (regex_walk), as Go does it. */
+/* Matches are looked for one behind the other (regex_walk), as Go does it. What stands in the place of a match may be
+ * many times as long, and a hash takes its time: both are paid for in the steps of the item. */
 #include "processor/redaction/redaction_mask.h"
 
 #include <nettle/hmac.h>
@@ -69,6 +70,15 @@ static size_t hash_text(const struct mask *m, struct bytes text, uint8_t digest[
     }
 }
 
+#define MASK_STEPS 2u /* for a hash, and one for each so many bytes: */
+#define STEP_BYTES 128u
+
+/* False: the item has no steps left for it. */
+static bool pay_mask(const struct mask *m, struct regex_meter *meter, struct bytes text)
+{
+    return regex_meter_spend(meter, m->function == MASK_STARS ? 1 : MASK_STEPS + text.len / STEP_BYTES);
+}
+
 static void put_mask(const struct mask *m, struct bytes text, struct buf *out)
 {
     uint8_t digest[SHA512_DIGEST_SIZE];
@@ -91,6 +101,8 @@ bool mask_matching(const struct mask *m, struct regex_meter *meter, struct regex
     while (w.from <= text.len && regex_meter_find(meter, r, text, w.from, found)) {
         if (!regex_walk_take(&w, text, found[0]))
             continue;
+        if (!pay_mask(m, meter, found[0]))
+            break;
         buf_append(out, text.data + w.done, w.begin - w.done);
         put_mask(m, found[0], out);
         regex_walk_done(&w);
@@ -100,12 +112,14 @@ bool mask_matching(const struct mask *m, struct regex_meter *meter, struct regex
     return w.any && !meter->over;
 }
 
-void mask_lines(const struct mask *m, struct bytes text, struct buf *out)
+void mask_lines(const struct mask *m, struct regex_meter *meter, struct bytes text, struct buf *out)
 {
     out->len = 0;
     for (;;) {
         const uint8_t *end = text.len > 0 ? memchr(text.data, '\n', text.len) : NULL;
 
+        if (end != NULL && !pay_mask(m, meter, bytes_of(text.data, (size_t)(end - text.data))))
+            end = NULL;
         put_mask(m, bytes_of(text.data, end != NULL ? (size_t)(end - text.data) : text.len), out);
         if (end == NULL)
             return;

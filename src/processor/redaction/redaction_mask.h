@@ -22,7 +22,7 @@ void mask_check(int function, const struct secret *key, struct check *ck);
 bool mask_matching(const struct mask *m, struct regex_meter *meter, struct regex *r, struct bytes text,
                    struct buf *out);
 
-/* Each line of the text masked whole. */
-void mask_lines(const struct mask *m, struct bytes text, struct buf *out);
+/* Each line of the text masked whole; what is left of it as one when the meter is over. */
+void mask_lines(const struct mask *m, struct regex_meter *meter, struct bytes text, struct buf *out);
 
 #endif

@@ -60,7 +60,7 @@ static void sanitize_url(struct redaction *p, struct bytes *text)
 
 static enum fate mask_whole(struct redaction *p, struct bytes *masked)
 {
-    mask_lines(&p->mask, buf_bytes(&p->text), &p->masked[0]);
+    mask_lines(&p->mask, &p->meter, buf_bytes(&p->text), &p->masked[0]);
     *masked = buf_bytes(&p->masked[0]);
     return MASKED;
 }
