@@ -4,7 +4,12 @@
  * Each message with attributes (resource, scope, span, span event, log record, data point) is gone through once; it is
  * written anew only where something changes. Bodies of log records are masked too: of maps and lists what is in them,
  * by the keys of the innermost map, and whatever the type. Of an attribute, in this order: it is ignored, not allowed
- * and removed, allowed for its value, masked for its key, masked where a pattern matches its value. */
+ * and removed, allowed for its value, masked for its key, masked where a pattern matches its value.
+ *
+ * What can go wrong: the patterns of many messages take long. After SLICE_NS the rest of the batch stays as it is for
+ * now and is gone on with in a later turn (item_processor.again); messages come in the same order then, for none is
+ * ever left out, so that those that are done are known by their number. What the hashes make of a batch has no room in
+ * the budget: its sender is told to come again, or that it never fits. */
 #include "processor/redaction/redaction.h"
 
 #include "base/mem.h"
@@ -14,6 +19,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const summaries[] = { "silent", "info", "debug", "", NULL };
 
@@ -202,17 +208,84 @@ static void redact_message(struct redaction *p, struct bytes message, unsigned a
     }
 }
 
+#define SLICE_NS (5 * NS_PER_MS) /* of CPU */
+#define LOOK_STEPS 2000u         /* a look at the clock for so many */
+#define MOST 4u                  /* of what there can be room for, one part in so many for what a batch grows by */
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static bool has_taken_long(struct redaction *p)
+{
+    p->steps += p->meter.over ? REGEX_ITEM_STEPS : p->meter.taken;
+    if (p->steps < LOOK_STEPS)
+        return false;
+    p->steps = 0;
+    return cpu_ns() - p->began > SLICE_NS;
+}
+
+/* Is this one to be passed by: it is done, or there is no time, or no use? */
+static bool is_passed(struct redaction *p)
+{
+    struct item_processor *r = &p->processor;
+
+    if (p->walk != r->walks) {
+        p->walk = r->walks;
+        p->seen = 0;
+    }
+    if (r->again || r->full || r->too_large)
+        return true;
+    if (p->seen++ < p->done)
+        return true;
+    if (p->worked != p->walk) {
+        p->worked = p->walk;
+        p->began = cpu_ns();
+        p->steps = 0;
+    }
+    return false;
+}
+
+/* What was made of messages before is charged where it is put together. */
+static bool has_room(struct redaction *p, struct bytes message)
+{
+    struct item_processor *r = &p->processor;
+    const struct budget *b = host_budget(r->node.host, r->node.signal);
+    size_t more = p->out.len > message.len ? p->out.len - message.len : 0;
+
+    p->grown += more;
+    r->too_large = p->grown > budget_most(b) / MOST;
+    r->full = more > 0 && more > budget_room(b);
+    return !r->too_large && !r->full;
+}
+
 static enum rewrite_verdict visit_message(struct redaction *p, const struct visit *at, struct pieces *edit, unsigned is)
 {
+    if (is_passed(p))
+        return REWRITE_KEEP;
     p->out.len = 0;
     p->changed = false;
     regex_meter_begin(&p->meter);
     redact_message(p, at->message, at->attributes, is);
     search_limit_note(&p->limit, &p->meter);
-    if (!p->changed)
+    p->done = p->seen;
+    p->processor.again = has_taken_long(p);
+    if (!p->changed || !has_room(p, at->message))
         return REWRITE_KEEP;
     pieces_add(edit, buf_bytes(&p->out));
     return REWRITE_EDIT;
+}
+
+static void begin_batch(struct item_processor *r, const struct batch *b)
+{
+    struct redaction *p = container_of(r, struct redaction, processor);
+
+    (void)b;
+    p->done = p->grown = 0;
 }
 
 static enum rewrite_verdict on_container(void *arg, const struct visit *at, struct pieces *edit)
@@ -294,6 +367,7 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     p->config = config;
     item_processor_init(&p->processor, NULL);
+    p->processor.begins = begin_batch;
     v->resource = v->scope = on_container;
     v->item = on_item;
     p->mask = (struct mask){ (enum mask_function)p->config->hash_function, p->config->hmac_key.text };
@@ -340,5 +414,6 @@ const struct component redaction_processor = {
     .finish = finish,
     .check = check,
     .create = create,
+    .stop = item_processor_stop,
     .destroy = destroy,
 };

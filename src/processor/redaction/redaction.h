@@ -47,8 +47,13 @@ struct redaction {
     struct buf out, text, masked[2];
     struct regex_meter meter; /* of the message at work */
     struct search_limit limit;
-    struct bytes system; /* of databases, that the message at work names */
-    bool db;             /* db_sanitizer_enabled() */
+    uint64_t done;         /* messages of the batch, in the order in which they are asked about */
+    uint64_t seen;         /* of them, in the walk at hand */
+    uint64_t grown;        /* bytes that the batch has become longer by; what is shorter does not count */
+    uint64_t walk, worked; /* that one, and the last in which there was work */
+    uint64_t began, steps; /* ns of CPU, with that work; that it has taken since the last look at the clock */
+    struct bytes system;   /* of databases, that the message at work names */
+    bool db;               /* db_sanitizer_enabled() */
     bool changed;
 };
 

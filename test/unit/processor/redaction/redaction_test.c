@@ -140,6 +140,96 @@ START_TEST(a_name_that_the_first_sanitizer_had_no_steps_for_is_masked_whole)
 }
 END_TEST
 
+/* `n` records, each with a text that its pattern takes long for, and one more that says who they are. */
+static void send_slow(unsigned n, const char *name)
+{
+    struct buf json = { 0 };
+
+    buf_puts(&json, "{'resourceLogs':[{'scopeLogs':[{'logRecords':[");
+    for (unsigned i = 0; i < n; i++) {
+        buf_printf(&json, "{'body':{'stringValue':'%s%u secret '},'attributes':[{'key':'long','value':{'stringValue':'",
+                   name, i);
+        for (unsigned k = 0; k < 6000; k++)
+            buf_putc(&json, "abcd"[rig_random(&rig.rig, 4)]);
+        buf_puts(&json, "'}}]},");
+    }
+    buf_puts(&json, "{'body':{'stringValue':'last secret'}}]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    buf_free(&json);
+}
+
+#define SLOW "(a|c)[a-z]{100}x" /* of letters by chance each is a state that was not there before */
+
+START_TEST(a_batch_of_many_slow_items_is_gone_through_over_several_turns_and_the_next_one_waits)
+{
+    const char *out;
+    unsigned turns = 0;
+
+    processor_rig_init(&rig, &redaction_processor, SIGNAL_LOGS, SIGNAL_LOGS,
+                       "{allow_all_keys: true, blocked_values: ['" SLOW "', secret], hash_function: md5}");
+    send_slow(20, "first");
+    ck_assert_uint_eq(rig.sink.batches, 0);
+    send_slow(1, "second");
+    while (rig.sink.batches < 2) {
+        rig_step(&rig.rig, NS_PER_MS);
+        turns++;
+    }
+    ck_assert_uint_ge(turns, 2);
+    out = processor_rig_out(&rig);
+    ck_assert(strstr(out, "secret") == NULL);
+    ck_assert(strstr(out, "first19 5ebe2294ecd0e0f08eab7690d2a6ee69") != NULL);
+    ck_assert(strstr(out, "second0 5ebe2294ecd0e0f08eab7690d2a6ee69") > strstr(out, "first19"));
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(lines_without_end_are_masked_together_when_their_item_has_no_steps_left)
+{
+    struct buf body = { 0 };
+    const char *out;
+
+    buf_puts(&body, "{'kvlistValue':{'values':[{'key':'pw','value':{'stringValue':'");
+    for (unsigned i = 0; i < 600000; i++)
+        buf_puts(&body, "\\n");
+    buf_puts(&body, "end'}}]}}");
+    out = redact("{allow_all_keys: true, blocked_key_patterns: [pw], hash_function: md5}", "", buf_cstr(&body));
+    ck_assert(strstr(out, "end") == NULL);
+    ck_assert_uint_lt(strlen(out), 600000 * 33);
+    processor_rig_close(&rig);
+    buf_free(&body);
+}
+END_TEST
+
+START_TEST(hashes_that_the_budget_has_no_room_for_are_refused_for_now_or_for_good)
+{
+    struct buf json = { 0 };
+
+    buf_puts(&json, "{'resourceLogs':[{'scopeLogs':[{'logRecords':[");
+    for (unsigned i = 0; i < 300; i++)
+        buf_printf(&json, "%s{'body':{'stringValue':'%0100u'}}", i > 0 ? "," : "", 0);
+    buf_puts(&json, "]}]}]}");
+    processor_rig_init(&rig, &redaction_processor, SIGNAL_LOGS, SIGNAL_LOGS,
+                       "{allow_all_keys: true, blocked_values: ['0'], hash_function: sha1}");
+    budget_set_limit(&rig.rig.budget, 20u << 20);
+    budget_charge(&rig.rig.budget, 19u << 20);
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_uint_eq(rig.sink.batches, 0);
+    while (rig.answered < 1)
+        rig_step(&rig.rig, NS_PER_MS);
+    ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    ck_assert_str_eq(rig.ledger.refused.v[0].reason, "memory_limit");
+    budget_give(&rig.rig.budget, 19u << 20);
+    budget_set_limit(&rig.rig.budget, 2u << 20);
+    processor_rig_send(&rig, buf_cstr(&json));
+    while (rig.answered < 2)
+        rig_step(&rig.rig, NS_PER_MS);
+    ck_assert_int_eq(rig.verdict, VERDICT_REJECT);
+    ck_assert_str_eq(rig.ledger.refused.v[1].reason, "too_large");
+    processor_rig_close(&rig);
+    buf_free(&json);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("redaction");
@@ -151,6 +241,10 @@ int main(void)
     tcase_add_test(t, events_of_spans_and_their_spans_are_redacted_alike);
     tcase_add_test(t, a_number_whose_key_nobody_had_steps_to_look_at_is_masked);
     tcase_add_test(t, a_name_that_the_first_sanitizer_had_no_steps_for_is_masked_whole);
+    tcase_add_test(t, a_batch_of_many_slow_items_is_gone_through_over_several_turns_and_the_next_one_waits);
+    tcase_add_test(t, lines_without_end_are_masked_together_when_their_item_has_no_steps_left);
+    tcase_add_test(t, hashes_that_the_budget_has_no_room_for_are_refused_for_now_or_for_good);
+    tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
