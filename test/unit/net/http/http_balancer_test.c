@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "net/socket/lookup.h"
 #include "support/frames.h"
+#include "support/settle.h"
 
 #include <check.h>
 #include <errno.h>
@@ -102,11 +103,7 @@ static void set_zone(unsigned which)
 
 static void settle(void)
 {
-    for (int i = 0; i < 20; i++) {
-        turn_run(&loop.turn);
-        uv_run(&loop.uv, UV_RUN_NOWAIT);
-        turn_run(&loop.turn);
-    }
+    settle_loop(&loop);
 }
 
 static void begin_listening(struct server *s)
@@ -127,7 +124,7 @@ static void begin_listening(struct server *s)
 static void hang_up(struct server *s)
 {
     if (s->peer >= 0)
-        close(s->peer);
+        settle_close(s->peer);
     s->peer = -1;
     s->said.len = 0;
     settle();

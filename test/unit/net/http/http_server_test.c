@@ -4,6 +4,7 @@
 
 #include "support/frames.h"
 #include "support/http_recorder.h"
+#include "support/settle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,11 +48,9 @@ static void turn_once(void)
     turn_run(&loop.turn);
 }
 
-/* The kernel's loopback delivers at once, so a few turns settle everything that is not a matter of time. */
 static void settle(void)
 {
-    for (int i = 0; i < 20; i++)
-        turn_once();
+    settle_loop(&loop);
 }
 
 static void advance(uint64_t ns)

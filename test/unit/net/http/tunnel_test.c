@@ -3,6 +3,7 @@
 #include "net/http/tunnel.h"
 
 #include "base/mem.h"
+#include "support/settle.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -29,10 +30,7 @@ static void on_done(void *arg, int fd, struct tunnel *relay, struct bytes early,
 
 static void settle(void)
 {
-    for (int i = 0; i < 10; i++) {
-        turn_run(&loop.turn);
-        uv_run(&loop.uv, UV_RUN_NOWAIT);
-    }
+    settle_loop(&loop);
 }
 
 static struct tunnel *begin(const char *authorization)

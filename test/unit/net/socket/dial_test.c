@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/socket/dial.h"
+#include "support/settle.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -27,12 +28,10 @@ static int listener, fillers[FILL_MAX];
 static size_t n_fillers;
 static char port[8];
 
+/* Here it is the clock alone that makes something happen: connections wait for ever. */
 static void settle(void)
 {
-    for (int i = 0; i < 20; i++) {
-        uv_run(&loop.uv, UV_RUN_NOWAIT);
-        turn_run(&loop.turn);
-    }
+    settle_turns(&loop);
 }
 
 static void set_up(void)
