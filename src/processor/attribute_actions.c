@@ -459,7 +459,7 @@ static void convert_value(struct actions *all, const struct action *a, struct at
         attribute_list_change(list, at, buf_bytes(&all->text));
 }
 
-static void apply_all(struct actions *all, struct attribute_list *list, const struct metadata *metadata)
+void actions_apply(struct actions *all, struct attribute_list *list, const struct metadata *metadata)
 {
     regex_meter_begin(&all->meter);
     for (size_t i = 0; i < all->n; i++) {
@@ -483,14 +483,4 @@ static void apply_all(struct actions *all, struct attribute_list *list, const st
         }
     }
     search_limit_note(&all->limit, &all->meter);
-}
-
-bool actions_edit(struct actions *a, struct attribute_list *list, const struct visit *at,
-                  const struct metadata *metadata, struct pieces *edit)
-{
-    attribute_list_read(list, at->message, at->attributes);
-    apply_all(a, list, metadata);
-    if (list->changed)
-        attribute_list_write(list, edit);
-    return list->changed;
 }

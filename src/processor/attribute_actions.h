@@ -29,9 +29,19 @@ void actions_free(struct actions *a);
 /* Tell the list which keys the actions may touch. */
 void actions_ask(const struct actions *a, struct attribute_list *list);
 
-/* On the attributes of a message, in order, each on what those before have left; `list` is for them to be read into.
- * False: nothing has changed. */
-bool actions_edit(struct actions *a, struct attribute_list *list, const struct visit *at,
-                  const struct metadata *metadata, struct pieces *edit);
+/* In order, each on what those before have left. */
+void actions_apply(struct actions *a, struct attribute_list *list, const struct metadata *metadata);
+
+/* On the attributes of a message, which are read into the list. False: nothing has changed. */
+static inline bool actions_edit(struct actions *a, struct attribute_list *list, const struct visit *at,
+                                const struct metadata *metadata, struct pieces *edit)
+{
+    attribute_list_read(list, at->message, at->attributes);
+    actions_apply(a, list, metadata);
+    if (!list->changed)
+        return false;
+    attribute_list_write(list, edit);
+    return true;
+}
 
 #endif

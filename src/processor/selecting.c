@@ -27,14 +27,6 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
     return note_selected(s, selection_scope(s->selection, at->message));
 }
 
-bool selecting_takes(struct selecting *s, struct bytes message)
-{
-    bool takes = selection_item(s->selection, message);
-
-    search_limit_note(&s->limit, selection_meter(s->selection));
-    return takes;
-}
-
 void selecting_init(struct selecting *s, const struct match_config *include, const struct match_config *exclude)
 {
     struct node *node = &s->processor.node;

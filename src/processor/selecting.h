@@ -20,7 +20,13 @@ void selecting_init(struct selecting *s, const struct match_config *include, con
 void selecting_free(struct selecting *s);
 
 /* Asks the selection about a message of the item's level. */
-bool selecting_takes(struct selecting *s, struct bytes message);
+static inline bool selecting_takes(struct selecting *s, struct bytes message)
+{
+    bool takes = selection_item(s->selection, message);
+
+    search_limit_note(&s->limit, selection_meter(s->selection));
+    return takes;
+}
 
 static inline struct selecting *selecting_of(struct node *node)
 {
