@@ -55,17 +55,18 @@ static void on_stopped(struct http_server *http, void *arg)
     struct page_server *s = arg;
 
     (void)http;
-    s->stopped(s);
+    s->stopped(s->node);
 }
 
-void page_server_stop(struct page_server *s, uint64_t deadline)
+void page_server_stop(struct page_server *s, struct node *node, uint64_t deadline, void (*stopped)(struct node *node))
 {
-    uint64_t soon = s->node != NULL ? clock_mono(&s->node->host->loop->clock) + LAST_WAIT : 0;
+    uint64_t soon = clock_mono(&node->host->loop->clock) + LAST_WAIT;
 
+    s->stopped = stopped;
     if (s->http != NULL)
         http_server_stop(s->http, deadline < soon ? deadline : soon, on_stopped, s);
     else
-        s->stopped(s);
+        stopped(node);
 }
 
 void page_server_hurry(struct page_server *s)

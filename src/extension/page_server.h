@@ -24,18 +24,18 @@ struct page_server {
     struct page_set pages;
     struct node *node;
     struct http_server *http;
-    void (*stopped)(struct page_server *s);
+    void (*stopped)(struct node *node);
 };
 
-/* Set the callbacks of `pages` and `stopped` before. `tls` may be NULL. */
+/* Set the callbacks of `pages` before. `tls` may be NULL. */
 int page_server_listen(struct page_server *s, struct node *node, const struct http_server_options *options,
                        const struct tls_config *tls, struct error *err);
 
 /* What a component's check() says of the endpoint at `path` ("http::endpoint"), and of `tls` and `cors` beside it. */
 void page_server_check(const struct http_server_config *c, const char *path, const char *empty, struct check *ck);
 
-/* s->stopped follows, now or later; also when it does not listen. */
-void page_server_stop(struct page_server *s, uint64_t deadline);
+/* stopped() follows, now or later; also when it does not listen. */
+void page_server_stop(struct page_server *s, struct node *node, uint64_t deadline, void (*stopped)(struct node *node));
 void page_server_hurry(struct page_server *s);
 void page_server_close(struct page_server *s); /* after stopped(), or instead of listening */
 

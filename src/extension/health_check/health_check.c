@@ -135,20 +135,12 @@ static void on_tick(struct clock_timer *t)
     health_rpc_tell(h);
 }
 
-static void on_stopped(struct health_check *h)
+static void on_server_stopped(struct node *node)
 {
+    struct health_check *h = health_of(node);
+
     if (--h->open == 0)
-        h->on_stopped(&h->node);
-}
-
-static void on_http_stopped(struct page_server *s)
-{
-    on_stopped(container_of(s, struct health_check, http));
-}
-
-static void on_grpc_stopped(struct page_server *s)
-{
-    on_stopped(container_of(s, struct health_check, grpc));
+        h->on_stopped(node);
 }
 
 static int create(struct node *node, const void *config, struct error *err)
@@ -157,8 +149,6 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     h->config = config;
-    h->http.stopped = on_http_stopped;
-    h->grpc.stopped = on_grpc_stopped;
     list_init(&h->http.pages.open);
     list_init(&h->grpc.pages.open);
     return 0;
@@ -198,8 +188,8 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     h->on_stopped = done;
     h->open = 2;
     health_rpc_stopping(h);
-    page_server_stop(&h->http, deadline);
-    page_server_stop(&h->grpc, deadline);
+    page_server_stop(&h->http, node, deadline, on_server_stopped);
+    page_server_stop(&h->grpc, node, deadline, on_server_stopped);
 }
 
 static void hurry(struct node *node)

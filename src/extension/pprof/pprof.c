@@ -45,7 +45,6 @@ struct pprof {
     int fd;                   /* of save_to_file; -1: none */
     char *file;               /* its name; NULL: none */
     char *inside;             /* with workers: where each of them serves it to the front */
-    void (*on_stopped)(struct node *);
 };
 
 static struct pprof *pprof_of(struct node *node)
@@ -328,13 +327,6 @@ static void save_profile(struct pprof *p)
 
 /* ---- life ---- */
 
-static void on_stopped(struct page_server *s)
-{
-    struct pprof *p = container_of(s, struct pprof, pages);
-
-    p->on_stopped(&p->node);
-}
-
 static int create(struct node *node, const void *config, struct error *err)
 {
     struct pprof *p = pprof_of(node);
@@ -349,7 +341,6 @@ static int create(struct node *node, const void *config, struct error *err)
             worker > 1 ? mem_printf("%s.%u", p->config->save_to_file, worker) : mem_strdup(p->config->save_to_file);
     p->pages.pages.on_page = on_page;
     p->pages.pages.on_gone = on_gone;
-    p->pages.stopped = on_stopped;
     return 0;
 }
 
@@ -372,12 +363,11 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
 {
     struct pprof *p = pprof_of(node);
 
-    p->on_stopped = done;
     if (p->page != NULL)
         answer_profile(p);
     if (p->fd >= 0 && clock_armed(&p->timer))
         save_profile(p);
-    page_server_stop(&p->pages, deadline);
+    page_server_stop(&p->pages, node, deadline, done);
 }
 
 static void hurry(struct node *node)

@@ -22,7 +22,6 @@ struct zpages {
     struct node node;
     const struct zpages_config *config;
     struct page_server pages;
-    void (*on_stopped)(struct node *);
 };
 
 static struct zpages *zpages_of(struct node *node)
@@ -86,13 +85,6 @@ static void on_page(struct page_set *s, struct page *page)
 
 /* ---- life ---- */
 
-static void on_stopped(struct page_server *s)
-{
-    struct zpages *z = container_of(s, struct zpages, pages);
-
-    z->on_stopped(&z->node);
-}
-
 static int create(struct node *node, const void *config, struct error *err)
 {
     struct zpages *z = zpages_of(node);
@@ -100,7 +92,6 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     z->config = config;
     z->pages.pages.on_page = on_page;
-    z->pages.stopped = on_stopped;
     return 0;
 }
 
@@ -115,8 +106,7 @@ static int start(struct node *node, struct error *err)
 
 static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *))
 {
-    zpages_of(node)->on_stopped = done;
-    page_server_stop(&zpages_of(node)->pages, deadline);
+    page_server_stop(&zpages_of(node)->pages, node, deadline, done);
 }
 
 static void hurry(struct node *node)
