@@ -3,6 +3,7 @@
  * off it is there too, and whoever sends waits for the peer's answer. When the sender has stopped, exports that it has
  * given up at the deadline are forgotten: their calls are cancelled, their jobs abandoned. */
 #include "exporter/otlp/otlp_exporter.h"
+#include "pipeline/node_tls.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -96,7 +97,8 @@ static void set_headers(struct otlp_exporter *n)
         add_header(n, s->headers->v[i].key, s->headers->v[i].value);
 }
 
-char *otlp_exporter_user_agent(const struct node *node)
+/* "otelcd/1.2 (linux/amd64)": what the Go collector calls itself, with our name. For the caller to free. */
+static char *make_user_agent(const struct node *node)
 {
     static const struct {
         const char *machine, *go;
@@ -176,11 +178,29 @@ void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s
     set_sender(n);
 }
 
-int otlp_exporter_start(struct otlp_exporter *n, struct error *err)
+static int open_client(struct otlp_exporter *n, struct http_client_options o, const struct tls_config *tls,
+                       struct error *err)
+{
+    char *own = make_user_agent(&n->node);
+
+    o.url = n->target.url;
+    o.target = n->target.dial;
+    o.user_agent = o.user_agent != NULL ? o.user_agent : own;
+    o.headers = n->client_headers.v;
+    o.n_headers = n->client_headers.n;
+    n->client = node_http_client(&n->node, &o, tls, n->target.secure, err);
+    free(own);
+    return n->client != NULL ? 0 : UV_EINVAL;
+}
+
+int otlp_exporter_start(struct otlp_exporter *n, struct http_client_options o, const struct tls_config *tls,
+                        struct error *err)
 {
     const struct sending_queue_config *queue = &n->settings.delivery->sending_queue;
-    int rc = sender_start(n->sender, err);
+    int rc = open_client(n, o, tls, err);
 
+    if (rc == 0)
+        rc = sender_start(n->sender, err);
     if (rc != 0)
         return rc;
     n->name = n->node.peer = http_client_name(n->client);

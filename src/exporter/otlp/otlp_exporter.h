@@ -163,12 +163,13 @@ int otlp_exporter_level(int64_t level);
 
 /* otlp_exporter.c: for the components' create(), start() and the rest. `target` and the client are theirs to make. */
 void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s);
-int otlp_exporter_start(struct otlp_exporter *n, struct error *err);
+/* `o` is what the component's client has of its own: target and headers are filled in, and user_agent where it is NULL.
+ */
+int otlp_exporter_start(struct otlp_exporter *n, struct http_client_options o, const struct tls_config *tls,
+                        struct error *err);
 void otlp_exporter_stop(struct node *node, uint64_t deadline, void (*done)(struct node *node));
 void otlp_exporter_hurry(struct node *node);
 void otlp_exporter_destroy(struct node *node);
-/* "otelcd/1.2 (linux/amd64)": what the Go collector calls itself, with our name. For the caller to free. */
-char *otlp_exporter_user_agent(const struct node *node);
 /* What a peer's answer says to do, with back-off. */
 void otlp_exporter_complain(struct otlp_exporter *n, const struct otlp_answer *a, uint64_t items);
 

@@ -8,7 +8,7 @@
  * configuration is read. Credentials that must not be sent in plain text, and no TLS: the node does not start. */
 #include "exporter/otlp/otlp_grpc.h"
 
-#include "pipeline/node_tls.h"
+#include "net/socket/tls.h"
 
 #define KEEPALIVE_LEAST (10 * NS_PER_S) /* gRPC's own: peers end connections that ask more often */
 
@@ -124,31 +124,22 @@ int otlp_grpc_start(struct node *node, struct error *err)
 {
     struct otlp_exporter *n = otlp_exporter_of(node);
     const struct grpc_client_config *k = &((const struct otlp_grpc_exporter_config *)n->config)->client;
-    char *own = otlp_exporter_user_agent(node);
     struct http_client_options o = {
-        .url = n->target.url,
         .version = HTTP_VERSION_2,
-        .target = n->target.dial,
         .authority = k->authority[0] != '\0' ? k->authority : NULL,
-        .user_agent = k->user_agent[0] != '\0' ? k->user_agent : own,
+        .user_agent = k->user_agent[0] != '\0' ? k->user_agent : NULL,
         .round_robin = !is_pick_first(k),
         .wait_for_ready = k->wait_for_ready,
         .budget = node->host->budget,
-        .headers = n->client_headers.v,
-        .n_headers = n->client_headers.n,
     };
 
-    if (n->authenticator != NULL && n->authenticator->secure_only && !n->target.secure) {
-        free(own);
+    if (n->authenticator != NULL && n->authenticator->secure_only && !n->target.secure)
         return error_set(err, UV_EINVAL,
                          "the credentials of auth::authenticator \"%s\" require transport level security: they are not "
                          "sent in plain text",
                          k->auth.authenticator);
-    }
     set_keepalive(&o, &k->keepalive);
-    n->client = node_http_client(node, &o, &k->tls, n->target.secure, err);
-    free(own);
-    return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
+    return otlp_exporter_start(n, o, &k->tls, err);
 }
 
 DELIVERY_BEGINS(struct otlp_grpc_exporter_config);

@@ -149,17 +149,10 @@ static int start(struct node *node, struct error *err)
 {
     struct otlp_exporter *n = otlp_exporter_of(node);
     const struct http_client_config *k = &((const struct otlp_http_exporter_config *)n->config)->client;
-    char *user_agent = otlp_exporter_user_agent(node);
     struct http_client_options o = node_http_client_options(node, k);
 
-    o.url = n->target.url;
-    o.user_agent = user_agent;
     o.max_idle = client_max_idle(k, 100);
-    o.headers = n->client_headers.v;
-    o.n_headers = n->client_headers.n;
-    n->client = node_http_client(node, &o, &k->tls, n->target.secure, err);
-    free(user_agent);
-    return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
+    return otlp_exporter_start(n, o, &k->tls, err);
 }
 
 DELIVERY_BEGINS(struct otlp_http_exporter_config);
