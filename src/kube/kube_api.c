@@ -117,3 +117,17 @@ int kube_pod_namespace(struct buf *out, struct error *err)
     buf_free(&text);
     return rc;
 }
+
+int kube_url_read(const char *url, char **prefix, bool *secure, struct error *err)
+{
+    struct url u;
+
+    if (url_parse(&u, bytes_str(url), err) != 0)
+        return err->code;
+    while (u.target.len > 0 && u.target.data[u.target.len - 1] == '/')
+        u.target.len--;
+    free(*prefix);
+    *prefix = bytes_dup(u.target);
+    *secure = u.secure;
+    return 0;
+}

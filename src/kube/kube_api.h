@@ -22,6 +22,10 @@ struct kube_api {
     uint64_t generation;               /* another number: perhaps another server, of which nothing is known */
 };
 
+/* Where a server is that is named by its URL: *prefix becomes its path, whose slash at the end goes, in place of what
+ * it was. UV_EINVAL: it is no URL. */
+int kube_url_read(const char *url, char **prefix, bool *secure, struct error *err);
+
 #define KUBE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
 
 struct kube_pod {

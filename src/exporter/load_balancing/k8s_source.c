@@ -149,16 +149,12 @@ static int open_url(struct k8s_source *s, struct error *err)
                                            .max_idle = 4,
                                            .budget = s->base.node->host->budget,
                                            .version = HTTP_VERSION_ALPN };
-    struct url u;
+    bool secure;
 
-    if (url_parse(&u, bytes_str(s->config->api_server), err) != 0)
+    if (kube_url_read(s->config->api_server, &s->prefix, &secure, err) != 0)
         return err->code;
-    while (u.target.len > 0 && u.target.data[u.target.len - 1] == '/')
-        u.target.len--;
-    free(s->prefix);
-    s->prefix = bytes_dup(u.target);
     s->api = (struct kube_api){ .node = s->base.node, .prefix = s->prefix, .put_headers = put_nothing };
-    s->api.http = node_http_client(s->base.node, &o, &system_roots, u.secure, err);
+    s->api.http = node_http_client(s->base.node, &o, &system_roots, secure, err);
     return s->api.http != NULL ? 0 : err->code;
 }
 

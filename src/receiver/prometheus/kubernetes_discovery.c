@@ -296,14 +296,10 @@ static void put_caller(void *owner, struct call_headers *h)
 static int open_server(struct kubernetes_discovery *k, struct error *err)
 {
     const struct scrape_way way = { .lasting = true };
-    struct url u;
+    bool secure;
 
-    if (url_parse(&u, bytes_str(k->config->api_server), err) != 0)
+    if (kube_url_read(k->config->api_server, &k->prefix, &secure, err) != 0)
         return err->code;
-    while (u.target.len > 0 && u.target.data[u.target.len - 1] == '/')
-        u.target.len--;
-    free(k->prefix);
-    k->prefix = bytes_dup(u.target);
     k->server = (struct kube_api){ .node = k->base.node,
                                    .prefix = k->prefix,
                                    .put_headers = put_caller,
