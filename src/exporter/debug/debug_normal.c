@@ -39,10 +39,11 @@ static void put_schema(struct buf *out, struct bytes url)
     buf_putc(out, ']');
 }
 
-static void put_span(struct buf *out, struct bytes span)
+static void put_span(struct buf *out, struct bytes span, struct bytes dictionary)
 {
     struct span_view s = span_view(span);
 
+    (void)dictionary;
     debug_put(out, s.name);
     buf_putc(out, ' ');
     debug_hex(out, s.trace_id);
@@ -53,10 +54,11 @@ static void put_span(struct buf *out, struct bytes span)
 }
 
 /* The attributes follow the body after one blank, which stands there even without any. */
-static void put_log(struct buf *out, struct bytes log)
+static void put_log(struct buf *out, struct bytes log, struct bytes dictionary)
 {
     size_t before;
 
+    (void)dictionary;
     debug_value(out, log_view(log).body);
     before = out->len;
     put_attributes(out, log, OTLP_LOG_ATTRIBUTES);
@@ -226,7 +228,7 @@ static void put_summary_point(struct buf *out, struct bytes name, struct bytes p
     buf_putc(out, '\n');
 }
 
-static void put_metric(struct buf *out, struct bytes metric)
+static void put_metric(struct buf *out, struct bytes metric, struct bytes dictionary)
 {
     static void (*const put_point[])(struct buf *, struct bytes, struct bytes) = {
         [OTLP_METRIC_GAUGE] = put_number_point,        [OTLP_METRIC_SUM] = put_number_point,
@@ -237,6 +239,7 @@ static void put_metric(struct buf *out, struct bytes metric)
     struct pb_reader r = pb_reader(m.data);
     struct bytes point;
 
+    (void)dictionary;
     while (message_next(&r, OTLP_DATA_POINTS, &point))
         put_point[m.view.which](out, m.name, point);
 }
@@ -263,21 +266,11 @@ static void put_profile(struct buf *out, struct bytes profile, struct bytes dict
 
 static void put_item(struct buf *out, enum signal signal, size_t n, struct bytes item, struct bytes dictionary)
 {
+    static void (*const put[SIGNAL_COUNT])(struct buf *, struct bytes, struct bytes) = { put_span, put_metric, put_log,
+                                                                                         put_profile };
+
     (void)n;
-    switch (signal) {
-    case SIGNAL_TRACES:
-        put_span(out, item);
-        break;
-    case SIGNAL_METRICS:
-        put_metric(out, item);
-        break;
-    case SIGNAL_LOGS:
-        put_log(out, item);
-        break;
-    default:
-        put_profile(out, item, dictionary);
-        break;
-    }
+    put[signal](out, item, dictionary);
 }
 
 static void put_scope(struct buf *out, enum signal signal, size_t n, const struct scope_group_view *group)

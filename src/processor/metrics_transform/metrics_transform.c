@@ -330,22 +330,15 @@ static void group_metrics(struct metrics_transform *p, const struct metric_trans
 
 static void run_transform(struct metrics_transform *p, const struct metric_transform *t)
 {
-    switch ((enum transform_action)t->config->action) {
-    case ACTION_UPDATE:
-        update_metrics(p, t);
-        break;
-    case ACTION_INSERT:
-        insert_metrics(p, t);
-        break;
-    case ACTION_COMBINE:
-        combine_metrics(p, t);
-        break;
-    case ACTION_GROUP:
-        group_metrics(p, t);
-        break;
-    default:
-        break;
-    }
+    static void (*const run[])(struct metrics_transform *, const struct metric_transform *) = {
+        [ACTION_UPDATE] = update_metrics,
+        [ACTION_INSERT] = insert_metrics,
+        [ACTION_COMBINE] = combine_metrics,
+        [ACTION_GROUP] = group_metrics,
+    };
+
+    if (t->config->action != ACTION_NONE)
+        run[t->config->action](p, t);
 }
 
 static void take_scope(struct metrics_transform *p, struct message *resource)

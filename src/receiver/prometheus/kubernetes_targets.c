@@ -210,11 +210,12 @@ static struct bytes node_address(const struct json_node *node)
     return found;
 }
 
-static void add_node(const struct json_node *node, struct target_group *g)
+static void add_node(const struct kubernetes_view *v, const struct json_node *node, struct target_group *g)
 {
     struct bytes address = node_address(node), port = json_text_at(node, "status.daemonEndpoints.kubeletEndpoint.Port");
     char scratch[64];
 
+    (void)v;
     target_group_common(g, bytes_str(META "node_provider_id"), json_text_at(node, "spec.providerID"));
     json_each (c, json_at(node, "status.conditions")) {
         struct bytes name = target_group_name(g, META "node_condition_", lower_text(json_text_at(c, "type"), scratch));
@@ -288,27 +289,16 @@ static void add_ingress(const struct kubernetes_view *v, const struct json_node 
 
 void kubernetes_targets_add(const struct kubernetes_view *v, const struct json_node *o, struct target_group *g)
 {
+    static void (*const add[KUBERNETES_ROLES])(const struct kubernetes_view *, const struct json_node *,
+                                               struct target_group *) = {
+        [KUBERNETES_POD] = kubernetes_add_pod,
+        [KUBERNETES_SERVICE] = add_service,
+        [KUBERNETES_ENDPOINTS] = kubernetes_add_endpoints,
+        [KUBERNETES_ENDPOINTSLICE] = kubernetes_add_slice,
+        [KUBERNETES_NODE] = add_node,
+        [KUBERNETES_INGRESS] = add_ingress,
+    };
+
     target_group_begin(g);
-    switch (v->role) {
-    case KUBERNETES_POD:
-        kubernetes_add_pod(v, o, g);
-        break;
-    case KUBERNETES_SERVICE:
-        add_service(v, o, g);
-        break;
-    case KUBERNETES_ENDPOINTS:
-        kubernetes_add_endpoints(v, o, g);
-        break;
-    case KUBERNETES_ENDPOINTSLICE:
-        kubernetes_add_slice(v, o, g);
-        break;
-    case KUBERNETES_NODE:
-        add_node(o, g);
-        break;
-    case KUBERNETES_INGRESS:
-        add_ingress(v, o, g);
-        break;
-    case KUBERNETES_ROLES:
-        break;
-    }
+    add[v->role](v, o, g);
 }
