@@ -98,6 +98,20 @@ int channel_receive(int fd, struct channel_message *m, int *file)
     return 1;
 }
 
+void channel_drain(uv_poll_t *poll, int fd, void (*take)(void *arg, const struct channel_message *m), void *arg)
+{
+    struct channel_message m;
+    int file, rc;
+
+    while ((rc = channel_receive(fd, &m, &file)) > 0) {
+        if (file >= 0)
+            close(file);
+        take(arg, &m);
+    }
+    if (rc < 0)
+        uv_poll_stop(poll);
+}
+
 int channel_pack(struct bytes data)
 {
     int file = memfd_create("otelcd", MFD_CLOEXEC);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 
 #include <stdbool.h>
+#include <uv.h>
 
 /* The descriptors that a worker begins with. */
 #define CHANNEL_FD 3
@@ -49,6 +50,10 @@ bool channel_say(int fd, enum channel_kind kind, int64_t number, const char *tex
 
 /* 1: a message, and in *file what came with it, or -1. 0: there is none now. -1: the other side is gone. */
 int channel_receive(int fd, struct channel_message *m, int *file);
+
+/* When a poll of its socket says so: all that there is, without what files come with it. Where the other side is gone
+ * the poll stops. */
+void channel_drain(uv_poll_t *poll, int fd, void (*take)(void *arg, const struct channel_message *m), void *arg);
 
 /* Bytes as a file, and back; the file is closed. False: it cannot be made, or be read. */
 int channel_pack(struct bytes data);

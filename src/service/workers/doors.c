@@ -230,10 +230,12 @@ static void free_end(struct door_end *e)
 }
 
 /* The first that it has not answered for. Where it had no descriptor for him he is lost, as with one process. */
-static void on_answered(struct door_end *e)
+static void on_answered(void *arg, const struct channel_message *m)
 {
+    struct door_end *e = arg;
     int fd = e->owed[0];
 
+    (void)m;
     if (e->n_owed == 0)
         return;
     memmove(&e->owed[0], &e->owed[1], --e->n_owed * sizeof(e->owed[0]));
@@ -246,18 +248,10 @@ static void on_answered(struct door_end *e)
 static void on_end(uv_poll_t *poll, int status, int events)
 {
     struct door_end *e = poll->data;
-    struct channel_message m;
-    int file, rc;
 
     (void)status;
     (void)events;
-    while ((rc = channel_receive(e->fd, &m, &file)) > 0) {
-        if (file >= 0)
-            close(file);
-        on_answered(e);
-    }
-    if (rc < 0)
-        uv_poll_stop(poll); /* it says so on its channel too */
+    channel_drain(poll, e->fd, on_answered, e); /* one that is gone says so on its channel too */
     watch_door(e->door);
 }
 

@@ -230,24 +230,23 @@ static void open_door(struct front_worker *w, const struct channel_message *m)
         close(socket);
 }
 
+static void on_door_wish(void *arg, const struct channel_message *m)
+{
+    struct front_worker *w = arg;
+
+    if (m->kind == CHANNEL_OPEN)
+        open_door(w, m);
+    else if (m->kind == CHANNEL_CLOSE)
+        doors_detach(&w->front->doors, &w->taker, (uint32_t)m->number);
+}
+
 static void on_doors(uv_poll_t *poll, int status, int events)
 {
     struct front_worker *w = poll->data;
-    struct channel_message m;
-    int file, rc;
 
     (void)status;
     (void)events;
-    while ((rc = channel_receive(w->doors, &m, &file)) > 0) {
-        if (file >= 0)
-            close(file);
-        if (m.kind == CHANNEL_OPEN)
-            open_door(w, &m);
-        else if (m.kind == CHANNEL_CLOSE)
-            doors_detach(&w->front->doors, &w->taker, (uint32_t)m.number);
-    }
-    if (rc < 0)
-        uv_poll_stop(poll);
+    channel_drain(poll, w->doors, on_door_wish, w);
 }
 
 /* ---- its process ---- */
