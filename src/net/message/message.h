@@ -41,8 +41,8 @@ struct gate_refusal {
 
 struct http_service {
     void (*on_request)(struct http_service *s, struct http_request *req);
-    void (*on_body)(struct http_request *req, struct bytes data);
-    void (*on_end)(struct http_request *req); /* body complete; trailers, if any, are not kept */
+    void (*on_body)(struct http_request *req, struct bytes data); /* NULL: bodies mean nothing, and are passed over */
+    void (*on_end)(struct http_request *req); /* body complete; trailers, if any, are not kept. May be NULL */
     void (*on_close)(struct http_request *req, bool aborted);
     void (*on_writable)(struct http_request *req); /* after http_respond_write said false; may be NULL */
     /* HTTP/1.1: the peer has ended its side of the connection while it waits for the answer. Most that do so have gone;

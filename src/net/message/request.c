@@ -191,6 +191,20 @@ void request_dismiss(struct request *r)
     clock_start(&r->io->shared->loop->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
 }
 
+static void tell_body(struct request *r, struct bytes data)
+{
+    if (r->pub.service->on_body != NULL)
+        r->pub.service->on_body(&r->pub, data);
+    else
+        http_request_grant(&r->pub, data.len);
+}
+
+static void tell_end(struct request *r)
+{
+    if (r->pub.service->on_end != NULL)
+        r->pub.service->on_end(&r->pub);
+}
+
 void request_tell(struct request *r, struct bytes body, bool ended)
 {
     struct http_service *service = r->pub.service;
@@ -198,9 +212,9 @@ void request_tell(struct request *r, struct bytes body, bool ended)
     r->announced = true;
     service->on_request(service, &r->pub);
     if (is_heard(r) && body.len > 0)
-        service->on_body(&r->pub, body);
+        tell_body(r, body);
     if (is_heard(r) && ended)
-        service->on_end(&r->pub);
+        tell_end(r);
 }
 
 /* Once the gatekeeper has let it in. */
@@ -228,7 +242,7 @@ void request_body(struct request *r, struct bytes data)
     if (gate_holds(r))
         gate_hold(r, data);
     else if (is_heard(r) && data.len > 0)
-        r->pub.service->on_body(&r->pub, data);
+        tell_body(r, data);
 }
 
 void request_end(struct request *r)
@@ -241,7 +255,7 @@ void request_end(struct request *r)
     if (gate_holds(r))
         gate_end(r);
     else if (is_heard(r))
-        r->pub.service->on_end(&r->pub);
+        tell_end(r);
 }
 
 void request_writable(struct request *r)

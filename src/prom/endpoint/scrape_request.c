@@ -183,17 +183,6 @@ static void on_refused(struct http_service *service, struct http_request *req, c
     buf_free(&text);
 }
 
-/* The body of a GET means nothing here. */
-static void on_body(struct http_request *req, struct bytes data)
-{
-    http_request_grant(req, data.len);
-}
-
-static void on_end(struct http_request *req)
-{
-    (void)req;
-}
-
 static void on_writable(struct http_request *req)
 {
     if (is_for_site(req))
@@ -227,8 +216,6 @@ static void on_close(struct http_request *req, bool aborted)
 
 const struct http_service scrape_request_service = {
     .on_request = on_request,
-    .on_body = on_body,
-    .on_end = on_end,
     .on_close = on_close,
     .on_writable = on_writable,
     .on_peer_end = on_peer_end,
