@@ -15,10 +15,11 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define CPU_THREADS 4  /* more would take the processors from the loop */
-#define DISK_THREADS 8 /* most of them only wait, and some perhaps for ever */
-#define DNS_THREADS 16 /* all of them only wait; each for another name */
-#define MOST_THREADS DNS_THREADS
+#define CPU_THREADS 4   /* more would take the processors from the loop */
+#define DISK_THREADS 8  /* most of them only wait, and some perhaps for ever */
+#define NAME_THREADS 16 /* all of them only wait; each for another name */
+#define DNS_THREADS 4   /* who has to dial does not wait for these */
+#define MOST_THREADS NAME_THREADS
 
 struct pool {
     struct jobs *jobs;
@@ -46,6 +47,7 @@ static const struct pool_row {
 } pool_rows[JOB_KINDS] = {
     [JOB_CPU] = { "job-cpu", CPU_THREADS },
     [JOB_DISK] = { "job-disk", DISK_THREADS },
+    [JOB_NAME] = { "job-name", NAME_THREADS },
     [JOB_DNS] = { "job-dns", DNS_THREADS },
 };
 
@@ -241,7 +243,7 @@ bool jobs_close(struct jobs *jobs)
     for (int i = 0; i < JOB_KINDS; i++)
         end_threads(&jobs->pools[i], all_done);
     uv_close((uv_handle_t *)&jobs->async, all_done ? free_jobs : NULL);
-    return jobs->pending == jobs->pools[JOB_DNS].pending;
+    return jobs->pending == jobs->pools[JOB_NAME].pending + jobs->pools[JOB_DNS].pending;
 }
 
 bool jobs_own(const struct jobs *jobs, const uv_handle_t *handle)

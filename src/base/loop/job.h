@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work beside the loop, on three small pools of threads: what computes, what waits for a disk, and what waits for an
- * answer about a name. A sync never waits for JSON, and neither for a resolver that hangs.
+/* Work beside the loop, on small pools of threads: one for what computes, one for what waits for a disk, one for what
+ * waits for the addresses of a name, and one for other questions to the DNS. A sync never waits for JSON, and neither
+ * for a resolver that hangs.
  *
  * A job is part of its owner's struct for that work, which belongs to the job from job_start() on: work() runs on a
  * thread and touches nothing else; then done() comes on the loop, with the memory back in the owner's hands. An owner
@@ -16,7 +17,7 @@
 struct jobs;
 struct loop;
 
-enum job_kind { JOB_CPU, JOB_DISK, JOB_DNS, JOB_KINDS };
+enum job_kind { JOB_CPU, JOB_DISK, JOB_NAME, JOB_DNS, JOB_KINDS };
 
 enum job_state { JOB_IDLE, JOB_QUEUED, JOB_RUNNING, JOB_FINISHED, JOB_STATES };
 

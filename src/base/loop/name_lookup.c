@@ -106,7 +106,7 @@ static struct name_question *make_question(struct loop *loop, const char *host, 
     if (read_numbers(q))
         turn_defer(&loop->turn, &q->answer);
     else
-        job_start(loop, JOB_DNS, &q->job);
+        job_start(loop, JOB_NAME, &q->job);
     return q;
 }
 

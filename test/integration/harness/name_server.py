@@ -29,10 +29,10 @@ def data_of(kind, value):
 
 class NameServer:
     """records: {(name, "A"): ["127.0.0.1"], (name, "SRV"): [("host", 9100)]}, which may change at any time. failing: it
-    says that it cannot tell. silent: it says nothing."""
+    says that it cannot tell. silent: it says nothing. asked: names, by whoever asks."""
 
     def __init__(self, folder):
-        self.records, self.failing, self.silent = {}, False, False
+        self.records, self.failing, self.silent, self.asked = {}, False, False, set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         address = f"127.{random.randrange(64, 128)}.{random.randrange(256)}.{random.randrange(1, 255)}"
         file = folder / "resolv.conf"
@@ -55,15 +55,18 @@ class NameServer:
             question, peer = self.socket.recvfrom(512)
             if len(question) < 17:
                 return
+            answer = self._answer(question)
             if not self.silent:
-                self.socket.sendto(self._answer(question), peer)
+                self.socket.sendto(answer, peer)
 
     def _answer(self, message):
         parts, at = [], 12
         while message[at]:
             parts.append(message[at + 1 : at + 1 + message[at]].decode())
             at += 1 + message[at]
-        name, kind = ".".join(parts), struct.unpack(">H", message[at + 1 : at + 3])[0]
+        name = ".".join(parts)
+        self.asked.add(name)
+        kind = struct.unpack(">H", message[at + 1 : at + 3])[0]
         word = next((k for k, v in TYPES.items() if v == kind), None)
         found = [data_of(word, value) for value in self.records.get((name, word), [])]
         code = 2 if self.failing else 0 if any(n == name for n, _ in self.records) else 3

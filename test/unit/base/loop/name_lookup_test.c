@@ -131,7 +131,7 @@ START_TEST(an_address_is_understood_while_all_threads_for_names_hang)
 {
     struct counted v4 = counted(), v6 = counted(), gone = counted();
 
-    stuck_begin(&stuck, &loop, JOB_DNS);
+    stuck_begin(&stuck, &loop, JOB_NAME);
     name_lookup_start(&loop, &v4.lookup, "127.0.0.1", "4317");
     name_lookup_start(&loop, &v6.lookup, "::1", NULL);
     name_lookup_start(&loop, &gone.lookup, "127.0.0.2", "4317");
@@ -168,7 +168,7 @@ START_TEST(a_question_that_has_not_begun_is_not_asked_when_nobody_waits)
 {
     struct counted c = counted();
 
-    stuck_begin(&stuck, &loop, JOB_DNS);
+    stuck_begin(&stuck, &loop, JOB_NAME);
     name_lookup_start(&loop, &c.lookup, "here", "80");
     name_lookup_cancel(&c.lookup);
     ck_assert(list_empty(&loop.names));
