@@ -14,15 +14,26 @@
 #define KEEP_SPARE (256 * 1024ul) /* largest buffer kept for the next writer */
 #define FEW 16                    /* parts of a message for which no array is allocated */
 
+static uint8_t common_buffer[SOCKET_COMMON], common_plain[SOCKET_COMMON];
+
 void socket_shared_init(struct socket_shared *shared, size_t size)
 {
-    *shared = (struct socket_shared){ .buffer = mem_alloc(size), .size = size, .most = size };
+    bool common = size <= SOCKET_COMMON;
+
+    *shared = (struct socket_shared){
+        .buffer = common ? common_buffer : mem_alloc(size),
+        .plain = common ? common_plain : NULL,
+        .size = size,
+        .most = size,
+    };
 }
 
 void socket_shared_free(struct socket_shared *shared)
 {
-    free(shared->buffer);
-    free(shared->plain);
+    if (shared->size > SOCKET_COMMON) {
+        free(shared->buffer);
+        free(shared->plain);
+    }
     buf_free(&shared->spare);
     buf_free(&shared->spare_cipher);
     shared->buffer = shared->plain = NULL;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connected socket of the loop, tcp or unix.
  *
- * All sockets of one owner read into its one buffer, so an idle connection holds no memory for reading; what a
- * reader does not use at once it must copy. Writing is one message at a time: fill socket_out(), send it with
- * socket_flush() or, with what shall follow it, socket_send(); when that did not get rid of everything wait for
- * on_written before filling it again. */
+ * All sockets of one owner read into one buffer, most of all owners into the same one, so an idle connection or client
+ * holds no memory for reading; what a reader does not use at once it must copy. Writing is one message at a time: fill
+ * socket_out(), send it with socket_flush() or, with what shall follow it, socket_send(); when that did not get rid of
+ * everything wait for on_written before filling it again. */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
@@ -26,6 +26,9 @@ struct socket_shared {
     uint64_t bytes_in, bytes_out;
 };
 
+/* Up to SOCKET_COMMON bytes are those of the process: it has one loop, and nobody reads before another's on_read has
+ * returned. */
+#define SOCKET_COMMON (64 * 1024ul)
 void socket_shared_init(struct socket_shared *shared, size_t size);
 void socket_shared_free(struct socket_shared *shared);
 
