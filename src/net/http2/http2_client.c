@@ -106,7 +106,7 @@ static struct http2_stream *live_stream(struct http2_session *s, int32_t id)
     return stream != NULL && stream->call != NULL ? stream : NULL;
 }
 
-static void begin_headers(struct http2_session *s, const nghttp2_headers *frame)
+static void begin_answer(struct http2_session *s, const nghttp2_headers *frame)
 {
     struct http2_stream *stream = live_stream(s, frame->hd.stream_id);
 
@@ -114,8 +114,8 @@ static void begin_headers(struct http2_session *s, const nghttp2_headers *frame)
         http2_stream_begin_headers(stream);
 }
 
-static void take_header(struct http2_session *s, const nghttp2_headers *frame, nghttp2_rcbuf *name,
-                        nghttp2_rcbuf *value, size_t size)
+static void take_answer_header(struct http2_session *s, const nghttp2_headers *frame, nghttp2_rcbuf *name,
+                               nghttp2_rcbuf *value, size_t size)
 {
     struct http2_stream *stream = live_stream(s, frame->hd.stream_id);
 
@@ -123,7 +123,7 @@ static void take_header(struct http2_session *s, const nghttp2_headers *frame, n
         http2_stream_header(stream, name, value, size);
 }
 
-static void take_data(struct http2_session *s, int32_t id, struct bytes data)
+static void take_answer_data(struct http2_session *s, int32_t id, struct bytes data)
 {
     struct http2_stream *stream = live_stream(s, id);
 
@@ -131,7 +131,7 @@ static void take_data(struct http2_session *s, int32_t id, struct bytes data)
         http2_stream_data(stream, data);
 }
 
-static void take_frame(struct http2_session *s, const nghttp2_frame *frame)
+static void take_answer_frame(struct http2_session *s, const nghttp2_frame *frame)
 {
     struct http2_client *h = http2_client_of(s);
     struct http2_stream *stream = live_stream(s, frame->hd.stream_id);
@@ -161,7 +161,7 @@ static void take_frame(struct http2_session *s, const nghttp2_frame *frame)
     }
 }
 
-static void note_sent(struct http2_session *s, const nghttp2_frame *frame)
+static void note_call_sent(struct http2_session *s, const nghttp2_frame *frame)
 {
     struct http2_stream *stream = frame->hd.type == NGHTTP2_HEADERS ? stream_of(s, frame->hd.stream_id) : NULL;
 
@@ -195,7 +195,7 @@ static void fail_stream(struct http2_stream *stream, uint32_t error_code)
     http2_stream_fail(stream, &f);
 }
 
-static void note_closed(struct http2_session *s, int32_t id, uint32_t error_code)
+static void note_call_closed(struct http2_session *s, int32_t id, uint32_t error_code)
 {
     struct http2_stream *stream = stream_of(s, id);
 
@@ -228,12 +228,12 @@ static void complain(struct http2_session *s, const char *reason)
 }
 
 static const struct http2_side side = {
-    .begin_headers = begin_headers,
-    .header = take_header,
-    .frame = take_frame,
-    .data = take_data,
-    .sent = note_sent,
-    .closed = note_closed,
+    .begin_headers = begin_answer,
+    .header = take_answer_header,
+    .frame = take_answer_frame,
+    .data = take_answer_data,
+    .sent = note_call_sent,
+    .closed = note_call_closed,
     .kick = kick_io,
     .complain = complain,
 };
