@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "page/advice.h"
 #include "page/html.h"
+#include "page/node_set.h"
 #include "page/status.h"
 
 #include <inttypes.h>
@@ -23,7 +24,7 @@ struct past_error {
 
 struct gathering {
     VEC(struct past_error) errors;
-    VEC(const struct node *) seen;
+    struct node_set seen;
     const char *pipeline;
     const struct node *node;
 };
@@ -58,14 +59,6 @@ static void gather_member(const struct node_member *m, void *arg)
     gather_errors(arg, m->health, m->endpoint);
 }
 
-static bool was_seen(const struct gathering *g, const struct node *node)
-{
-    for (size_t i = 0; i < g->seen.n; i++)
-        if (g->seen.v[i] == node)
-            return true;
-    return false;
-}
-
 static void gather_pipeline(const struct view_pipeline *p, void *arg)
 {
     struct gathering *g = arg;
@@ -73,9 +66,8 @@ static void gather_pipeline(const struct view_pipeline *p, void *arg)
     for (size_t i = 0; i < p->n_nodes; i++) {
         const struct node *node = p->nodes[i].node;
 
-        if (was_seen(g, node))
+        if (!node_set_add(&g->seen, node))
             continue;
-        *vec_push(&g->seen) = node;
         g->pipeline = p->id;
         g->node = node;
         if (node->each_member != NULL)
@@ -101,7 +93,7 @@ static void gather_all(struct gathering *g, const struct host *host)
 static void free_gathering(struct gathering *g)
 {
     vec_free(&g->errors);
-    vec_free(&g->seen);
+    node_set_free(&g->seen);
 }
 
 /* ---- for a browser ---- */

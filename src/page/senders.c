@@ -9,6 +9,7 @@
 
 #include "page/advice.h"
 #include "page/html.h"
+#include "page/node_set.h"
 #include "pipeline/clients.h"
 #include "pipeline/receiver_requests.h"
 
@@ -19,18 +20,10 @@ struct walk {
     struct json_writer *json;
     struct buf *out;
     const struct host *host;
-    VEC(const struct node *) met;
+    struct node_set met;
     size_t n_senders;
     void (*visit)(struct walk *w, const struct node *node);
 };
-
-static bool is_met(const struct walk *w, const struct node *node)
-{
-    for (size_t i = 0; i < w->met.n; i++)
-        if (w->met.v[i] == node)
-            return true;
-    return false;
-}
 
 static void on_pipeline(const struct view_pipeline *p, void *arg)
 {
@@ -39,9 +32,8 @@ static void on_pipeline(const struct view_pipeline *p, void *arg)
     for (size_t i = 0; i < p->n_nodes; i++) {
         const struct node *node = p->nodes[i].node;
 
-        if (node->clients == NULL || is_met(w, node))
+        if (node->clients == NULL || !node_set_add(&w->met, node))
             continue;
-        *vec_push(&w->met) = node;
         w->visit(w, node);
     }
 }
@@ -49,7 +41,7 @@ static void on_pipeline(const struct view_pipeline *p, void *arg)
 static void visit_receivers(struct walk *w)
 {
     w->host->view->each_pipeline(w->host->view, on_pipeline, w);
-    vec_free(&w->met);
+    node_set_free(&w->met);
 }
 
 static const struct advice *advice_on(const struct client *c)
