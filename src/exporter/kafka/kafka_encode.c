@@ -119,3 +119,18 @@ enum kafka_encoded kafka_encode(struct kafka_exporter *n, const struct kafka_pie
     }
     return e;
 }
+
+bool kafka_resource_is_long(struct kafka_exporter *n, enum signal signal, struct bytes resource)
+{
+    struct buf group = { 0 }, request = { 0 };
+
+    if (n->encoding != KAFKA_OTLP_JSON || resource.len == 0)
+        return false;
+    n->scratch.len = 0;
+    pb_put_bytes(&group, OTLP_RESOURCE_GROUP_RESOURCE, resource);
+    pb_put_bytes(&request, OTLP_REQUEST_RESOURCES, buf_bytes(&group));
+    encode_json(buf_bytes(&request), signal, &n->scratch);
+    buf_free(&group);
+    buf_free(&request);
+    return n->scratch.len > n->limit.most;
+}

@@ -6,7 +6,8 @@
  *
  * What can go wrong. A record is too large for the broker: it is cut in halves, down to single items; a single one is
  * sent as a request of its own, for what the broker measures is the request; only if that is refused it is dropped.
- * What several items are in is larger than any record: they are dropped together, for each would be alone. A record is
+ * What several items are in is larger than any record: they are dropped together, for each would be alone; of a
+ * resource that is so only as JSON that is seen when the first of its items is. A record is
  * refused for good: its items are, the others are not concerned. Anything else may pass: what is left is
  * not begun any more, and when all reports are there the sender keeps those pieces alone that were not delivered
  * (sender_attempt_narrow). Pieces come in no order that the sender knows, so a queue on disk hears of them at the end:
@@ -196,7 +197,8 @@ static uint64_t largest_batch(const struct kafka_exporter *n)
 static void cut_piece(struct kafka_export *e, struct kafka_piece *p, uint64_t most)
 {
     metric_add(e->node->m.splits, 1);
-    p->cutter = batch_cutter_new(p->batch, most > 0 ? most : 1, largest_batch(e->node), e->node->node.host->budget);
+    p->most = most > 0 ? most : 1;
+    p->cutter = batch_cutter_new(p->batch, p->most, largest_batch(e->node), e->node->node.host->budget);
     push_piece(e, p);
 }
 
@@ -249,14 +251,52 @@ static void refuse_lost(struct kafka_export *e, struct kafka_piece *p)
     kafka_export_refused(e, p, "too_large", why);
 }
 
+static void refuse_resource(struct kafka_export *e, struct kafka_piece *p)
+{
+    char why[200];
+
+    snprintf(why, sizeof(why),
+             "the resource of several items is alone larger as JSON than producer::max_message_bytes has room for "
+             "(%llu): raise it",
+             (unsigned long long)e->node->limit.most);
+    kafka_export_refused(e, p, "too_large", why);
+}
+
+/* As JSON a resource may be longer than a record, which cutting does not help: those that follow of what is being cut,
+ * and are of it, are not tried one by one. */
+static void refuse_alike(struct kafka_export *e, const struct kafka_piece *p)
+{
+    struct kafka_piece *last = e->pieces.n > 0 ? &e->pieces.v[e->pieces.n - 1] : NULL, rest, same;
+    struct bytes resource = kafka_split_first(p->batch);
+    struct batch *all;
+
+    if (last == NULL || last->cutter == NULL || !kafka_resource_is_long(e->node, p->batch->signal, resource))
+        return;
+    rest = same = *last;
+    same.cutter = NULL;
+    e->pieces.n--;
+    all = batch_cutter_rest(last->cutter);
+    kafka_split_leading(all, resource, &same.batch, &rest.batch);
+    batch_unref(all);
+    free_piece(last);
+    if (rest.batch != NULL) {
+        rest.cutter = batch_cutter_new(rest.batch, rest.most, largest_batch(e->node), e->node->node.host->budget);
+        push_piece(e, &rest);
+    }
+    if (same.batch != NULL)
+        refuse_resource(e, &same);
+}
+
 void kafka_export_too_long(struct kafka_export *e, struct kafka_piece *p, uint64_t size)
 {
     double share = (double)e->node->limit.most / (double)size * 0.9;
 
-    if (is_divisible(p))
+    if (is_divisible(p)) {
         cut_piece(e, p, (uint64_t)((double)p->batch->bytes * share));
-    else
+    } else {
+        refuse_alike(e, p);
         refuse_large(e, p, size, true);
+    }
 }
 
 void kafka_export_too_large(struct kafka_export *e, struct kafka_piece *p, uint64_t size)

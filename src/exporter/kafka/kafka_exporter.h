@@ -190,6 +190,8 @@ struct kafka_payload {
     const char *reason;
 };
 enum kafka_encoded kafka_encode(struct kafka_exporter *n, const struct kafka_piece *p, struct kafka_payload *out);
+/* A record of that resource, whatever else is in it, is longer than it may be. */
+bool kafka_resource_is_long(struct kafka_exporter *n, enum signal signal, struct bytes resource);
 
 /* kafka_producer.c */
 enum kafka_produced { KAFKA_PRODUCED, KAFKA_FULL, KAFKA_ANSWERED };

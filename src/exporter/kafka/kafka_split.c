@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "otlp/any_value.h"
+#include "otlp/cut/cutter.h"
 #include "exporter/map_hash.h"
 #include "otlp/path.h"
 #include "otlp/view.h"
@@ -361,4 +362,74 @@ void kafka_split(const struct kafka_split_rules *rules, struct batch *b, struct 
         (void)kafka_split_items(rules, b, &(struct kafka_walk){ 0 }, SIZE_MAX, out);
         break;
     }
+}
+
+/* ---- by what it begins with ---- */
+
+struct bytes kafka_split_first(const struct batch *b)
+{
+    struct bytes group = { NULL, 0 };
+
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        struct pb_reader r = pb_reader(bytes_of(b->segments[i].data, b->segments[i].len));
+
+        if (message_next(&r, OTLP_REQUEST_RESOURCES, &group))
+            return resource_group_view(group).resource;
+    }
+    return group;
+}
+
+/* How long the run of that resource is with which the segment begins, and how many items it has. */
+static size_t measure_leading(enum signal signal, const struct segment *s, struct bytes resource, uint64_t *items)
+{
+    struct pb_reader r = pb_reader(bytes_of(s->data, s->len));
+    size_t end = 0;
+
+    *items = 0;
+    for (struct pb_field f; pb_next(&r, &f); end = (size_t)(r.p - s->data)) {
+        if (f.number != OTLP_REQUEST_RESOURCES || f.wire != PB_LEN)
+            continue;
+        if (!bytes_equal(resource_group_view(f.bytes).resource, resource))
+            break;
+        *items += path_count(f.bytes, LEVEL_RESOURCE, signal);
+    }
+    return end;
+}
+
+static void add_slice(segments *to, const struct segment *s, size_t from, size_t len, uint64_t items)
+{
+    if (len > 0)
+        *vec_push(to) =
+            (struct segment){ .block = block_ref(s->block), .data = s->data + from, .len = len, .items = items };
+}
+
+static struct batch *join_slices(const struct batch *like, segments *slices)
+{
+    uint64_t items = 0;
+    struct batch *b = NULL;
+
+    for (size_t i = 0; i < slices->n; i++)
+        items += slices->v[i].items;
+    if (items > 0)
+        b = batch_of(like->signal, slices->v, (uint32_t)slices->n, items, like->arrival);
+    for (size_t i = 0; b == NULL && i < slices->n; i++)
+        block_unref(slices->v[i].block);
+    vec_free(slices);
+    return b;
+}
+
+void kafka_split_leading(const struct batch *b, struct bytes resource, struct batch **same, struct batch **rest)
+{
+    segments leading = { 0 }, others = { 0 };
+
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        const struct segment *s = &b->segments[i];
+        uint64_t items = 0;
+        size_t end = others.n > 0 ? 0 : measure_leading(b->signal, s, resource, &items);
+
+        add_slice(&leading, s, 0, end, items);
+        add_slice(&others, s, end, s->len - end, s->items - items);
+    }
+    *same = join_slices(b, &leading);
+    *rest = join_slices(b, &others);
 }

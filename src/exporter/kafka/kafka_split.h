@@ -23,6 +23,7 @@ struct kafka_piece {
     struct batch *batch;         /* one reference; BY_ITEM: of the whole that was split */
     uint64_t at;                 /* BY_ITEM: which item of it */
     struct batch_cutter *cutter; /* NULL, or it is cut in pieces like it as their turn comes; has items left */
+    uint64_t most;               /* bytes of these */
     bool ready;                  /* it is split */
     bool alone;                  /* to be sent as a request of its own */
     bool lost;                   /* several items, each of which alone is larger than any record may be */
@@ -58,5 +59,11 @@ bool kafka_split_items(const struct kafka_split_rules *rules, struct batch *b, s
  * times the bytes of `b` at most: where each trace repeats a large resource there are two pieces that are not ready,
  * with half of the traces each, to be split when their turn comes. */
 void kafka_split(const struct kafka_split_rules *rules, struct batch *b, struct budget *budget, kafka_pieces *out);
+
+/* The batch's first resource; empty: there is none. */
+struct bytes kafka_split_first(const struct batch *b);
+/* The items that the batch begins with and that are of that very resource, and what comes behind them: slices, one
+ * reference each, NULL for nothing. */
+void kafka_split_leading(const struct batch *b, struct bytes resource, struct batch **same, struct batch **rest);
 
 #endif

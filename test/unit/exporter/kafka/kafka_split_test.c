@@ -235,6 +235,35 @@ START_TEST(test_by_item_pieces_are_made_a_few_at_a_time)
 }
 END_TEST
 
+START_TEST(test_what_a_batch_begins_with_is_told_from_the_rest)
+{
+    struct batch *parts[2] = { batch_of_spans("ab", "c"), batch_of_spans("d", "ee") }, *b, *same, *rest, *none, *all;
+    struct bytes second;
+    char letters[64];
+
+    b = batch_merge(parts, 2);
+    kafka_split_leading(b, kafka_split_first(b), &same, &rest);
+    write_letters(same, letters);
+    ck_assert_str_eq(letters, "|ab");
+    ck_assert_uint_eq(same->items, 2);
+    write_letters(rest, letters); /* of its first segment */
+    ck_assert_str_eq(letters, "|c");
+    ck_assert_uint_eq(rest->items, 4);
+    second = kafka_split_first(rest);
+    kafka_split_leading(same, second, &none, &all);
+    ck_assert_ptr_null(none);
+    ck_assert_uint_eq(all->items, 2);
+    batch_unref(all);
+    kafka_split_leading(same, kafka_split_first(same), &all, &none);
+    ck_assert_ptr_null(none);
+    ck_assert_uint_eq(all->items, 2);
+    batch_unref(all);
+    batch_unref(same);
+    batch_unref(rest);
+    batch_unref(b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("kafka_split");
@@ -248,6 +277,7 @@ int main(void)
     tcase_add_test(t, test_by_resource_nothing_is_copied);
     tcase_add_test(t, test_by_item_each_piece_knows_its_place);
     tcase_add_test(t, test_by_item_pieces_are_made_a_few_at_a_time);
+    tcase_add_test(t, test_what_a_batch_begins_with_is_told_from_the_rest);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
