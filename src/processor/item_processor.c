@@ -68,7 +68,7 @@ static void begin_batch(struct item_processor *r, struct batch *batch, struct ac
 
 static void end_batch(struct item_processor *r)
 {
-    struct batch *batch = (struct batch *)(uintptr_t)r->batch;
+    struct batch *batch = r->batch;
     struct ack *ack = r->sender;
 
     if (r->judged != NULL)
@@ -198,7 +198,7 @@ void item_processor_free(struct item_processor *r)
 
     if (r->sender != NULL) {
         batch_unref(r->walked);
-        batch_unref((struct batch *)(uintptr_t)r->batch);
+        batch_unref(r->batch);
     }
     while ((w = list_pop(&r->waiting, struct waiting_batch, link)) != NULL) {
         batch_unref(w->batch);

@@ -16,7 +16,7 @@ struct item_processor {
     struct rewrite_visitor visitor; /* .arg: the processor itself */
     const char *dropped;            /* the reason that dropped items are booked with ... */
     struct losses apart;            /* ... save those of the batch that the visitor has put here */
-    const struct batch *batch;      /* the one being rewritten */
+    struct batch *batch;            /* the one being rewritten */
     struct error fault;             /* set by a visitor: the batch is rejected with that text */
     bool full;                      /* set by a visitor: the budget has no room; the sender is to come again ... */
     bool too_large;                 /* ... or never will have */
