@@ -13,7 +13,7 @@
 
 /* ---- those that are ours, by name ---- */
 
-static struct kafka_partition **place_in(struct kafka_partition **index, size_t n, const char *topic, int32_t number)
+static struct kafka_partition **find_slot(struct kafka_partition **index, size_t n, const char *topic, int32_t number)
 {
     uint64_t hash = bytes_hash(bytes_str(topic)) + (uint32_t)number * 0x9e3779b97f4a7c15u;
 
@@ -22,7 +22,7 @@ static struct kafka_partition **place_in(struct kafka_partition **index, size_t 
 
 struct kafka_partition *kafka_partition_find(struct kafka_receiver *r, const char *topic, int32_t number)
 {
-    struct kafka_partition *p = r->n_index > 0 ? *place_in(r->index, r->n_index, topic, number) : NULL;
+    struct kafka_partition *p = r->n_index > 0 ? *find_slot(r->index, r->n_index, topic, number) : NULL;
 
     while (p != NULL && (p->number != number || strcmp(p->topic, topic) != 0))
         p = p->chain;
@@ -38,7 +38,7 @@ static void grow_index(struct kafka_receiver *r)
     free(r->index);
     r->index = mem_zalloc(r->n_index * sizeof(struct kafka_partition *));
     list_each (struct kafka_partition, p, &r->partitions, link) {
-        struct kafka_partition **at = place_in(r->index, r->n_index, p->topic, p->number);
+        struct kafka_partition **at = find_slot(r->index, r->n_index, p->topic, p->number);
 
         p->chain = *at;
         *at = p;
@@ -51,7 +51,7 @@ static void index_partition(struct kafka_partition *p)
     struct kafka_partition **at;
 
     grow_index(r);
-    at = place_in(r->index, r->n_index, p->topic, p->number);
+    at = find_slot(r->index, r->n_index, p->topic, p->number);
     p->chain = *at;
     *at = p;
     list_push(&r->partitions, &p->link);
@@ -61,7 +61,7 @@ static void index_partition(struct kafka_partition *p)
 static void unindex_partition(struct kafka_partition *p)
 {
     struct kafka_receiver *r = p->receiver;
-    struct kafka_partition **at = place_in(r->index, r->n_index, p->topic, p->number);
+    struct kafka_partition **at = find_slot(r->index, r->n_index, p->topic, p->number);
 
     while (*at != p)
         at = &(*at)->chain;
