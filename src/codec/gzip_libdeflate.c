@@ -26,12 +26,8 @@ static struct libdeflate_decompressor *kept_decompressor(void)
 {
     static _Thread_local struct libdeflate_decompressor *kept;
 
-    if (kept == NULL) {
-        kept = libdeflate_alloc_decompressor();
-        if (kept == NULL)
-            abort(); /* no memory */
-        thread_at_end(free_decompressor, kept);
-    }
+    if (kept == NULL)
+        kept = thread_keep(libdeflate_alloc_decompressor(), free_decompressor);
     return kept;
 }
 
@@ -44,12 +40,8 @@ static struct libdeflate_compressor *kept_compressor(int level)
 {
     static _Thread_local struct libdeflate_compressor *kept[LEVELS];
 
-    if (kept[level] == NULL) {
-        kept[level] = libdeflate_alloc_compressor(level);
-        if (kept[level] == NULL)
-            abort(); /* no memory */
-        thread_at_end(free_compressor, kept[level]);
-    }
+    if (kept[level] == NULL)
+        kept[level] = thread_keep(libdeflate_alloc_compressor(level), free_compressor);
     return kept[level];
 }
 

@@ -117,6 +117,21 @@ struct regex *regex_new_within(const char *pattern, size_t memory, struct error 
     return r;
 }
 
+struct regex *regex_new_bytes(struct bytes pattern, struct error *err)
+{
+    struct regex *r;
+    char *text;
+
+    if (pattern.len > 0 && memchr(pattern.data, 0, pattern.len) != NULL) {
+        error_set(err, -1, "invalid regular expression: it has a NUL in it");
+        return NULL;
+    }
+    text = bytes_dup(pattern);
+    r = regex_new(text, err);
+    free(text);
+    return r;
+}
+
 void regex_free(struct regex *r)
 {
     if (r == NULL)

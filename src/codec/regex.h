@@ -14,6 +14,8 @@ struct regex;
 
 /* NULL with `err`: what is wrong, and with which part of it. */
 struct regex *regex_new(const char *pattern, struct error *err);
+/* The same of bytes, in which there may be a NUL: then it is none. */
+struct regex *regex_new_bytes(struct bytes pattern, struct error *err);
 /* The same, in about so much memory, what it keeps of searches included; for who has many of them. */
 struct regex *regex_new_within(const char *pattern, size_t memory, struct error *err);
 void regex_free(struct regex *r); /* NULL is fine */

@@ -23,12 +23,8 @@ static ZSTD_DCtx *kept_decoder(void)
 {
     static _Thread_local ZSTD_DCtx *kept;
 
-    if (kept == NULL) {
-        kept = ZSTD_createDCtx();
-        if (kept == NULL)
-            abort();
-        thread_at_end(free_decoder, kept);
-    }
+    if (kept == NULL)
+        kept = thread_keep(ZSTD_createDCtx(), free_decoder);
     return kept;
 }
 
@@ -41,12 +37,8 @@ static ZSTD_CCtx *kept_encoder(void)
 {
     static _Thread_local ZSTD_CCtx *kept;
 
-    if (kept == NULL) {
-        kept = ZSTD_createCCtx();
-        if (kept == NULL)
-            abort();
-        thread_at_end(free_encoder, kept);
-    }
+    if (kept == NULL)
+        kept = thread_keep(ZSTD_createCCtx(), free_encoder);
     return kept;
 }
 

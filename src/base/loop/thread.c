@@ -45,3 +45,11 @@ void thread_at_end(void (*release)(void *arg), void *arg)
     if (pthread_setspecific(key, k) != 0)
         abort();
 }
+
+void *thread_keep(void *made, void (*release)(void *made))
+{
+    if (made == NULL)
+        abort();
+    thread_at_end(release, made);
+    return made;
+}

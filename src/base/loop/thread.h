@@ -7,4 +7,8 @@
  * is called then. */
 void thread_at_end(void (*release)(void *arg), void *arg);
 
+/* The same of what has just been made for this thread alone, which is given back. Ends the process where there was no
+ * memory for it: made NULL. */
+void *thread_keep(void *made, void (*release)(void *made));
+
 #endif

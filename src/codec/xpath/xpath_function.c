@@ -320,15 +320,23 @@ static bool call_contains(const struct xpath_context *c, const struct xpath_expr
            xpath_give_boolean(v, t.len == 0 || find_text(s, t) != NULL);
 }
 
+/* Where the second text stands in the first, which is *s; NULL: nowhere. */
+static bool find_second(const struct xpath_context *c, const struct xpath_exprs *args, struct bytes *s, struct bytes *t,
+                        const uint8_t **found)
+{
+    if (!xpath_text_at(c, args, 0, s) || !xpath_text_at(c, args, 1, t))
+        return false;
+    *found = find_text(*s, *t);
+    return true;
+}
+
 static bool call_substring_before(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v)
 {
     struct bytes s, t;
     const uint8_t *found;
 
-    if (!xpath_text_at(c, args, 0, &s) || !xpath_text_at(c, args, 1, &t))
-        return false;
-    found = find_text(s, t);
-    return xpath_give_text(v, found != NULL ? bytes_of(s.data, (size_t)(found - s.data)) : bytes_of("", 0));
+    return find_second(c, args, &s, &t, &found) &&
+           xpath_give_text(v, found != NULL ? bytes_of(s.data, (size_t)(found - s.data)) : bytes_of("", 0));
 }
 
 static bool call_substring_after(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v)
@@ -336,10 +344,8 @@ static bool call_substring_after(const struct xpath_context *c, const struct xpa
     struct bytes s, t;
     const uint8_t *found;
 
-    if (!xpath_text_at(c, args, 0, &s) || !xpath_text_at(c, args, 1, &t))
-        return false;
-    found = find_text(s, t);
-    return xpath_give_text(v, found != NULL ? bytes_skip(s, (size_t)(found - s.data) + t.len) : bytes_of("", 0));
+    return find_second(c, args, &s, &t, &found) &&
+           xpath_give_text(v, found != NULL ? bytes_skip(s, (size_t)(found - s.data) + t.len) : bytes_of("", 0));
 }
 
 static bool begins_character(uint8_t c)

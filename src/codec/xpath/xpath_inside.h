@@ -127,7 +127,6 @@ const struct xpath_function *xpath_function_find(struct bytes name);
 /* matches() and replace(), in xpath_pattern.c. */
 bool xpath_call_matches(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v);
 bool xpath_call_replace(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v);
-struct regex *xpath_pattern_new(struct bytes text, struct error *err); /* NULL with `err` */
 
 bool xpath_eval(const struct xpath_context *c, const struct xpath_expr *e, struct xpath_value *v);
 bool xpath_text_of_node(const struct xpath_context *c, struct xpath_node node, struct bytes *text);

@@ -234,7 +234,7 @@ static bool check_arguments(struct xpath_parser *p, struct xpath_expr *e)
         return true;
     if (pattern->kind != EXPR_TEXT) /* compiled for each call, which then cannot say what is missing */
         return library_load(LIBRARY_RE2, &err) == 0 || xpath_fail(p, "%s", err.text) != NULL;
-    pattern->pattern = xpath_pattern_new(pattern->text, &err);
+    pattern->pattern = regex_new_bytes(pattern->text, &err);
     if (pattern->pattern == NULL)
         return xpath_fail(p, "%s", err.text) != NULL;
     *vec_push(&p->xpath->patterns) = pattern->pattern;

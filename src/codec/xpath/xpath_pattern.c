@@ -11,21 +11,6 @@
 #define TEXT_STEP 16u      /* bytes of text for a step */
 #define COMPILE_STEPS 2000 /* what it costs to compile one, more or less */
 
-struct regex *xpath_pattern_new(struct bytes text, struct error *err)
-{
-    struct regex *re;
-    char *pattern;
-
-    if (text.len > 0 && memchr(text.data, 0, text.len) != NULL) {
-        error_set(err, -1, "invalid regular expression: it has a NUL in it");
-        return NULL;
-    }
-    pattern = bytes_dup(text);
-    re = regex_new(pattern, err);
-    free(pattern);
-    return re;
-}
-
 /* The pattern of the second argument, which may be NULL: it is none. *made: to be freed. False: no more steps. */
 static bool pattern_at(const struct xpath_context *c, const struct xpath_exprs *args, struct regex **re,
                        struct regex **made)
@@ -38,7 +23,7 @@ static bool pattern_at(const struct xpath_context *c, const struct xpath_exprs *
         return true;
     if (!xpath_text_at(c, args, 1, &text) || !xpath_spend(c, COMPILE_STEPS + text.len))
         return false;
-    *re = *made = xpath_pattern_new(text, NULL);
+    *re = *made = regex_new_bytes(text, NULL);
     return true;
 }
 
