@@ -7,6 +7,7 @@
 #include "codec/base64.h"
 #include "codec/utf8.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <stdio.h>
@@ -408,68 +409,35 @@ static bool call_flatten(struct ottl_call *c, struct ottl_value *result)
     return set_bytes(c, &f.out, OTTL_MAP);
 }
 
-#define TARGET                                                                                                         \
-    {                                                                                                                  \
-        .name = "target", .kind = OTTL_TAKES_TARGET                                                                    \
-    }
-#define TARGET_MAP                                                                                                     \
-    {                                                                                                                  \
-        .name = "target", .kind = OTTL_TAKES_TARGET_MAP                                                                \
-    }
-
 const struct ottl_function ottl_functions_editors[] = {
-    { .name = "set",
-      .editor = true,
-      .args = { TARGET, OTTL_ARGUMENT("value", OTTL_TAKES_ANY) },
-      .help = "Sets the field to the value; nil leaves it as it is.",
-      .call = call_set },
-    { .name = "append",
-      .editor = true,
-      .args = { TARGET,
-                OTTL_OPTIONAL("value", OTTL_TAKES_ANY),
-                { .name = "values", .kind = OTTL_TAKES_ANY, .optional = true, .list = true } },
-      .help = "Adds the value, the values or both to the end of the list; a field that is no list becomes one.",
-      .call = call_append },
-    { .name = "delete_index",
-      .editor = true,
-      .args = { TARGET, OTTL_ARGUMENT("start_index", OTTL_TAKES_INT), OTTL_OPTIONAL("end_index", OTTL_TAKES_INT) },
-      .help = "Takes the elements from start_index up to, not with, end_index out of the list; without it one element.",
-      .call = call_delete_index },
-    { .name = "limit",
-      .editor = true,
-      .args = { TARGET_MAP,
-                OTTL_LITERAL("limit", OTTL_TAKES_INT),
-                { .name = "priority_keys", .kind = OTTL_TAKES_STRING, .literal = true, .list = true } },
-      .help = "Leaves at most so many pairs in the map, those of the priority keys before all others.",
-      .prepare = prepare_limit,
-      .call = call_limit },
-    { .name = "truncate_all",
-      .editor = true,
-      .args = { TARGET_MAP, OTTL_LITERAL("limit", OTTL_TAKES_INT), OTTL_OPTION("utf8_safe", OTTL_TAKES_BOOL),
-                OTTL_OPTION("truncation_marker", OTTL_TAKES_STRING) },
-      .help = "Cuts the strings of the map to so many bytes, the marker's among them, and never inside a character, "
-              "whatever utf8_safe.",
-      .prepare = prepare_truncate,
-      .call = call_truncate_all },
-    { .name = "stringify_all",
-      .editor = true,
-      .args = { TARGET_MAP },
-      .help = "Makes all values of the map strings: bytes base64, lists and maps JSON.",
-      .call = call_stringify },
-    { .name = "merge_maps",
-      .editor = true,
-      .args = { TARGET_MAP, OTTL_ARGUMENT("source", OTTL_TAKES_MAP), OTTL_LITERAL("strategy", OTTL_TAKES_STRING) },
-      .help =
-          "Takes the source's pairs into the map: those of new keys (insert), of keys that are there (update), or all "
-          "(upsert).",
-      .prepare = prepare_merge,
-      .call = call_merge },
-    { .name = "flatten",
-      .editor = true,
-      .args = { TARGET_MAP, OTTL_OPTION("prefix", OTTL_TAKES_STRING), OTTL_OPTION("depth", OTTL_TAKES_INT),
-                OTTL_OPTION("resolve_conflicts", OTTL_TAKES_BOOL) },
-      .help = "Makes one level of nested maps and lists: a.b, list.0.",
-      .prepare = prepare_flatten,
-      .call = call_flatten },
+    EDITOR("set", call_set, TAKES(ARGUMENT("target", TARGET), ARGUMENT("value", ANY)),
+           "Sets the field to the value; nil leaves it as it is."),
+    EDITOR("append", call_append,
+           TAKES(ARGUMENT("target", TARGET), OPTIONAL("value", ANY), LIST_OPTIONAL("values", ANY)),
+           "Adds the value, the values or both to the end of the list; a field that is no list becomes one."),
+    EDITOR("delete_index", call_delete_index,
+           TAKES(ARGUMENT("target", TARGET), ARGUMENT("start_index", INT), OPTIONAL("end_index", INT)),
+           "Takes the elements from start_index up to, not with, end_index out of the list; without it one element."),
+    EDITOR("limit", call_limit,
+           TAKES(ARGUMENT("target", TARGET_MAP), LITERAL("limit", INT), LIST_LITERAL("priority_keys", STRING)),
+           "Leaves at most so many pairs in the map, those of the priority keys before all others.",
+           .prepare = prepare_limit),
+    EDITOR("truncate_all", call_truncate_all,
+           TAKES(ARGUMENT("target", TARGET_MAP), LITERAL("limit", INT), OPTION("utf8_safe", BOOL),
+                 OPTION("truncation_marker", STRING)),
+           "Cuts the strings of the map to so many bytes, the marker's among them, and never inside a character, "
+           "whatever utf8_safe.",
+           .prepare = prepare_truncate),
+    EDITOR("stringify_all", call_stringify, TAKES(ARGUMENT("target", TARGET_MAP)),
+           "Makes all values of the map strings: bytes base64, lists and maps JSON."),
+    EDITOR("merge_maps", call_merge,
+           TAKES(ARGUMENT("target", TARGET_MAP), ARGUMENT("source", MAP), LITERAL("strategy", STRING)),
+           "Takes the source's pairs into the map: those of new keys (insert), of keys that are there (update), or all "
+           "(upsert).",
+           .prepare = prepare_merge),
+    EDITOR("flatten", call_flatten,
+           TAKES(ARGUMENT("target", TARGET_MAP), OPTION("prefix", STRING), OPTION("depth", INT),
+                 OPTION("resolve_conflicts", BOOL)),
+           "Makes one level of nested maps and lists: a.b, list.0.", .prepare = prepare_flatten),
     { 0 },
 };

@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "ottl/function/letters.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <strings.h>
@@ -163,11 +164,8 @@ static bool call_elf(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_elf[] = {
-    { .name = "ParseELF",
-      .contexts = OTTL_IN(OTTL_LOG),
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) },
-      .gives = "a map",
-      .help = "The text in W3C's Extended Log File format: elf.version, elf.fields and elf.entries, a list of maps.",
-      .call = call_elf },
+    CONVERTER_IN(
+        LOG, "ParseELF", call_elf, "a map", TAKES(ARGUMENT("target", STRING)),
+        "The text in W3C's Extended Log File format: elf.version, elf.fields and elf.entries, a list of maps."),
     { 0 },
 };

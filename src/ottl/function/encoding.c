@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "codec/base64.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <errno.h>
@@ -233,23 +234,14 @@ static bool call_base64_encode(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_encoding[] = {
-    { .name = "Decode",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_ANY), OTTL_ARGUMENT("encoding", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "The string or bytes as text, out of the encoding: base64, base64-raw, base64-url, base64-raw-url, or a "
+    CONVERTER("Decode", call_decode, "a string", TAKES(ARGUMENT("target", ANY), ARGUMENT("encoding", STRING)),
+              "The string or bytes as text, out of the encoding: base64, base64-raw, base64-url, base64-raw-url, or a "
               "character set such as iso-8859-1, utf-16le, shift_jis.",
-      .prepare = prepare_decode,
-      .release = release_decode,
-      .call = call_decode },
-    { .name = "Base64Decode",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "The text that is in base64 here. Decode(target, \"base64\") is newer.",
-      .call = call_base64_decode },
-    { .name = "Base64Encode",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_OPTIONAL("variant", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "The string in base64, or in the variant: base64-raw, base64-url, base64-raw-url.",
-      .call = call_base64_encode },
+              .prepare = prepare_decode, .release = release_decode),
+    CONVERTER("Base64Decode", call_base64_decode, "a string", TAKES(ARGUMENT("target", STRING)),
+              "The text that is in base64 here. Decode(target, \"base64\") is newer."),
+    CONVERTER("Base64Encode", call_base64_encode, "a string",
+              TAKES(ARGUMENT("target", STRING), OPTIONAL("variant", STRING)),
+              "The string in base64, or in the variant: base64-raw, base64-url, base64-raw-url."),
     { 0 },
 };

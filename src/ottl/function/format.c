@@ -7,6 +7,7 @@
 #include "codec/base64.h"
 #include "ottl/function/spell.h"
 #include "ottl/function/quote.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 #include "ottl/function/time_text.h"
 
@@ -514,10 +515,7 @@ static bool call_format(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_format[] = {
-    { .name = "Format",
-      .args = { OTTL_LITERAL("format", OTTL_TAKES_STRING), { .name = "vals", .kind = OTTL_TAKES_ANY, .list = true } },
-      .gives = "a string",
-      .help = "The values by a format of Go's fmt.Sprintf: %s, %d, %5.2f, %q, %x, %v and so on.",
-      .call = call_format },
+    CONVERTER("Format", call_format, "a string", TAKES(LITERAL("format", STRING), LIST("vals", ANY)),
+              "The values by a format of Go's fmt.Sprintf: %s, %d, %5.2f, %q, %x, %v and so on."),
     { 0 },
 };

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/unconst.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <stdio.h>
@@ -244,21 +245,11 @@ static bool call_grok(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_grok[] = {
-    { .name = "ExtractGrokPatterns",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING),
-                OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING),
-                OTTL_OPTION("named_captures_only", OTTL_TAKES_BOOL),
-                { .name = "pattern_definitions",
-                  .kind = OTTL_TAKES_STRING,
-                  .optional = true,
-                  .literal = true,
-                  .list = true } },
-      .gives = "a map",
-      .help = "What the parts of the grok pattern, such as %{IP:client} or %{NUMBER:status:int}, take; definitions of "
-              "one's "
-              "own are written NAME=pattern.",
-      .prepare = prepare_grok,
-      .release = release_grok,
-      .call = call_grok },
+    CONVERTER("ExtractGrokPatterns", call_grok, "a map",
+              TAKES(ARGUMENT("target", STRING), ARGUMENT("pattern", STRING), OPTION("named_captures_only", BOOL),
+                    LIST_OPTION("pattern_definitions", STRING)),
+              "What the parts of the grok pattern, such as %{IP:client} or %{NUMBER:status:int}, take; definitions of "
+              "one's own are written NAME=pattern.",
+              .prepare = prepare_grok, .release = release_grok),
     { 0 },
 };

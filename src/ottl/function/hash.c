@@ -5,9 +5,11 @@
  * public domain; x86_32 and x64_128 with seed 0) are a few lines. All are given in hex, but for FNV, an integer. */
 #include "codec/base64.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <nettle/md5.h>
+#include <nettle/nettle-meta.h>
 #include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <sys/random.h>
@@ -21,57 +23,28 @@ static bool give_hex(struct ottl_call *c, const uint8_t *digest, size_t n, struc
     return ottl_give(c, &out, OTTL_STRING, result);
 }
 
-static bool call_sha1(struct ottl_call *c, struct ottl_value *result)
+static bool give_digest(struct ottl_call *c, const struct nettle_hash *hash, struct ottl_value *result)
 {
-    struct sha1_ctx h;
-    uint8_t digest[SHA1_DIGEST_SIZE];
-
-    if (!ottl_spend(c, c->args[0].bytes.len / 64))
-        return false;
-    sha1_init(&h);
-    sha1_update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
-    sha1_digest(&h, sizeof(digest), digest);
-    return give_hex(c, digest, sizeof(digest), result);
-}
-
-static bool call_sha256(struct ottl_call *c, struct ottl_value *result)
-{
-    struct sha256_ctx h;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-
-    if (!ottl_spend(c, c->args[0].bytes.len / 64))
-        return false;
-    sha256_init(&h);
-    sha256_update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
-    sha256_digest(&h, sizeof(digest), digest);
-    return give_hex(c, digest, sizeof(digest), result);
-}
-
-static bool call_sha512(struct ottl_call *c, struct ottl_value *result)
-{
-    struct sha512_ctx h;
+    union {
+        struct sha1_ctx sha1;
+        struct sha256_ctx sha256;
+        struct sha512_ctx sha512;
+        struct md5_ctx md5;
+    } h;
     uint8_t digest[SHA512_DIGEST_SIZE];
 
     if (!ottl_spend(c, c->args[0].bytes.len / 64))
         return false;
-    sha512_init(&h);
-    sha512_update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
-    sha512_digest(&h, sizeof(digest), digest);
-    return give_hex(c, digest, sizeof(digest), result);
+    hash->init(&h);
+    hash->update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
+    hash->digest(&h, hash->digest_size, digest);
+    return give_hex(c, digest, hash->digest_size, result);
 }
 
-static bool call_md5(struct ottl_call *c, struct ottl_value *result)
-{
-    struct md5_ctx h;
-    uint8_t digest[MD5_DIGEST_SIZE];
-
-    if (!ottl_spend(c, c->args[0].bytes.len / 64))
-        return false;
-    md5_init(&h);
-    md5_update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
-    md5_digest(&h, sizeof(digest), digest);
-    return give_hex(c, digest, sizeof(digest), result);
-}
+OTTL_CALLS(call_sha1, give_digest(c, &nettle_sha1, result))
+OTTL_CALLS(call_sha256, give_digest(c, &nettle_sha256, result))
+OTTL_CALLS(call_sha512, give_digest(c, &nettle_sha512, result))
+OTTL_CALLS(call_md5, give_digest(c, &nettle_md5, result))
 
 static bool call_fnv(struct ottl_call *c, struct ottl_value *result)
 {
@@ -83,27 +56,20 @@ static bool call_fnv(struct ottl_call *c, struct ottl_value *result)
     return true;
 }
 
-static bool call_xxh3(struct ottl_call *c, struct ottl_value *result)
-{
-    struct bytes s = c->args[0].bytes;
-    XXH64_canonical_t digest;
+#define XXH3(call_it, size)                                                                                            \
+    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
+    {                                                                                                                  \
+        struct bytes s = c->args[0].bytes;                                                                             \
+        XXH##size##_canonical_t digest;                                                                                \
+                                                                                                                       \
+        if (!ottl_spend(c, s.len / 256))                                                                               \
+            return false;                                                                                              \
+        XXH##size##_canonicalFromHash(&digest, XXH3_##size##bits(s.data, s.len));                                      \
+        return give_hex(c, digest.digest, sizeof(digest.digest), result);                                              \
+    }
 
-    if (!ottl_spend(c, s.len / 256))
-        return false;
-    XXH64_canonicalFromHash(&digest, XXH3_64bits(s.data, s.len));
-    return give_hex(c, digest.digest, sizeof(digest.digest), result);
-}
-
-static bool call_xxh128(struct ottl_call *c, struct ottl_value *result)
-{
-    struct bytes s = c->args[0].bytes;
-    XXH128_canonical_t digest;
-
-    if (!ottl_spend(c, s.len / 256))
-        return false;
-    XXH128_canonicalFromHash(&digest, XXH3_128bits(s.data, s.len));
-    return give_hex(c, digest.digest, sizeof(digest.digest), result);
-}
+XXH3(call_xxh3, 64)
+XXH3(call_xxh128, 128)
 
 /* ---- MurmurHash3 ---- */
 
@@ -285,6 +251,8 @@ static bool give_id(struct ottl_call *c, size_t n, struct ottl_value *result)
     uint8_t *id = arena_alloc_bytes(c->arena, n);
     const char *why;
 
+    if (c->args[0].type == OTTL_NIL)
+        return ottl_fail(c, "it was given nil");
     if (!read_id(c->args[0].bytes, n, id, &why))
         return ottl_fail(c, "an id of %zu bytes is wanted, and this %s", n, why);
     *result = ottl_bytes(OTTL_BYTES, bytes_of(id, n));
@@ -301,15 +269,8 @@ static bool prepare_id8(struct ottl_prepare *p)
     return prepare_id(p, 8);
 }
 
-static bool call_id16(struct ottl_call *c, struct ottl_value *result)
-{
-    return c->args[0].type == OTTL_NIL ? ottl_fail(c, "it was given nil") : give_id(c, 16, result);
-}
-
-static bool call_id8(struct ottl_call *c, struct ottl_value *result)
-{
-    return c->args[0].type == OTTL_NIL ? ottl_fail(c, "it was given nil") : give_id(c, 8, result);
-}
+OTTL_CALLS(call_id16, give_id(c, 16, result))
+OTTL_CALLS(call_id8, give_id(c, 8, result))
 
 static bool call_hex(struct ottl_call *c, struct ottl_value *result)
 {
@@ -322,40 +283,28 @@ static bool call_hex(struct ottl_call *c, struct ottl_value *result)
     return ottl_give(c, &out, OTTL_STRING, result);
 }
 
-#define DIGEST(n, call_it, out, what)                                                                                  \
-    {                                                                                                                  \
-        .name = (n), .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) }, .gives = (out), .call = (call_it),        \
-        .help = what                                                                                                   \
-    }
+#define DIGEST(n, call_it, what)                                                                                       \
+    CONVERTER(n, call_it, "a string", TAKES(ARGUMENT("target", STRING)), "The string's " what " in hex.")
 
 #define ID(n, prepare_it, call_it, what)                                                                               \
-    {                                                                                                                  \
-        .name = (n), .args = { OTTL_ARGUMENT("target", OTTL_TAKES_BYTES_LIKE) }, .gives = "bytes",                     \
-        .prepare = (prepare_it), .call = (call_it), .help = what                                                       \
-    }
+    CONVERTER(n, call_it, "bytes", TAKES(ARGUMENT("target", BYTES_LIKE)), what, .prepare = (prepare_it))
 
 const struct ottl_function ottl_functions_hash[] = {
-    DIGEST("SHA1", call_sha1, "a string", "The string's SHA-1 in hex."),
-    DIGEST("SHA256", call_sha256, "a string", "The string's SHA-256 in hex."),
-    DIGEST("SHA512", call_sha512, "a string", "The string's SHA-512 in hex."),
-    DIGEST("MD5", call_md5, "a string", "The string's MD5 in hex."),
-    DIGEST("FNV", call_fnv, "an integer", "The string's 64-bit FNV-1a."),
-    DIGEST("Murmur3Hash", call_murmur32, "a string", "The string's 32-bit MurmurHash3 in hex."),
-    DIGEST("Murmur3Hash128", call_murmur128, "a string", "The string's 128-bit MurmurHash3 in hex."),
-    DIGEST("XXH3", call_xxh3, "a string", "The string's 64-bit XXH3 in hex."),
-    DIGEST("XXH128", call_xxh128, "a string", "The string's 128-bit XXH3 in hex."),
-    { .name = "UUID", .gives = "a string", .help = "A random UUID (version 4).", .call = call_uuid },
-    { .name = "UUIDv7",
-      .gives = "a string",
-      .help = "A UUID that begins with the time (version 7).",
-      .call = call_uuid7 },
+    DIGEST("SHA1", call_sha1, "SHA-1"),
+    DIGEST("SHA256", call_sha256, "SHA-256"),
+    DIGEST("SHA512", call_sha512, "SHA-512"),
+    DIGEST("MD5", call_md5, "MD5"),
+    CONVERTER("FNV", call_fnv, "an integer", TAKES(ARGUMENT("target", STRING)), "The string's 64-bit FNV-1a."),
+    DIGEST("Murmur3Hash", call_murmur32, "32-bit MurmurHash3"),
+    DIGEST("Murmur3Hash128", call_murmur128, "128-bit MurmurHash3"),
+    DIGEST("XXH3", call_xxh3, "64-bit XXH3"),
+    DIGEST("XXH128", call_xxh128, "128-bit XXH3"),
+    CONVERTER("UUID", call_uuid, "a string", TAKES_NOTHING, "A random UUID (version 4)."),
+    CONVERTER("UUIDv7", call_uuid7, "a string", TAKES_NOTHING, "A UUID that begins with the time (version 7)."),
     ID("TraceID", prepare_id16, call_id16, "The id of 16 bytes that these bytes, or hex digits, are."),
     ID("SpanID", prepare_id8, call_id8, "The id of 8 bytes that these bytes, or hex digits, are."),
     ID("ProfileID", prepare_id16, call_id16, "The id of 16 bytes that these bytes, or hex digits, are."),
-    { .name = "Hex",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_BYTES_LIKE) },
-      .gives = "a string",
-      .help = "The bytes of the value in hex; numbers have 8, the highest first.",
-      .call = call_hex },
+    CONVERTER("Hex", call_hex, "a string", TAKES(ARGUMENT("target", BYTES_LIKE)),
+              "The bytes of the value in hex; numbers have 8, the highest first."),
     { 0 },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Editors that leave keys out of a map. What stays is copied as it is, field by field. */
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 static bool call_delete_key(struct ottl_call *c, struct ottl_value *result)
@@ -89,35 +90,17 @@ static bool call_keep_matching(struct ottl_call *c, struct ottl_value *result)
     return ottl_pattern_of(c, 1) != NULL && keep_pairs(c, is_match, 1);
 }
 
-#define TARGET_MAP                                                                                                     \
-    {                                                                                                                  \
-        .name = "target", .kind = OTTL_TAKES_TARGET_MAP                                                                \
-    }
-
 const struct ottl_function ottl_functions_keys[] = {
-    { .name = "delete_key",
-      .editor = true,
-      .args = { TARGET_MAP, OTTL_ARGUMENT("key", OTTL_TAKES_STRING) },
-      .help = "Takes the key out of the map.",
-      .call = call_delete_key },
-    { .name = "delete_matching_keys",
-      .editor = true,
-      .args = { TARGET_MAP, OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING) },
-      .help = "Takes the keys out of the map in which the regular expression matches.",
-      .prepare = prepare_matching,
-      .release = ottl_pattern_release,
-      .call = call_delete_matching },
-    { .name = "keep_keys",
-      .editor = true,
-      .args = { TARGET_MAP, { .name = "keys", .kind = OTTL_TAKES_STRING, .list = true } },
-      .help = "Takes all other keys out of the map.",
-      .call = call_keep_keys },
-    { .name = "keep_matching_keys",
-      .editor = true,
-      .args = { TARGET_MAP, OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING) },
-      .help = "Takes the keys out of the map in which the regular expression does not match.",
-      .prepare = prepare_matching,
-      .release = ottl_pattern_release,
-      .call = call_keep_matching },
+    EDITOR("delete_key", call_delete_key, TAKES(ARGUMENT("target", TARGET_MAP), ARGUMENT("key", STRING)),
+           "Takes the key out of the map."),
+    EDITOR("delete_matching_keys", call_delete_matching,
+           TAKES(ARGUMENT("target", TARGET_MAP), ARGUMENT("pattern", STRING)),
+           "Takes the keys out of the map in which the regular expression matches.", .prepare = prepare_matching,
+           .release = ottl_pattern_release),
+    EDITOR("keep_keys", call_keep_keys, TAKES(ARGUMENT("target", TARGET_MAP), LIST("keys", STRING)),
+           "Takes all other keys out of the map."),
+    EDITOR("keep_matching_keys", call_keep_matching, TAKES(ARGUMENT("target", TARGET_MAP), ARGUMENT("pattern", STRING)),
+           "Takes the keys out of the map in which the regular expression does not match.", .prepare = prepare_matching,
+           .release = ottl_pattern_release),
     { 0 },
 };

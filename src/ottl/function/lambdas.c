@@ -2,6 +2,7 @@
 /* Functions that are given a lambda, and ask it about each pair of a map or element of a list in turn. What the lambda
  * costs it pays itself, a step for each word of it at least; what its answers come to is paid for here. */
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 /* Where a walk over the source stands: the index of an element, or the key of a pair, and what is there. */
@@ -76,15 +77,8 @@ static bool walk_until(struct ottl_call *c, bool stop, struct ottl_value *result
     return true;
 }
 
-static bool call_all(struct ottl_call *c, struct ottl_value *result)
-{
-    return walk_until(c, false, result);
-}
-
-static bool call_any(struct ottl_call *c, struct ottl_value *result)
-{
-    return walk_until(c, true, result);
-}
+OTTL_CALLS(call_all, walk_until(c, false, result))
+OTTL_CALLS(call_any, walk_until(c, true, result))
 
 static void put_value(struct buf *out, const struct walk *w, const struct ottl_value *v)
 {
@@ -148,7 +142,16 @@ static bool may_put(struct ottl_call *c, const struct ottl_value *v)
     return ottl_spend(c, len / 64);
 }
 
-static bool call_map_each(struct ottl_call *c, struct ottl_value *result)
+static bool put_renamed(struct ottl_call *c, struct buf *out, const struct ottl_value *key, const struct ottl_value *v)
+{
+    if (key->type != OTTL_STRING)
+        return ottl_fail(c, "the lambda gives %s where a key is wanted, which is a string", ottl_type_name(key->type));
+    ottl_put_pair(out, key->bytes, v);
+    return true;
+}
+
+/* What the lambda makes of each stands for its value or, of pairs alone, for its key. */
+static inline bool map_all(struct ottl_call *c, bool keys, struct ottl_value *result)
 {
     struct ottl_value v = ottl_nil();
     struct buf out = { 0 };
@@ -159,33 +162,18 @@ static bool call_map_each(struct ottl_call *c, struct ottl_value *result)
         return false;
     while (good && next_value(&w)) {
         good = make_value(c, 1, w.named, &v) && may_put(c, &v);
-        if (good)
+        if (good && keys)
+            good = put_renamed(c, &out, &v, &w.named[1]);
+        else if (good)
             put_value(&out, &w, &v);
     }
-    return give_walked(c, &w, good, &out, result);
-}
-
-static bool call_map_keys(struct ottl_call *c, struct ottl_value *result)
-{
-    struct ottl_value key = ottl_nil();
-    struct buf out = { 0 };
-    bool good = true;
-    struct walk w;
-
-    if (!begin_walk(c, &w))
-        return false;
-    while (good && next_value(&w)) {
-        good = make_value(c, 1, w.named, &key) && may_put(c, &key);
-        if (good && key.type != OTTL_STRING)
-            good =
-                ottl_fail(c, "the lambda gives %s where a key is wanted, which is a string", ottl_type_name(key.type));
-        if (good)
-            ottl_put_pair(&out, key.bytes, &w.named[1]);
-    }
-    if (good)
+    if (good && keys)
         ottl_unique(&out);
     return give_walked(c, &w, good, &out, result);
 }
+
+OTTL_CALLS(call_map_each, map_all(c, false, result))
+OTTL_CALLS(call_map_keys, map_all(c, true, result))
 
 static bool call_reduce(struct ottl_call *c, struct ottl_value *result)
 {
@@ -212,62 +200,33 @@ static bool call_when(struct ottl_call *c, struct ottl_value *result)
     return ask_predicate(c, 0, NULL, &truth) && ottl_later(c, truth ? 1 : 2, result);
 }
 
-#define SOURCE OTTL_ARGUMENT("source", OTTL_TAKES_ANY)
-#define LAMBDA(n, count)                                                                                               \
-    {                                                                                                                  \
-        .name = (n), .kind = OTTL_TAKES_LAMBDA, .names = (count)                                                       \
-    }
+#define SOURCE ARGUMENT("source", ANY)
+#define PREDICATE ARGUMENT("predicate", LAMBDA, .names = 2)
 
 const struct ottl_function ottl_functions_lambdas[] = {
-    { .name = "All",
-      .args = { SOURCE, LAMBDA("predicate", 2) },
-      .gives = "a boolean",
-      .help =
-          "Is the lambda, (key, value) => ..., true of each pair of the map, or element of the list, whose key is its "
-          "index? Of an empty one it is.",
-      .call = call_all },
-    { .name = "Any",
-      .args = { SOURCE, LAMBDA("predicate", 2) },
-      .gives = "a boolean",
-      .help = "Is the lambda, (key, value) => ..., true of any of them?",
-      .call = call_any },
-    { .name = "Filter",
-      .args = { SOURCE, LAMBDA("predicate", 2) },
-      .gives = "a map or list",
-      .help = "Those pairs or elements that the lambda, (key, value) => ..., is true of.",
-      .call = call_filter },
-    { .name = "Find",
-      .args = { SOURCE,
-                LAMBDA("predicate", 2),
-                { .name = "mapper", .kind = OTTL_TAKES_LAMBDA, .names = 2, .optional = true } },
-      .gives = "any value, or nil",
-      .help =
-          "The first value that the predicate, (key, value) => ..., is true of, or what the mapper, (key, value) => "
-          "..., makes of that one.",
-      .call = call_find },
-    { .name = "MapEach",
-      .args = { SOURCE, LAMBDA("mapper", 2) },
-      .gives = "a map or list",
-      .help = "The same with each value as the lambda, (key, value) => ..., makes it.",
-      .call = call_map_each },
-    { .name = "MapKeys",
-      .args = { OTTL_ARGUMENT("source", OTTL_TAKES_MAP), LAMBDA("key_mapper", 2) },
-      .gives = "a map",
-      .help = "The same with each key as the lambda, (key, value) => ..., makes it; of keys that become one the last "
-              "value stays.",
-      .call = call_map_keys },
-    { .name = "Reduce",
-      .args = { SOURCE, OTTL_ARGUMENT("seed", OTTL_TAKES_ANY), LAMBDA("accumulator", 3) },
-      .gives = "any value",
-      .help =
-          "One value of all: the lambda, (so_far, key, value) => ..., is given the seed with the first of them, and "
-          "then what it has made with each that follows.",
-      .call = call_reduce },
-    { .name = "When",
-      .args = { LAMBDA("condition", 0), OTTL_ARGUMENT("true_value", OTTL_TAKES_LATER),
-                OTTL_ARGUMENT("false_value", OTTL_TAKES_LATER) },
-      .gives = "any value",
-      .help = "One of two values: the first where the lambda, () => ..., is true.",
-      .call = call_when },
+    CONVERTER("All", call_all, "a boolean", TAKES(SOURCE, PREDICATE),
+              "Is the lambda, (key, value) => ..., true of each pair of the map, or element of the list, whose key is "
+              "its index? Of an empty one it is."),
+    CONVERTER("Any", call_any, "a boolean", TAKES(SOURCE, PREDICATE),
+              "Is the lambda, (key, value) => ..., true of any of them?"),
+    CONVERTER("Filter", call_filter, "a map or list", TAKES(SOURCE, PREDICATE),
+              "Those pairs or elements that the lambda, (key, value) => ..., is true of."),
+    CONVERTER("Find", call_find, "any value, or nil",
+              TAKES(SOURCE, PREDICATE, ARGUMENT("mapper", LAMBDA, .names = 2, .optional = true)),
+              "The first value that the predicate, (key, value) => ..., is true of, or what the mapper, (key, value) "
+              "=> ..., makes of that one."),
+    CONVERTER("MapEach", call_map_each, "a map or list", TAKES(SOURCE, ARGUMENT("mapper", LAMBDA, .names = 2)),
+              "The same with each value as the lambda, (key, value) => ..., makes it."),
+    CONVERTER("MapKeys", call_map_keys, "a map",
+              TAKES(ARGUMENT("source", MAP), ARGUMENT("key_mapper", LAMBDA, .names = 2)),
+              "The same with each key as the lambda, (key, value) => ..., makes it; of keys that become one the last "
+              "value stays."),
+    CONVERTER("Reduce", call_reduce, "any value",
+              TAKES(SOURCE, ARGUMENT("seed", ANY), ARGUMENT("accumulator", LAMBDA, .names = 3)),
+              "One value of all: the lambda, (so_far, key, value) => ..., is given the seed with the first of them, "
+              "and then what it has made with each that follows."),
+    CONVERTER("When", call_when, "any value",
+              TAKES(ARGUMENT("condition", LAMBDA), ARGUMENT("true_value", LATER), ARGUMENT("false_value", LATER)),
+              "One of two values: the first where the lambda, () => ..., is true."),
     { 0 },
 };

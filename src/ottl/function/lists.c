@@ -3,11 +3,13 @@
  *
  * Elements are read off the wire one by one; each costs a step. */
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <stdio.h>
 
-static bool call_keys(struct ottl_call *c, struct ottl_value *result)
+/* A list of one side of each pair. */
+static inline bool give_side(struct ottl_call *c, bool keys, struct ottl_value *result)
 {
     struct pb_reader r = pb_reader(c->args[0].bytes);
     struct buf out = { 0 };
@@ -16,22 +18,15 @@ static bool call_keys(struct ottl_call *c, struct ottl_value *result)
     if (!ottl_spend(c, c->args[0].bytes.len / 32))
         return false;
     for (struct bytes key; ottl_next_pair(&r, &key, &v);)
-        ottl_put_string(&out, key);
+        if (keys)
+            ottl_put_string(&out, key);
+        else
+            ottl_put_element(&out, &v);
     return ottl_give(c, &out, OTTL_LIST, result);
 }
 
-static bool call_values(struct ottl_call *c, struct ottl_value *result)
-{
-    struct pb_reader r = pb_reader(c->args[0].bytes);
-    struct buf out = { 0 };
-    struct ottl_value v;
-
-    if (!ottl_spend(c, c->args[0].bytes.len / 32))
-        return false;
-    for (struct bytes key; ottl_next_pair(&r, &key, &v);)
-        ottl_put_element(&out, &v);
-    return ottl_give(c, &out, OTTL_LIST, result);
-}
+OTTL_CALLS(call_keys, give_side(c, true, result))
+OTTL_CALLS(call_values, give_side(c, false, result))
 
 /* The index of the first element that is equal; -1: none. */
 static bool find_element(struct ottl_call *c, const struct ottl_value *wanted, int64_t *at)
@@ -243,41 +238,19 @@ static bool call_slice_to_map(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_lists[] = {
-    { .name = "Keys",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_MAP) },
-      .gives = "a list of strings",
-      .help = "The keys of the map.",
-      .call = call_keys },
-    { .name = "Values",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_MAP) },
-      .gives = "a list",
-      .help = "The values of the map.",
-      .call = call_values },
-    { .name = "ContainsValue",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_LIST), OTTL_ARGUMENT("item", OTTL_TAKES_ANY) },
-      .gives = "a boolean",
-      .help = "Whether an element of the list is equal to the item.",
-      .call = call_contains },
-    { .name = "Index",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_ANY), OTTL_ARGUMENT("value", OTTL_TAKES_ANY) },
-      .gives = "an integer",
-      .help = "Where the value first stands in a string, in bytes, or in a list; -1: nowhere.",
-      .call = call_index },
-    { .name = "Sort",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_ANY), OTTL_OPTION("order", OTTL_TAKES_STRING) },
-      .gives = "a list",
-      .help = "The list in order, \"asc\" or \"desc\": numbers by value, mixed types by their text. A list with lists, "
+    CONVERTER("Keys", call_keys, "a list of strings", TAKES(ARGUMENT("target", MAP)), "The keys of the map."),
+    CONVERTER("Values", call_values, "a list", TAKES(ARGUMENT("target", MAP)), "The values of the map."),
+    CONVERTER("ContainsValue", call_contains, "a boolean", TAKES(ARGUMENT("target", LIST), ARGUMENT("item", ANY)),
+              "Whether an element of the list is equal to the item."),
+    CONVERTER("Index", call_index, "an integer", TAKES(ARGUMENT("target", ANY), ARGUMENT("value", ANY)),
+              "Where the value first stands in a string, in bytes, or in a list; -1: nowhere."),
+    CONVERTER("Sort", call_sort, "a list", TAKES(ARGUMENT("target", ANY), OPTION("order", STRING)),
+              "The list in order, \"asc\" or \"desc\": numbers by value, mixed types by their text. A list with lists, "
               "maps or bytes in it stays as it is.",
-      .prepare = prepare_sort,
-      .call = call_sort },
-    { .name = "SliceToMap",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_LIST),
-                { .name = "key_path", .kind = OTTL_TAKES_STRING, .optional = true, .literal = true, .list = true },
-                { .name = "value_path", .kind = OTTL_TAKES_STRING, .optional = true, .literal = true, .list = true } },
-      .gives = "a map",
-      .help =
-          "A map of the list's elements. Its keys are what stands at key_path in each, else their index; its values "
-          "what stands at value_path, else the element.",
-      .call = call_slice_to_map },
+              .prepare = prepare_sort),
+    CONVERTER("SliceToMap", call_slice_to_map, "a map",
+              TAKES(ARGUMENT("target", LIST), LIST_OPTION("key_path", STRING), LIST_OPTION("value_path", STRING)),
+              "A map of the list's elements. Its keys are what stands at key_path in each, else their index; its "
+              "values what stands at value_path, else the element."),
     { 0 },
 };

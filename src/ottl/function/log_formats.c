@@ -5,6 +5,7 @@
  * format fails. */
 #include "codec/base64.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 /* Behind the last of the format's mark; false: it is not there. */
@@ -340,27 +341,14 @@ static bool call_clf(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_log_formats[] = {
-    { .name = "ParseCEF",
-      .contexts = OTTL_IN(OTTL_LOG),
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) },
-      .gives = "a map",
-      .help = "The message in ArcSight's Common Event Format: cef.version and so on, and cef.extensions, a map.",
-      .call = call_cef },
-    { .name = "ParseLEEF",
-      .contexts = OTTL_IN(OTTL_LOG),
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) },
-      .gives = "a map",
-      .help =
-          "The message in QRadar's Log Event Extended Format 1.0 or 2.0: leef.vendor and so on, and leef.attributes, a "
-          "map.",
-      .call = call_leef },
-    { .name = "ParseCLF",
-      .contexts = OTTL_IN(OTTL_LOG),
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_OPTION("format", OTTL_TAKES_STRING) },
-      .gives = "a map",
-      .help =
-          "The line of a web server's log in the common format, or in the \"combined\" one: clf.remote_host and so on.",
-      .prepare = prepare_clf,
-      .call = call_clf },
+    CONVERTER_IN(LOG, "ParseCEF", call_cef, "a map", TAKES(ARGUMENT("target", STRING)),
+                 "The message in ArcSight's Common Event Format: cef.version and so on, and cef.extensions, a map."),
+    CONVERTER_IN(LOG, "ParseLEEF", call_leef, "a map", TAKES(ARGUMENT("target", STRING)),
+                 "The message in QRadar's Log Event Extended Format 1.0 or 2.0: leef.vendor and so on, and "
+                 "leef.attributes, a map."),
+    CONVERTER_IN(
+        LOG, "ParseCLF", call_clf, "a map", TAKES(ARGUMENT("target", STRING), OPTION("format", STRING)),
+        "The line of a web server's log in the common format, or in the \"combined\" one: clf.remote_host and so on.",
+        .prepare = prepare_clf),
     { 0 },
 };

@@ -193,33 +193,23 @@ bool ottl_refuse(struct ottl_prepare *p, unsigned i, const char *fmt, ...)
 
 /* ---- patterns ---- */
 
-/* The pattern of these bytes, or NULL with `err`. */
-static struct regex *compile_bytes(struct bytes text, struct error *err)
-{
-    char *pattern;
-    struct regex *re;
-
-    if (text.len > 0 && memchr(text.data, 0, text.len) != NULL) {
-        error_set(err, -1, "invalid regular expression: it has a NUL in it");
-        return NULL;
-    }
-    pattern = bytes_dup(text);
-    re = regex_new(pattern, err);
-    free(pattern);
-    return re;
-}
-
-bool ottl_pattern_prepare(struct ottl_prepare *p, unsigned i)
+bool ottl_pattern_prepare_by(struct ottl_prepare *p, unsigned i, struct regex *(*compile)(struct bytes, struct error *))
 {
     struct ottl_pattern *pattern = mem_zalloc(sizeof(*pattern));
 
     p->state = pattern;
+    pattern->compile = compile;
     if (!ottl_known(p, i))
         return true;
-    pattern->re = compile_bytes(p->args[i].bytes, &p->err);
+    pattern->re = compile(p->args[i].bytes, &p->err);
     p->at = i;
     buf_put(&pattern->text, p->args[i].bytes);
     return pattern->re != NULL;
+}
+
+bool ottl_pattern_prepare(struct ottl_prepare *p, unsigned i)
+{
+    return ottl_pattern_prepare_by(p, i, regex_new_bytes);
 }
 
 void ottl_pattern_release(void *state)
@@ -248,7 +238,7 @@ struct regex *ottl_pattern_of(struct ottl_call *c, unsigned i)
     regex_free(pattern->re);
     pattern->text.len = 0;
     buf_put(&pattern->text, text);
-    pattern->re = compile_bytes(text, &err);
+    pattern->re = pattern->compile(text, &err);
     if (pattern->re == NULL)
         ottl_fail(c, "%s", err.text);
     return pattern->re;

@@ -8,30 +8,27 @@
 #include "codec/regex.h"
 #include "ottl/function.h"
 
-/* The only argument of those that take one. */
-#define OTTL_ARGUMENT(n, k)                                                                                            \
-    {                                                                                                                  \
-        .name = (n), .kind = (k)                                                                                       \
-    }
-#define OTTL_OPTIONAL(n, k)                                                                                            \
-    {                                                                                                                  \
-        .name = (n), .kind = (k), .optional = true                                                                     \
-    }
-#define OTTL_LITERAL(n, k)                                                                                             \
-    {                                                                                                                  \
-        .name = (n), .kind = (k), .literal = true                                                                      \
-    }
-#define OTTL_OPTION(n, k)                                                                                              \
-    {                                                                                                                  \
-        .name = (n), .kind = (k), .optional = true, .literal = true                                                    \
-    }
-
 /* The content of a buf as bytes in the arena; the buf is empty again. */
 struct bytes ottl_take(struct ottl_call *c, struct buf *b);
 /* The same as a string; what is not UTF-8 in it is repaired (codec/utf8.h). Always true. */
 bool ottl_give_text(struct ottl_call *c, struct buf *b, struct ottl_value *result);
 /* A list or map that has been put together. Always true. */
 bool ottl_give(struct ottl_call *c, struct buf *b, enum ottl_type type, struct ottl_value *result);
+
+/* A function, for a row's .call, that is a call of another with what tells it from its kin; one that is a value. Both
+ * have `c`, the first has `result`, which editors leave alone. */
+#define OTTL_CALLS(call_it, call)                                                                                      \
+    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
+    {                                                                                                                  \
+        (void)result;                                                                                                  \
+        return (call);                                                                                                 \
+    }
+#define OTTL_GIVES(call_it, value)                                                                                     \
+    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
+    {                                                                                                                  \
+        *result = (value);                                                                                             \
+        return true;                                                                                                   \
+    }
 
 /* One more element of a list, one more pair of a map. */
 void ottl_put_element(struct buf *list, const struct ottl_value *v);
@@ -68,9 +65,13 @@ bool ottl_refuse(struct ottl_prepare *p, unsigned i, const char *fmt, ...) __att
 struct ottl_pattern {
     struct regex *re;
     struct buf text; /* that `re` was made of */
+    struct regex *(*compile)(struct bytes text, struct error *err);
 };
 
 bool ottl_pattern_prepare(struct ottl_prepare *p, unsigned i);
+/* The same of what is no regular expression itself, by who makes one of it, or NULL with `err`. */
+bool ottl_pattern_prepare_by(struct ottl_prepare *p, unsigned i,
+                             struct regex *(*compile)(struct bytes, struct error *));
 void ottl_pattern_release(void *state);
 /* NULL: ottl_fail() has said why. Patterns that come with the items cost steps. */
 struct regex *ottl_pattern_of(struct ottl_call *c, unsigned i);

@@ -2,6 +2,7 @@
 /* Addresses, flows between them, and two that belong nowhere: Log() and IsValidLuhn(). */
 #include "codec/base64.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <arpa/inet.h>
@@ -228,29 +229,14 @@ static bool call_luhn(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_network[] = {
-    { .name = "IsInCIDR",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING),
-                { .name = "networks", .kind = OTTL_TAKES_STRING, .list = true } },
-      .gives = "a boolean",
-      .help = "Whether the IP address is in one of the networks, such as 192.0.2.0/24.",
-      .prepare = prepare_cidr,
-      .call = call_cidr },
-    { .name = "CommunityID",
-      .args = { OTTL_ARGUMENT("source_ip", OTTL_TAKES_STRING), OTTL_ARGUMENT("source_port", OTTL_TAKES_INT),
-                OTTL_ARGUMENT("destination_ip", OTTL_TAKES_STRING), OTTL_ARGUMENT("destination_port", OTTL_TAKES_INT),
-                OTTL_OPTIONAL("protocol", OTTL_TAKES_STRING), OTTL_OPTIONAL("seed", OTTL_TAKES_INT) },
-      .gives = "a string",
-      .help = "The Community ID of a flow; the protocol is TCP, UDP, ICMP, ICMP6, SCTP or RSVP.",
-      .call = call_community },
-    { .name = "Log",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_DOUBLE_LIKE) },
-      .gives = "a double",
-      .help = "The natural logarithm.",
-      .call = call_log },
-    { .name = "IsValidLuhn",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING_LIKE) },
-      .gives = "a boolean",
-      .help = "Whether the digits end with their Luhn checksum, as credit cards' do.",
-      .call = call_luhn },
+    CONVERTER("IsInCIDR", call_cidr, "a boolean", TAKES(ARGUMENT("target", STRING), LIST("networks", STRING)),
+              "Whether the IP address is in one of the networks, such as 192.0.2.0/24.", .prepare = prepare_cidr),
+    CONVERTER("CommunityID", call_community, "a string",
+              TAKES(ARGUMENT("source_ip", STRING), ARGUMENT("source_port", INT), ARGUMENT("destination_ip", STRING),
+                    ARGUMENT("destination_port", INT), OPTIONAL("protocol", STRING), OPTIONAL("seed", INT)),
+              "The Community ID of a flow; the protocol is TCP, UDP, ICMP, ICMP6, SCTP or RSVP."),
+    CONVERTER("Log", call_log, "a double", TAKES(ARGUMENT("target", DOUBLE_LIKE)), "The natural logarithm."),
+    CONVERTER("IsValidLuhn", call_luhn, "a boolean", TAKES(ARGUMENT("target", STRING_LIKE)),
+              "Whether the digits end with their Luhn checksum, as credit cards' do."),
     { 0 },
 };

@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "ottl/function/letters.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 static bool prepare_pairs(struct ottl_prepare *p)
@@ -161,19 +162,13 @@ static bool call_write(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_pairs[] = {
-    { .name = "ParseKeyValue",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_OPTION("delimiter", OTTL_TAKES_STRING),
-                OTTL_OPTION("pair_delimiter", OTTL_TAKES_STRING) },
-      .gives = "a map of strings",
-      .help = "The map that the string is: k1=v1 k2=\"v 2\". The delimiters are = and a blank where none are given.",
-      .prepare = prepare_pairs,
-      .call = call_parse },
-    { .name = "ToKeyValueString",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_MAP), OTTL_OPTION("delimiter", OTTL_TAKES_STRING),
-                OTTL_OPTION("pair_delimiter", OTTL_TAKES_STRING), OTTL_OPTION("sort_output", OTTL_TAKES_BOOL) },
-      .gives = "a string",
-      .help = "The map as k1=v1 k2=v2, in the order of its keys with sort_output.",
-      .prepare = prepare_pairs,
-      .call = call_write },
+    CONVERTER("ParseKeyValue", call_parse, "a map of strings",
+              TAKES(ARGUMENT("target", STRING), OPTION("delimiter", STRING), OPTION("pair_delimiter", STRING)),
+              "The map that the string is: k1=v1 k2=\"v 2\". The delimiters are = and a blank where none are given.",
+              .prepare = prepare_pairs),
+    CONVERTER("ToKeyValueString", call_write, "a string",
+              TAKES(ARGUMENT("target", MAP), OPTION("delimiter", STRING), OPTION("pair_delimiter", STRING),
+                    OPTION("sort_output", BOOL)),
+              "The map as k1=v1 k2=v2, in the order of its keys with sort_output.", .prepare = prepare_pairs),
     { 0 },
 };

@@ -8,6 +8,7 @@
 #include "codec/json_scan.h"
 #include "otlp/fields.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <stdio.h>
@@ -351,24 +352,15 @@ static bool call_int(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_parse[] = {
-    { .name = "ParseJSON",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) },
-      .gives = "a map or list",
-      .help = "The JSON object or list that the string is. Its numbers are doubles.",
-      .call = call_json },
-    { .name = "ParseCSV",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_ARGUMENT("header", OTTL_TAKES_STRING),
-                OTTL_OPTION("delimiter", OTTL_TAKES_STRING), OTTL_OPTION("header_delimiter", OTTL_TAKES_STRING),
-                OTTL_OPTION("mode", OTTL_TAKES_STRING) },
-      .gives = "a map of strings",
-      .help = "The row of CSV that the string is, by the names of the header. The mode is strict, lazyQuotes or "
+    CONVERTER("ParseJSON", call_json, "a map or list", TAKES(ARGUMENT("target", STRING)),
+              "The JSON object or list that the string is. Its numbers are doubles."),
+    CONVERTER("ParseCSV", call_csv, "a map of strings",
+              TAKES(ARGUMENT("target", STRING), ARGUMENT("header", STRING), OPTION("delimiter", STRING),
+                    OPTION("header_delimiter", STRING), OPTION("mode", STRING)),
+              "The row of CSV that the string is, by the names of the header. The mode is strict, lazyQuotes or "
               "ignoreQuotes.",
-      .prepare = prepare_csv,
-      .call = call_csv },
-    { .name = "ParseInt",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_ARGUMENT("base", OTTL_TAKES_INT) },
-      .gives = "an integer",
-      .help = "The integer that the string is in that base, 2 to 36; 0 goes by its first letters: 0x, 0b, 0o.",
-      .call = call_int },
+              .prepare = prepare_csv),
+    CONVERTER("ParseInt", call_int, "an integer", TAKES(ARGUMENT("target", STRING), ARGUMENT("base", INT)),
+              "The integer that the string is in that base, 2 to 36; 0 goes by its first letters: 0x, 0b, 0o."),
     { 0 },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ExtractPatterns(): what the named groups of a regular expression take. */
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 static bool prepare_extract(struct ottl_prepare *p)
@@ -33,13 +34,10 @@ static bool call_extract(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_patterns[] = {
-    { .name = "ExtractPatterns",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING) },
-      .gives = "a map of strings",
-      .help =
-          "What the named groups of the regular expression, (?P<name>...), take; an empty map where it does not match.",
-      .prepare = prepare_extract,
-      .release = ottl_pattern_release,
-      .call = call_extract },
+    CONVERTER(
+        "ExtractPatterns", call_extract, "a map of strings",
+        TAKES(ARGUMENT("target", STRING), ARGUMENT("pattern", STRING)),
+        "What the named groups of the regular expression, (?P<name>...), take; an empty map where it does not match.",
+        .prepare = prepare_extract, .release = ottl_pattern_release),
     { 0 },
 };

@@ -6,6 +6,7 @@
  * What is replaced costs steps, so that neither matches nor replacements without end are made. */
 #include "ottl/function/format.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include "base/mem.h"
@@ -146,7 +147,6 @@ static bool translate_glob(struct bytes glob, struct buf *out)
     return !in_class && braces == 0;
 }
 
-/* For a call: the state of a pattern of the glob, known at load or made now. */
 static struct regex *compile_glob(struct bytes glob, struct error *err)
 {
     struct regex *re = NULL;
@@ -161,38 +161,6 @@ static struct regex *compile_glob(struct bytes glob, struct error *err)
         re = regex_new(buf_cstr(&text), err);
     buf_free(&text);
     return re;
-}
-
-static bool prepare_glob(struct ottl_prepare *p, unsigned i)
-{
-    struct ottl_pattern *pattern = mem_zalloc(sizeof(*pattern));
-
-    p->state = pattern;
-    p->at = i;
-    if (!ottl_known(p, i))
-        return true;
-    buf_put(&pattern->text, p->args[i].bytes);
-    pattern->re = compile_glob(p->args[i].bytes, &p->err);
-    return pattern->re != NULL;
-}
-
-static struct regex *glob_of(struct ottl_call *c, unsigned i)
-{
-    struct ottl_pattern *pattern = c->state;
-    struct bytes glob = c->args[i].bytes;
-    struct error err = { 0 };
-
-    if (pattern->re != NULL && bytes_equal(buf_bytes(&pattern->text), glob))
-        return pattern->re;
-    if (!ottl_spend(c, 2000 + glob.len))
-        return NULL;
-    regex_free(pattern->re);
-    pattern->text.len = 0;
-    buf_put(&pattern->text, glob);
-    pattern->re = compile_glob(glob, &err);
-    if (pattern->re == NULL)
-        ottl_fail(c, "%s", err.text);
-    return pattern->re;
 }
 
 /* ---- one value ---- */
@@ -231,12 +199,12 @@ static bool call_pattern(struct ottl_call *c, struct ottl_value *result)
 
 static bool prepare_match(struct ottl_prepare *p)
 {
-    return prepare_glob(p, of_one.pattern) && check_format(p, &of_one);
+    return ottl_pattern_prepare_by(p, of_one.pattern, compile_glob) && check_format(p, &of_one);
 }
 
 static bool call_match(struct ottl_call *c, struct ottl_value *result)
 {
-    struct regex *re = glob_of(c, of_one.pattern);
+    struct regex *re = ottl_pattern_of(c, of_one.pattern);
     struct ottl_value target;
     struct buf out = { 0 };
     bool matches;
@@ -313,14 +281,9 @@ static bool call_patterns(struct ottl_call *c, struct ottl_value *result)
     return ottl_target_set(c, 0, &target);
 }
 
-static bool prepare_matches(struct ottl_prepare *p)
-{
-    return prepare_glob(p, of_one.pattern) && check_format(p, &of_one);
-}
-
 static bool call_matches(struct ottl_call *c, struct ottl_value *result)
 {
-    struct regex *re = glob_of(c, of_one.pattern);
+    struct regex *re = ottl_pattern_of(c, of_one.pattern);
     struct ottl_value target, v;
     struct buf out = { 0 }, text = { 0 };
     struct pb_reader r;
@@ -355,50 +318,27 @@ static bool call_matches(struct ottl_call *c, struct ottl_value *result)
     return ottl_target_set(c, 0, &target);
 }
 
-#define FUNCTION OTTL_OPTIONAL("function", OTTL_TAKES_FUNCTION), OTTL_OPTIONAL("replacement_format", OTTL_TAKES_STRING)
+#define FUNCTION OPTIONAL("function", FUNCTION), OPTIONAL("replacement_format", STRING)
 
 const struct ottl_function ottl_functions_replace[] = {
-    { .name = "replace_pattern",
-      .editor = true,
-      .args = { { .name = "target", .kind = OTTL_TAKES_TARGET },
-                OTTL_ARGUMENT("regex_pattern", OTTL_TAKES_STRING),
-                OTTL_ARGUMENT("replacement", OTTL_TAKES_STRING),
-                FUNCTION },
-      .help =
-          "Replaces each match of the regular expression in the string; $1 and ${name} in the replacement are groups.",
-      .prepare = prepare_pattern,
-      .release = ottl_pattern_release,
-      .call = call_pattern },
-    { .name = "replace_match",
-      .editor = true,
-      .args = { { .name = "target", .kind = OTTL_TAKES_TARGET },
-                OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING),
-                OTTL_ARGUMENT("replacement", OTTL_TAKES_STRING),
-                FUNCTION },
-      .help = "Replaces the string where the glob matches all of it.",
-      .prepare = prepare_match,
-      .release = ottl_pattern_release,
-      .call = call_match },
-    { .name = "replace_all_patterns",
-      .editor = true,
-      .args = { { .name = "target", .kind = OTTL_TAKES_TARGET_MAP },
-                OTTL_LITERAL("mode", OTTL_TAKES_STRING),
-                OTTL_ARGUMENT("regex_pattern", OTTL_TAKES_STRING),
-                OTTL_ARGUMENT("replacement", OTTL_TAKES_STRING),
-                FUNCTION },
-      .help = "Replaces each match of the regular expression in the map's keys (mode \"key\") or strings (\"value\").",
-      .prepare = prepare_patterns,
-      .release = ottl_pattern_release,
-      .call = call_patterns },
-    { .name = "replace_all_matches",
-      .editor = true,
-      .args = { { .name = "target", .kind = OTTL_TAKES_TARGET_MAP },
-                OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING),
-                OTTL_ARGUMENT("replacement", OTTL_TAKES_STRING),
-                FUNCTION },
-      .help = "Replaces those strings of the map that the glob matches.",
-      .prepare = prepare_matches,
-      .release = ottl_pattern_release,
-      .call = call_matches },
+    EDITOR(
+        "replace_pattern", call_pattern,
+        TAKES(ARGUMENT("target", TARGET), ARGUMENT("regex_pattern", STRING), ARGUMENT("replacement", STRING), FUNCTION),
+        "Replaces each match of the regular expression in the string; $1 and ${name} in the replacement are groups.",
+        .prepare = prepare_pattern, .release = ottl_pattern_release),
+    EDITOR("replace_match", call_match,
+           TAKES(ARGUMENT("target", TARGET), ARGUMENT("pattern", STRING), ARGUMENT("replacement", STRING), FUNCTION),
+           "Replaces the string where the glob matches all of it.", .prepare = prepare_match,
+           .release = ottl_pattern_release),
+    EDITOR("replace_all_patterns", call_patterns,
+           TAKES(ARGUMENT("target", TARGET_MAP), LITERAL("mode", STRING), ARGUMENT("regex_pattern", STRING),
+                 ARGUMENT("replacement", STRING), FUNCTION),
+           "Replaces each match of the regular expression in the map's keys (mode \"key\") or strings (\"value\").",
+           .prepare = prepare_patterns, .release = ottl_pattern_release),
+    EDITOR(
+        "replace_all_matches", call_matches,
+        TAKES(ARGUMENT("target", TARGET_MAP), ARGUMENT("pattern", STRING), ARGUMENT("replacement", STRING), FUNCTION),
+        "Replaces those strings of the map that the glob matches.", .prepare = prepare_match,
+        .release = ottl_pattern_release),
     { 0 },
 };

@@ -3,6 +3,7 @@
  * RPC, databases and messaging. Old names of attributes count where the new one is not there. A span that they say
  * nothing of keeps its name. */
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 #include "ottl/message.h"
 #include "otlp/view.h"
@@ -225,15 +226,11 @@ static bool prepare_span_name(struct ottl_prepare *p)
 }
 
 const struct ottl_function ottl_functions_semconv[] = {
-    { .name = "set_semconv_span_name",
-      .editor = true,
-      .contexts = OTTL_IN(OTTL_SPAN),
-      .args = { OTTL_LITERAL("semconv_version", OTTL_TAKES_STRING),
-                OTTL_OPTION("original_span_name_attribute", OTTL_TAKES_STRING) },
-      .help =
-          "Names the span as the semantic conventions do, by its kind and its attributes of HTTP, RPC, databases and "
-          "messaging; the attribute gets the name that it had.",
-      .prepare = prepare_span_name,
-      .call = call_span_name },
+    EDITOR_IN(
+        SPAN, "set_semconv_span_name", call_span_name,
+        TAKES(LITERAL("semconv_version", STRING), OPTION("original_span_name_attribute", STRING)),
+        "Names the span as the semantic conventions do, by its kind and its attributes of HTTP, RPC, databases and "
+        "messaging; the attribute gets the name that it had.",
+        .prepare = prepare_span_name),
     { 0 },
 };

@@ -2,6 +2,7 @@
 /* ParseSeverity(): a level by a mapping of names to lists of criteria, {equals: [...]}, {range: "4xx"} or
  * {min: 1, max: 5}. The names are tried in the order in which they are written. */
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 static bool equals_one(struct ottl_call *c, const struct ottl_value *wanted, const struct ottl_value *v, bool *matches)
@@ -87,12 +88,8 @@ static bool call_severity(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_severity[] = {
-    { .name = "ParseSeverity",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_ANY), OTTL_ARGUMENT("mapping", OTTL_TAKES_MAP) },
-      .gives = "a string",
-      .help =
-          "The name of the first level in the mapping with a criterion that the value meets: {\"error\": [{\"equals\": "
-          "[\"err\"]}, {\"range\": \"5xx\"}, {\"min\": 3, \"max\": 4}]}.",
-      .call = call_severity },
+    CONVERTER("ParseSeverity", call_severity, "a string", TAKES(ARGUMENT("target", ANY), ARGUMENT("mapping", MAP)),
+              "The name of the first level in the mapping with a criterion that the value meets: {\"error\": "
+              "[{\"equals\": [\"err\"]}, {\"range\": \"5xx\"}, {\"min\": 3, \"max\": 4}]}."),
     { 0 },
 };

@@ -5,6 +5,7 @@
  * bytes before it is made. */
 #include "ottl/function/letters.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 static bool call_concat(struct ottl_call *c, struct ottl_value *result)
@@ -163,17 +164,8 @@ static bool call_trim_suffix(struct ottl_call *c, struct ottl_value *result)
     return true;
 }
 
-static bool call_has_prefix(struct ottl_call *c, struct ottl_value *result)
-{
-    *result = ottl_bool(begins_with(c->args[0].bytes, c->args[1].bytes));
-    return true;
-}
-
-static bool call_has_suffix(struct ottl_call *c, struct ottl_value *result)
-{
-    *result = ottl_bool(ends_with(c->args[0].bytes, c->args[1].bytes));
-    return true;
-}
+OTTL_GIVES(call_has_prefix, ottl_bool(begins_with(c->args[0].bytes, c->args[1].bytes)))
+OTTL_GIVES(call_has_suffix, ottl_bool(ends_with(c->args[0].bytes, c->args[1].bytes)))
 
 /* ---- letters ---- */
 
@@ -187,25 +179,10 @@ static bool convert_letters(struct ottl_call *c, void (*convert)(struct bytes, s
     return ottl_give_text(c, &out, result);
 }
 
-static bool call_lower(struct ottl_call *c, struct ottl_value *result)
-{
-    return convert_letters(c, letters_lower, result);
-}
-
-static bool call_upper(struct ottl_call *c, struct ottl_value *result)
-{
-    return convert_letters(c, letters_upper, result);
-}
-
-static bool call_snake(struct ottl_call *c, struct ottl_value *result)
-{
-    return convert_letters(c, letters_snake, result);
-}
-
-static bool call_camel(struct ottl_call *c, struct ottl_value *result)
-{
-    return convert_letters(c, letters_camel, result);
-}
+OTTL_CALLS(call_lower, convert_letters(c, letters_lower, result))
+OTTL_CALLS(call_upper, convert_letters(c, letters_upper, result))
+OTTL_CALLS(call_snake, convert_letters(c, letters_snake, result))
+OTTL_CALLS(call_camel, convert_letters(c, letters_camel, result))
 
 static const struct {
     const char *name;
@@ -238,40 +215,23 @@ static bool call_case(struct ottl_call *c, struct ottl_value *result)
 }
 
 #define LETTERS(n, call_it, what)                                                                                      \
-    {                                                                                                                  \
-        .name = (n), .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) }, .gives = "a string", .call = (call_it),   \
-        .help = "The string in " what "."                                                                              \
-    }
+    CONVERTER(n, call_it, "a string", TAKES(ARGUMENT("target", STRING)), "The string in " what ".")
 
 #define ENDS(n, second, call_it, out, what)                                                                            \
-    {                                                                                                                  \
-        .name = (n), .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_ARGUMENT(second, OTTL_TAKES_STRING) }, \
-        .gives = (out), .call = (call_it), .help = what                                                                \
-    }
+    CONVERTER(n, call_it, out, TAKES(ARGUMENT("target", STRING), ARGUMENT(second, STRING)), what)
 
 const struct ottl_function ottl_functions_strings[] = {
-    { .name = "Concat",
-      .args = { { .name = "vals", .kind = OTTL_TAKES_STRING_LIKE, .list = true },
-                OTTL_ARGUMENT("delimiter", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "The values as text, with the delimiter between them; nil is <nil>.",
-      .call = call_concat },
-    { .name = "Split",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_ARGUMENT("delimiter", OTTL_TAKES_STRING) },
-      .gives = "a list of strings",
-      .help = "What stands between the delimiters; with an empty one each character.",
-      .call = call_split },
-    { .name = "Substring",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_ARGUMENT("start", OTTL_TAKES_INT),
-                OTTL_ARGUMENT("length", OTTL_TAKES_INT), OTTL_OPTION("utf8_safe", OTTL_TAKES_BOOL) },
-      .gives = "a string",
-      .help = "So many bytes from `start` on. Characters of which it would be a part are left out, whatever utf8_safe.",
-      .call = call_substring },
-    { .name = "Trim",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_OPTION("replacement", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "The string without the characters of `replacement`, blanks when there is none, at both ends.",
-      .call = call_trim },
+    CONVERTER("Concat", call_concat, "a string", TAKES(LIST("vals", STRING_LIKE), ARGUMENT("delimiter", STRING)),
+              "The values as text, with the delimiter between them; nil is <nil>."),
+    CONVERTER("Split", call_split, "a list of strings",
+              TAKES(ARGUMENT("target", STRING), ARGUMENT("delimiter", STRING)),
+              "What stands between the delimiters; with an empty one each character."),
+    CONVERTER(
+        "Substring", call_substring, "a string",
+        TAKES(ARGUMENT("target", STRING), ARGUMENT("start", INT), ARGUMENT("length", INT), OPTION("utf8_safe", BOOL)),
+        "So many bytes from `start` on. Characters of which it would be a part are left out, whatever utf8_safe."),
+    CONVERTER("Trim", call_trim, "a string", TAKES(ARGUMENT("target", STRING), OPTION("replacement", STRING)),
+              "The string without the characters of `replacement`, blanks when there is none, at both ends."),
     ENDS("TrimPrefix", "prefix", call_trim_prefix, "a string", "The string without the prefix."),
     ENDS("TrimSuffix", "suffix", call_trim_suffix, "a string", "The string without the suffix."),
     ENDS("HasPrefix", "prefix", call_has_prefix, "a boolean", "Whether the string begins with the prefix."),
@@ -280,11 +240,7 @@ const struct ottl_function ottl_functions_strings[] = {
     LETTERS("ToUpperCase", call_upper, "upper case"),
     LETTERS("ToSnakeCase", call_snake, "snake_case"),
     LETTERS("ToCamelCase", call_camel, "CamelCase"),
-    { .name = "ConvertCase",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_LITERAL("to_case", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "The string in the case: lower, upper, snake or camel.",
-      .prepare = prepare_case,
-      .call = call_case },
+    CONVERTER("ConvertCase", call_case, "a string", TAKES(ARGUMENT("target", STRING), LITERAL("to_case", STRING)),
+              "The string in the case: lower, upper, snake or camel.", .prepare = prepare_case),
     { 0 },
 };

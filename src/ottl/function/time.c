@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "ottl/function/make.h"
 #include "ottl/function/spell.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 #include "ottl/function/time_inside.h"
 
@@ -133,29 +134,10 @@ static bool call_unix(struct ottl_call *c, struct ottl_value *result)
 
 /* ---- a number of units since 1970 ---- */
 
-static bool call_unix_nano(struct ottl_call *c, struct ottl_value *result)
-{
-    *result = ottl_int(c->args[0].integer);
-    return true;
-}
-
-static bool call_unix_micro(struct ottl_call *c, struct ottl_value *result)
-{
-    *result = ottl_int(time_floor_div(c->args[0].integer, 1000));
-    return true;
-}
-
-static bool call_unix_milli(struct ottl_call *c, struct ottl_value *result)
-{
-    *result = ottl_int(time_floor_div(c->args[0].integer, 1000000));
-    return true;
-}
-
-static bool call_unix_seconds(struct ottl_call *c, struct ottl_value *result)
-{
-    *result = ottl_int(time_floor_div(c->args[0].integer, TIME_NS));
-    return true;
-}
+OTTL_GIVES(call_unix_nano, ottl_int(c->args[0].integer))
+OTTL_GIVES(call_unix_micro, ottl_int(time_floor_div(c->args[0].integer, 1000)))
+OTTL_GIVES(call_unix_milli, ottl_int(time_floor_div(c->args[0].integer, 1000000)))
+OTTL_GIVES(call_unix_seconds, ottl_int(time_floor_div(c->args[0].integer, TIME_NS)))
 
 /* ---- parts ---- */
 
@@ -164,21 +146,14 @@ static struct time_parts parts_of(const struct ottl_call *c)
     return time_parts_of(c->args[0].integer, c->args[0].offset);
 }
 
-#define PART(call_it, member)                                                                                          \
-    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
-    {                                                                                                                  \
-        *result = ottl_int(parts_of(c).member);                                                                        \
-        return true;                                                                                                   \
-    }
-
-PART(call_year, year)
-PART(call_month, month)
-PART(call_day, day)
-PART(call_weekday, weekday)
-PART(call_hour, hour)
-PART(call_minute, minute)
-PART(call_second, second)
-PART(call_nanosecond, nanosecond)
+OTTL_GIVES(call_year, ottl_int(parts_of(c).year))
+OTTL_GIVES(call_month, ottl_int(parts_of(c).month))
+OTTL_GIVES(call_day, ottl_int(parts_of(c).day))
+OTTL_GIVES(call_weekday, ottl_int(parts_of(c).weekday))
+OTTL_GIVES(call_hour, ottl_int(parts_of(c).hour))
+OTTL_GIVES(call_minute, ottl_int(parts_of(c).minute))
+OTTL_GIVES(call_second, ottl_int(parts_of(c).second))
+OTTL_GIVES(call_nanosecond, ottl_int(parts_of(c).nanosecond))
 
 /* ---- durations ---- */
 
@@ -194,69 +169,39 @@ static bool call_duration(struct ottl_call *c, struct ottl_value *result)
     return true;
 }
 
-#define UNIT(call_it, unit)                                                                                            \
-    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
-    {                                                                                                                  \
-        int64_t ns = c->args[0].integer, one = (unit), whole = ns / one;                                               \
-                                                                                                                       \
-        *result = ottl_double((double)whole + (double)(ns % one) / (double)one);                                       \
-        return true;                                                                                                   \
-    }
+static inline double in_units(int64_t ns, int64_t one)
+{
+    return (double)(ns / one) + (double)(ns % one) / (double)one;
+}
 
-#define WHOLE(call_it, unit)                                                                                           \
-    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
-    {                                                                                                                  \
-        *result = ottl_int(c->args[0].integer / (unit));                                                               \
-        return true;                                                                                                   \
-    }
+OTTL_GIVES(call_hours, ottl_double(in_units(c->args[0].integer, (int64_t)3600 * TIME_NS)))
+OTTL_GIVES(call_minutes, ottl_double(in_units(c->args[0].integer, (int64_t)60 * TIME_NS)))
+OTTL_GIVES(call_seconds, ottl_double(in_units(c->args[0].integer, TIME_NS)))
+OTTL_GIVES(call_milliseconds, ottl_int(c->args[0].integer / 1000000))
+OTTL_GIVES(call_microseconds, ottl_int(c->args[0].integer / 1000))
+OTTL_GIVES(call_nanoseconds, ottl_int(c->args[0].integer))
 
-UNIT(call_hours, (int64_t)3600 * TIME_NS)
-UNIT(call_minutes, (int64_t)60 * TIME_NS)
-UNIT(call_seconds, TIME_NS)
-WHOLE(call_milliseconds, 1000000)
-WHOLE(call_microseconds, 1000)
-WHOLE(call_nanoseconds, 1)
+#define OF_TIME(n, call_it, what) CONVERTER(n, call_it, "an integer", TAKES(ARGUMENT("time", TIME)), what)
 
-#define OF_TIME(n, call_it, what)                                                                                      \
-    {                                                                                                                  \
-        .name = (n), .args = { OTTL_ARGUMENT("time", OTTL_TAKES_TIME) }, .gives = "an integer", .call = (call_it),     \
-        .help = what                                                                                                   \
-    }
-
-#define OF_DURATION(n, call_it, out, what)                                                                             \
-    {                                                                                                                  \
-        .name = (n), .args = { OTTL_ARGUMENT("duration", OTTL_TAKES_DURATION) }, .gives = (out), .call = (call_it),    \
-        .help = "The duration in " what "."                                                                            \
-    }
+#define IN_UNITS(n, call_it, what)                                                                                     \
+    CONVERTER(n, call_it, "a double", TAKES(ARGUMENT("duration", DURATION)), "The duration in " what ".")
+#define IN_WHOLE(n, call_it, what)                                                                                     \
+    CONVERTER(n, call_it, "an integer", TAKES(ARGUMENT("duration", DURATION)), "The duration in " what ".")
 
 const struct ottl_function ottl_functions_time[] = {
-    { .name = "Now", .gives = "a time", .help = "The time now.", .call = call_now },
-    { .name = "Time",
-      .args = { OTTL_ARGUMENT("time", OTTL_TAKES_STRING), OTTL_LITERAL("format", OTTL_TAKES_STRING),
-                OTTL_OPTION("location", OTTL_TAKES_STRING), OTTL_OPTION("locale", OTTL_TAKES_STRING) },
-      .gives = "a time",
-      .help = "The time that the string is by the format (%Y-%m-%dT%H:%M:%S%z); without a zone of its own in that of "
+    CONVERTER("Now", call_now, "a time", TAKES_NOTHING, "The time now."),
+    CONVERTER("Time", call_time, "a time",
+              TAKES(ARGUMENT("time", STRING), LITERAL("format", STRING), OPTION("location", STRING),
+                    OPTION("locale", STRING)),
+              "The time that the string is by the format (%Y-%m-%dT%H:%M:%S%z); without a zone of its own in that of "
               "`location`, or UTC.",
-      .prepare = prepare_time,
-      .release = release_time,
-      .call = call_time },
-    { .name = "FormatTime",
-      .args = { OTTL_ARGUMENT("time", OTTL_TAKES_TIME), OTTL_LITERAL("format", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "The time by the format.",
-      .prepare = prepare_format_time,
-      .release = release_time,
-      .call = call_format_time },
-    { .name = "TruncateTime",
-      .args = { OTTL_ARGUMENT("time", OTTL_TAKES_TIME), OTTL_ARGUMENT("duration", OTTL_TAKES_DURATION) },
-      .gives = "a time",
-      .help = "The time, down to a multiple of the duration.",
-      .call = call_truncate },
-    { .name = "Unix",
-      .args = { OTTL_ARGUMENT("seconds", OTTL_TAKES_INT), OTTL_OPTIONAL("nanoseconds", OTTL_TAKES_INT) },
-      .gives = "a time",
-      .help = "The time so many seconds and nanoseconds after 1970.",
-      .call = call_unix },
+              .prepare = prepare_time, .release = release_time),
+    CONVERTER("FormatTime", call_format_time, "a string", TAKES(ARGUMENT("time", TIME), LITERAL("format", STRING)),
+              "The time by the format.", .prepare = prepare_format_time, .release = release_time),
+    CONVERTER("TruncateTime", call_truncate, "a time", TAKES(ARGUMENT("time", TIME), ARGUMENT("duration", DURATION)),
+              "The time, down to a multiple of the duration."),
+    CONVERTER("Unix", call_unix, "a time", TAKES(ARGUMENT("seconds", INT), OPTIONAL("nanoseconds", INT)),
+              "The time so many seconds and nanoseconds after 1970."),
     OF_TIME("UnixNano", call_unix_nano, "Nanoseconds since 1970."),
     OF_TIME("UnixMicro", call_unix_micro, "Microseconds since 1970."),
     OF_TIME("UnixMilli", call_unix_milli, "Milliseconds since 1970."),
@@ -269,16 +214,13 @@ const struct ottl_function ottl_functions_time[] = {
     OF_TIME("Minute", call_minute, "The time's minute."),
     OF_TIME("Second", call_second, "The time's second."),
     OF_TIME("Nanosecond", call_nanosecond, "The time's nanosecond of its second."),
-    { .name = "Duration",
-      .args = { OTTL_ARGUMENT("duration", OTTL_TAKES_STRING) },
-      .gives = "a duration",
-      .help = "The duration that the string is: 1h30m, 100ms.",
-      .call = call_duration },
-    OF_DURATION("Hours", call_hours, "a double", "hours"),
-    OF_DURATION("Minutes", call_minutes, "a double", "minutes"),
-    OF_DURATION("Seconds", call_seconds, "a double", "seconds"),
-    OF_DURATION("Milliseconds", call_milliseconds, "an integer", "whole milliseconds"),
-    OF_DURATION("Microseconds", call_microseconds, "an integer", "whole microseconds"),
-    OF_DURATION("Nanoseconds", call_nanoseconds, "an integer", "nanoseconds"),
+    CONVERTER("Duration", call_duration, "a duration", TAKES(ARGUMENT("duration", STRING)),
+              "The duration that the string is: 1h30m, 100ms."),
+    IN_UNITS("Hours", call_hours, "hours"),
+    IN_UNITS("Minutes", call_minutes, "minutes"),
+    IN_UNITS("Seconds", call_seconds, "seconds"),
+    IN_WHOLE("Milliseconds", call_milliseconds, "whole milliseconds"),
+    IN_WHOLE("Microseconds", call_microseconds, "whole microseconds"),
+    IN_WHOLE("Nanoseconds", call_nanoseconds, "nanoseconds"),
     { 0 },
 };

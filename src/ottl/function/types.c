@@ -4,39 +4,15 @@
  * The conversions are those of the kinds that these functions take: by the time that a function is called it has been
  * done, and what could not be converted is nil. */
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 #include "otlp/view.h"
 
-static bool is_type(const struct ottl_call *c, enum ottl_type type, struct ottl_value *result)
-{
-    *result = ottl_bool(c->args[0].type == type);
-    return true;
-}
-
-static bool call_is_string(struct ottl_call *c, struct ottl_value *result)
-{
-    return is_type(c, OTTL_STRING, result);
-}
-
-static bool call_is_int(struct ottl_call *c, struct ottl_value *result)
-{
-    return is_type(c, OTTL_INT, result);
-}
-
-static bool call_is_double(struct ottl_call *c, struct ottl_value *result)
-{
-    return is_type(c, OTTL_DOUBLE, result);
-}
-
-static bool call_is_bool(struct ottl_call *c, struct ottl_value *result)
-{
-    return is_type(c, OTTL_BOOL, result);
-}
-
-static bool call_is_map(struct ottl_call *c, struct ottl_value *result)
-{
-    return is_type(c, OTTL_MAP, result);
-}
+OTTL_GIVES(call_is_string, ottl_bool(c->args[0].type == OTTL_STRING))
+OTTL_GIVES(call_is_int, ottl_bool(c->args[0].type == OTTL_INT))
+OTTL_GIVES(call_is_double, ottl_bool(c->args[0].type == OTTL_DOUBLE))
+OTTL_GIVES(call_is_bool, ottl_bool(c->args[0].type == OTTL_BOOL))
+OTTL_GIVES(call_is_map, ottl_bool(c->args[0].type == OTTL_MAP))
 
 static bool call_is_list(struct ottl_call *c, struct ottl_value *result)
 {
@@ -158,10 +134,7 @@ static bool call_coalesce(struct ottl_call *c, struct ottl_value *result)
 }
 
 #define IS(n, call_it, what)                                                                                           \
-    {                                                                                                                  \
-        .name = (n), .args = { OTTL_ARGUMENT("target", OTTL_TAKES_ANY) }, .gives = "a boolean", .call = (call_it),     \
-        .help = "Whether the value is " what "."                                                                       \
-    }
+    CONVERTER(n, call_it, "a boolean", TAKES(ARGUMENT("target", ANY)), "Whether the value is " what ".")
 
 const struct ottl_function ottl_functions_types[] = {
     IS("IsString", call_is_string, "a string"),
@@ -171,48 +144,23 @@ const struct ottl_function ottl_functions_types[] = {
     IS("IsMap", call_is_map, "a map"),
     IS("IsList", call_is_list, "a list"),
     IS("IsEmpty", call_is_empty, "nil, or the empty or zero value of its type"),
-    { .name = "IsMatch",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING_LIKE), OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING) },
-      .gives = "a boolean",
-      .help = "Whether the regular expression matches somewhere in the value's text. Nil is no match.",
-      .prepare = prepare_match,
-      .release = ottl_pattern_release,
-      .call = call_is_match },
-    { .name = "IsRootSpan",
-      .contexts = OTTL_IN(OTTL_SPAN),
-      .gives = "a boolean",
-      .help = "Whether the span has no parent.",
-      .call = call_is_root_span },
-    { .name = "String",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING_LIKE) },
-      .gives = "a string or nil",
-      .help = "The value as text: bytes in hex, lists and maps as JSON.",
-      .call = call_give },
-    { .name = "Int",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_INT_LIKE) },
-      .gives = "an integer or nil",
-      .help = "The value as an integer: doubles lose what is behind the point, true is 1, text that is none gives nil.",
-      .call = call_give },
-    { .name = "Double",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_DOUBLE_LIKE) },
-      .gives = "a double or nil",
-      .help = "The value as a double; true is 1.",
-      .call = call_give },
-    { .name = "Bool",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_BOOL_LIKE) },
-      .gives = "a boolean or nil",
-      .help = "The value as a boolean: numbers are true but for 0; text as in Go: 1, t, true, 0, f, false and so on.",
-      .call = call_give },
-    { .name = "Len",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_ANY) },
-      .gives = "an integer",
-      .help = "How many bytes a string has, how many elements a list or map, how many objects such as span.events.",
-      .call = call_len },
-    { .name = "Coalesce",
-      .args = { { .name = "values", .kind = OTTL_TAKES_ANY, .list = true } },
-      .gives = "any value",
-      .help = "The first of the values that is not nil.",
-      .prepare = prepare_coalesce,
-      .call = call_coalesce },
+    CONVERTER("IsMatch", call_is_match, "a boolean",
+              TAKES(ARGUMENT("target", STRING_LIKE), ARGUMENT("pattern", STRING)),
+              "Whether the regular expression matches somewhere in the value's text. Nil is no match.",
+              .prepare = prepare_match, .release = ottl_pattern_release),
+    CONVERTER_IN(SPAN, "IsRootSpan", call_is_root_span, "a boolean", TAKES_NOTHING, "Whether the span has no parent."),
+    CONVERTER("String", call_give, "a string or nil", TAKES(ARGUMENT("target", STRING_LIKE)),
+              "The value as text: bytes in hex, lists and maps as JSON."),
+    CONVERTER(
+        "Int", call_give, "an integer or nil", TAKES(ARGUMENT("target", INT_LIKE)),
+        "The value as an integer: doubles lose what is behind the point, true is 1, text that is none gives nil."),
+    CONVERTER("Double", call_give, "a double or nil", TAKES(ARGUMENT("target", DOUBLE_LIKE)),
+              "The value as a double; true is 1."),
+    CONVERTER("Bool", call_give, "a boolean or nil", TAKES(ARGUMENT("target", BOOL_LIKE)),
+              "The value as a boolean: numbers are true but for 0; text as in Go: 1, t, true, 0, f, false and so on."),
+    CONVERTER("Len", call_len, "an integer", TAKES(ARGUMENT("target", ANY)),
+              "How many bytes a string has, how many elements a list or map, how many objects such as span.events."),
+    CONVERTER("Coalesce", call_coalesce, "any value", TAKES(LIST("values", ANY)),
+              "The first of the values that is not nil.", .prepare = prepare_coalesce),
     { 0 },
 };

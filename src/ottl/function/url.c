@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "codec/base64.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 struct url_parts {
@@ -195,12 +196,8 @@ static bool call_url(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_url[] = {
-    { .name = "URL",
-      .args = { OTTL_ARGUMENT("uri", OTTL_TAKES_STRING) },
-      .gives = "a map",
-      .help =
-          "The parts of the URL: url.original, url.scheme, url.domain, url.port, url.path, url.extension, url.query, "
-          "url.fragment, url.user_info, url.username, url.password, each where it has it.",
-      .call = call_url },
+    CONVERTER("URL", call_url, "a map", TAKES(ARGUMENT("uri", STRING)),
+              "The parts of the URL: url.original, url.scheme, url.domain, url.port, url.path, url.extension, "
+              "url.query, url.fragment, url.user_info, url.username, url.password, each where it has it."),
     { 0 },
 };

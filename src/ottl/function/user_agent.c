@@ -3,6 +3,7 @@
 #include "ottl/user_agents.h"
 
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 static bool prepare_agents(struct ottl_prepare *p)
@@ -40,13 +41,9 @@ static bool call_user_agent(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_user_agent[] = {
-    { .name = "UserAgent",
-      .args = { OTTL_ARGUMENT("user_agent", OTTL_TAKES_STRING) },
-      .gives = "a map",
-      .help = "What a program that calls itself so is: user_agent.name, user_agent.version and user_agent.original, "
+    CONVERTER("UserAgent", call_user_agent, "a map", TAKES(ARGUMENT("user_agent", STRING)),
+              "What a program that calls itself so is: user_agent.name, user_agent.version and user_agent.original, "
               "os.name, os.version where it says one. It needs the patterns of the package " USER_AGENTS_PACKAGE ".",
-      .prepare = prepare_agents,
-      .release = release_agents,
-      .call = call_user_agent },
+              .prepare = prepare_agents, .release = release_agents),
     { 0 },
 };

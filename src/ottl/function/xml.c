@@ -5,6 +5,7 @@
 #include "codec/xml.h"
 #include "otlp/fields.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #define MAX_LEVELS 28u /* a message of OTLP may be nested 100 levels; a map takes three */
@@ -207,16 +208,11 @@ static bool call_simplified(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_xml[] = {
-    { .name = "ParseXML",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) },
-      .gives = "a map",
-      .help = "The element of an XML text as a map of tag, content, attributes and children, in which text is trimmed.",
-      .call = call_parse },
-    { .name = "ParseSimplifiedXML",
-      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING) },
-      .gives = "a map",
-      .help = "The elements of an XML text as keys of maps, those of one name as a list; attributes, and text beside "
-              "elements, are left away.",
-      .call = call_simplified },
+    CONVERTER(
+        "ParseXML", call_parse, "a map", TAKES(ARGUMENT("target", STRING)),
+        "The element of an XML text as a map of tag, content, attributes and children, in which text is trimmed."),
+    CONVERTER("ParseSimplifiedXML", call_simplified, "a map", TAKES(ARGUMENT("target", STRING)),
+              "The elements of an XML text as keys of maps, those of one name as a list; attributes, and text beside "
+              "elements, are left away."),
     { 0 },
 };

@@ -4,6 +4,7 @@
  * and references are written. Text in front of the first element goes, and so does a DOCTYPE. */
 #include "codec/xpath/xpath.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 static bool prepare_path(struct ottl_prepare *p)
@@ -271,45 +272,25 @@ static bool call_convert_text(struct ottl_call *c, struct ottl_value *result)
     return give_xml(c, document, result);
 }
 
-#define TARGET OTTL_ARGUMENT("target", OTTL_TAKES_STRING)
-
 const struct ottl_function ottl_functions_xpath[] = {
-    { .name = "GetXML",
-      .args = { TARGET, OTTL_LITERAL("x_path", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "What the XPath selects in an XML text, as XML: elements, and the text of texts and attributes.",
-      .prepare = prepare_path,
-      .release = release_path,
-      .call = call_get },
-    { .name = "RemoveXML",
-      .args = { TARGET, OTTL_LITERAL("x_path", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "An XML text without what the XPath selects.",
-      .prepare = prepare_path,
-      .release = release_path,
-      .call = call_remove },
-    { .name = "InsertXML",
-      .args = { TARGET, OTTL_LITERAL("x_path", OTTL_TAKES_STRING), OTTL_ARGUMENT("sub_document", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "An XML text with another put into each of the elements that the XPath selects, behind what is there.",
-      .prepare = prepare_path,
-      .release = release_path,
-      .call = call_insert },
-    { .name = "ConvertAttributesToElementsXML",
-      .args = { TARGET, OTTL_OPTION("x_path", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "An XML text in which the attributes that the XPath selects, or all, have become elements behind the "
+    CONVERTER("GetXML", call_get, "a string", TAKES(ARGUMENT("target", STRING), LITERAL("x_path", STRING)),
+              "What the XPath selects in an XML text, as XML: elements, and the text of texts and attributes.",
+              .prepare = prepare_path, .release = release_path),
+    CONVERTER("RemoveXML", call_remove, "a string", TAKES(ARGUMENT("target", STRING), LITERAL("x_path", STRING)),
+              "An XML text without what the XPath selects.", .prepare = prepare_path, .release = release_path),
+    CONVERTER("InsertXML", call_insert, "a string",
+              TAKES(ARGUMENT("target", STRING), LITERAL("x_path", STRING), ARGUMENT("sub_document", STRING)),
+              "An XML text with another put into each of the elements that the XPath selects, behind what is there.",
+              .prepare = prepare_path, .release = release_path),
+    CONVERTER("ConvertAttributesToElementsXML", call_convert_attributes, "a string",
+              TAKES(ARGUMENT("target", STRING), OPTION("x_path", STRING)),
+              "An XML text in which the attributes that the XPath selects, or all, have become elements behind the "
               "others of their element.",
-      .prepare = prepare_path,
-      .release = release_path,
-      .call = call_convert_attributes },
-    { .name = "ConvertTextToElementsXML",
-      .args = { TARGET, OTTL_OPTION("x_path", OTTL_TAKES_STRING), OTTL_OPTION("element_name", OTTL_TAKES_STRING) },
-      .gives = "a string",
-      .help = "An XML text in which text that stands beside elements has become elements, called value or as is said, "
+              .prepare = prepare_path, .release = release_path),
+    CONVERTER("ConvertTextToElementsXML", call_convert_text, "a string",
+              TAKES(ARGUMENT("target", STRING), OPTION("x_path", STRING), OPTION("element_name", STRING)),
+              "An XML text in which text that stands beside elements has become elements, called value or as is said, "
               "in what the XPath selects, or everywhere.",
-      .prepare = prepare_convert,
-      .release = release_path,
-      .call = call_convert_text },
+              .prepare = prepare_convert, .release = release_path),
     { 0 },
 };

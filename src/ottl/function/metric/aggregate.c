@@ -3,6 +3,7 @@
  * knows how data points become one (ottl_evaluation_aggregates()). */
 #include "ottl/function/make.h"
 #include "ottl/function/metric/metric_make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 #include "otlp/view.h"
 
@@ -75,26 +76,17 @@ static bool call_value(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_aggregate[] = {
-    { .name = "aggregate_on_attributes",
-      .editor = true,
-      .contexts = OTTL_IN(OTTL_METRIC),
-      .args = { OTTL_LITERAL("aggregation_function", OTTL_TAKES_STRING),
-                { .name = "attributes", .kind = OTTL_TAKES_STRING, .optional = true, .literal = true, .list = true } },
-      .help =
-          "Takes all other attributes from the metric's data points, and makes one of those that are alike then and "
-          "of one time: their sum, mean, min, max, median or count; histograms are always added up.",
-      .prepare = prepare_aggregate,
-      .call = call_attributes },
-    { .name = "aggregate_on_attribute_value",
-      .editor = true,
-      .contexts = OTTL_IN(OTTL_METRIC),
-      .args = { OTTL_LITERAL("aggregation_function", OTTL_TAKES_STRING),
-                OTTL_LITERAL("attribute", OTTL_TAKES_STRING),
-                { .name = "values", .kind = OTTL_TAKES_STRING, .literal = true, .list = true },
-                OTTL_LITERAL("new_value", OTTL_TAKES_STRING) },
-      .help = "Gives the attribute the new value where it has one of the values, and makes one of data points that are "
+    EDITOR_IN(
+        METRIC, "aggregate_on_attributes", call_attributes,
+        TAKES(LITERAL("aggregation_function", STRING), LIST_OPTION("attributes", STRING)),
+        "Takes all other attributes from the metric's data points, and makes one of those that are alike then and "
+        "of one time: their sum, mean, min, max, median or count; histograms are always added up.",
+        .prepare = prepare_aggregate),
+    EDITOR_IN(METRIC, "aggregate_on_attribute_value", call_value,
+              TAKES(LITERAL("aggregation_function", STRING), LITERAL("attribute", STRING),
+                    LIST_LITERAL("values", STRING), LITERAL("new_value", STRING)),
+              "Gives the attribute the new value where it has one of the values, and makes one of data points that are "
               "alike then, as aggregate_on_attributes does.",
-      .prepare = prepare_aggregate,
-      .call = call_value },
+              .prepare = prepare_aggregate),
     { 0 },
 };

@@ -6,6 +6,7 @@
  * them, so that all that was counted is in some bucket. */
 #include "ottl/function/make.h"
 #include "ottl/function/metric/metric_make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 #include "base/random.h"
 
@@ -342,24 +343,16 @@ static bool prepare_merge_buckets(struct ottl_prepare *p)
 }
 
 const struct ottl_function ottl_functions_histograms[] = {
-    { .name = "convert_exponential_histogram_to_histogram",
-      .editor = true,
-      .contexts = OTTL_IN(OTTL_METRIC),
-      .args = { OTTL_LITERAL("distribution_fn", OTTL_TAKES_STRING),
-                { .name = "explicit_bounds", .kind = OTTL_TAKES_DOUBLE, .literal = true, .list = true } },
-      .help = "Makes an exponential histogram a histogram with these bounds; what a bucket counts goes where its upper "
-              "bound or its midpoint lies (upper, midpoint), evenly to all that it lies in (uniform), or by chance "
-              "(random).",
-      .prepare = prepare_convert,
-      .call = call_convert },
-    { .name = "merge_histogram_buckets",
-      .editor = true,
-      .contexts = OTTL_IN(OTTL_DATAPOINT),
-      .args = { OTTL_ARGUMENT("target_value", OTTL_TAKES_DOUBLE_LIKE), OTTL_OPTION("method", OTTL_TAKES_STRING) },
-      .help =
-          "Takes a bound out of a histogram's point, whose bucket joins the next one (remove_explicit_bound), or joins "
-          "neighbours until there are at most so many (limit_buckets).",
-      .prepare = prepare_merge_buckets,
-      .call = call_merge_buckets },
+    EDITOR_IN(
+        METRIC, "convert_exponential_histogram_to_histogram", call_convert,
+        TAKES(LITERAL("distribution_fn", STRING), LIST_LITERAL("explicit_bounds", DOUBLE)),
+        "Makes an exponential histogram a histogram with these bounds; what a bucket counts goes where its upper bound "
+        "or its midpoint lies (upper, midpoint), evenly to all that it lies in (uniform), or by chance (random).",
+        .prepare = prepare_convert),
+    EDITOR_IN(DATAPOINT, "merge_histogram_buckets", call_merge_buckets,
+              TAKES(ARGUMENT("target_value", DOUBLE_LIKE), OPTION("method", STRING)),
+              "Takes a bound out of a histogram's point, whose bucket joins the next one (remove_explicit_bound), or "
+              "joins neighbours until there are at most so many (limit_buckets).",
+              .prepare = prepare_merge_buckets),
     { 0 },
 };

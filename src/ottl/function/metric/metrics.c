@@ -6,6 +6,7 @@
  * the metrics of its scope. */
 #include "ottl/function/metric/metric_make.h"
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 #include "ottl/message.h"
 
@@ -157,18 +158,6 @@ static bool extract_parts(struct ottl_call *c, bool sums)
                         sums ? m.unit : bytes_str("1"));
 }
 
-static bool call_extract_count(struct ottl_call *c, struct ottl_value *result)
-{
-    (void)result;
-    return extract_parts(c, false);
-}
-
-static bool call_extract_sum(struct ottl_call *c, struct ottl_value *result)
-{
-    (void)result;
-    return extract_parts(c, true);
-}
-
 static bool convert_summary(struct ottl_call *c, bool sums)
 {
     struct metric_view m = metric_view(ottl_metric(c));
@@ -181,17 +170,10 @@ static bool convert_summary(struct ottl_call *c, bool sums)
                         m.unit);
 }
 
-static bool call_summary_count(struct ottl_call *c, struct ottl_value *result)
-{
-    (void)result;
-    return convert_summary(c, false);
-}
-
-static bool call_summary_sum(struct ottl_call *c, struct ottl_value *result)
-{
-    (void)result;
-    return convert_summary(c, true);
-}
+OTTL_CALLS(call_extract_count, extract_parts(c, false))
+OTTL_CALLS(call_extract_sum, extract_parts(c, true))
+OTTL_CALLS(call_summary_count, convert_summary(c, false))
+OTTL_CALLS(call_summary_sum, convert_summary(c, true))
 
 /* ---- quantiles of summaries ---- */
 
@@ -283,85 +265,47 @@ static bool find_attribute(struct ottl_call *c, const struct bytes *text, struct
     return true;
 }
 
-static bool call_has_key(struct ottl_call *c, struct ottl_value *result)
-{
-    return find_attribute(c, NULL, result);
-}
+OTTL_CALLS(call_has_key, find_attribute(c, NULL, result))
+OTTL_CALLS(call_has_attribute, find_attribute(c, &c->args[1].bytes, result))
 
-static bool call_has_attribute(struct ottl_call *c, struct ottl_value *result)
-{
-    return find_attribute(c, &c->args[1].bytes, result);
-}
-
-#define IN_METRIC .editor = true, .contexts = OTTL_IN(OTTL_METRIC)
-#define IN_DATAPOINT .editor = true, .contexts = OTTL_IN(OTTL_DATAPOINT)
+/* What makes a Sum of a value. */
+#define A_SUM LITERAL("string_agg_temp", STRING), LITERAL("monotonic", BOOL)
 
 const struct ottl_function ottl_functions_metrics[] = {
-    { .name = "convert_sum_to_gauge",
-      IN_METRIC,
-      .help = "Makes a Sum a Gauge; other metrics stay.",
-      .call = call_sum_to_gauge },
-    { .name = "convert_gauge_to_sum",
-      IN_METRIC,
-      .args = { OTTL_LITERAL("string_agg_temp", OTTL_TAKES_STRING), OTTL_LITERAL("monotonic", OTTL_TAKES_BOOL) },
-      .help = "Makes a Gauge a Sum of that temporality, \"delta\" or \"cumulative\"; other metrics stay.",
-      .prepare = prepare_temporality,
-      .call = call_gauge_to_sum },
-    { .name = "extract_count_metric",
-      IN_METRIC,
-      .appends = true,
-      .args = { OTTL_LITERAL("monotonic", OTTL_TAKES_BOOL), OTTL_OPTION("suffix", OTTL_TAKES_STRING) },
-      .help = "Adds a Sum of the counts of a histogram, exponential histogram or summary; its suffix is _count.",
-      .call = call_extract_count },
-    { .name = "extract_sum_metric",
-      IN_METRIC,
-      .appends = true,
-      .args = { OTTL_LITERAL("monotonic", OTTL_TAKES_BOOL), OTTL_OPTION("suffix", OTTL_TAKES_STRING) },
-      .help = "Adds a Sum of the sums of a histogram, exponential histogram or summary; its suffix is _sum.",
-      .call = call_extract_sum },
-    { .name = "convert_summary_count_val_to_sum",
-      IN_DATAPOINT,
-      .appends = true,
-      .args = { OTTL_LITERAL("string_agg_temp", OTTL_TAKES_STRING), OTTL_LITERAL("monotonic", OTTL_TAKES_BOOL),
-                OTTL_OPTION("suffix", OTTL_TAKES_STRING) },
-      .help = "Adds a Sum of the counts of a summary, once for each of its points; its suffix is _count.",
-      .prepare = prepare_temporality,
-      .call = call_summary_count },
-    { .name = "convert_summary_sum_val_to_sum",
-      IN_DATAPOINT,
-      .appends = true,
-      .args = { OTTL_LITERAL("string_agg_temp", OTTL_TAKES_STRING), OTTL_LITERAL("monotonic", OTTL_TAKES_BOOL),
-                OTTL_OPTION("suffix", OTTL_TAKES_STRING) },
-      .help = "Adds a Sum of the sums of a summary, once for each of its points; its suffix is _sum.",
-      .prepare = prepare_temporality,
-      .call = call_summary_sum },
-    { .name = "convert_summary_quantile_val_to_gauge",
-      IN_METRIC,
-      .appends = true,
-      .args = { OTTL_OPTION("attribute_key", OTTL_TAKES_STRING), OTTL_OPTION("suffix", OTTL_TAKES_STRING) },
-      .help = "Adds a Gauge of the quantiles of a summary, which an attribute (quantile) tells apart; its suffix is "
+    EDITOR_IN(METRIC, "convert_sum_to_gauge", call_sum_to_gauge, TAKES_NOTHING,
+              "Makes a Sum a Gauge; other metrics stay."),
+    EDITOR_IN(METRIC, "convert_gauge_to_sum", call_gauge_to_sum, TAKES(A_SUM),
+              "Makes a Gauge a Sum of that temporality, \"delta\" or \"cumulative\"; other metrics stay.",
+              .prepare = prepare_temporality),
+    EDITOR_IN(METRIC, "extract_count_metric", call_extract_count,
+              TAKES(LITERAL("monotonic", BOOL), OPTION("suffix", STRING)),
+              "Adds a Sum of the counts of a histogram, exponential histogram or summary; its suffix is _count.",
+              .appends = true),
+    EDITOR_IN(METRIC, "extract_sum_metric", call_extract_sum,
+              TAKES(LITERAL("monotonic", BOOL), OPTION("suffix", STRING)),
+              "Adds a Sum of the sums of a histogram, exponential histogram or summary; its suffix is _sum.",
+              .appends = true),
+    EDITOR_IN(DATAPOINT, "convert_summary_count_val_to_sum", call_summary_count, TAKES(A_SUM, OPTION("suffix", STRING)),
+              "Adds a Sum of the counts of a summary, once for each of its points; its suffix is _count.",
+              .appends = true, .prepare = prepare_temporality),
+    EDITOR_IN(DATAPOINT, "convert_summary_sum_val_to_sum", call_summary_sum, TAKES(A_SUM, OPTION("suffix", STRING)),
+              "Adds a Sum of the sums of a summary, once for each of its points; its suffix is _sum.", .appends = true,
+              .prepare = prepare_temporality),
+    EDITOR_IN(METRIC, "convert_summary_quantile_val_to_gauge", call_quantiles,
+              TAKES(OPTION("attribute_key", STRING), OPTION("suffix", STRING)),
+              "Adds a Gauge of the quantiles of a summary, which an attribute (quantile) tells apart; its suffix is "
               ".quantiles.",
-      .call = call_quantiles },
-    { .name = "copy_metric",
-      IN_METRIC,
-      .appends = true,
-      .args = { OTTL_OPTIONAL("name", OTTL_TAKES_STRING), OTTL_OPTIONAL("description", OTTL_TAKES_STRING),
-                OTTL_OPTIONAL("unit", OTTL_TAKES_STRING) },
-      .help =
-          "Adds a copy of the metric, with another name, description or unit. Later statements see the copy too, so "
-          "let `where` name the original.",
-      .call = call_copy },
-    { .name = "HasAttrKeyOnDatapoint",
-      .contexts = OTTL_IN(OTTL_METRIC),
-      .args = { OTTL_LITERAL("key", OTTL_TAKES_STRING) },
-      .gives = "true or false",
-      .help = "Whether a data point of the metric has an attribute of that key.",
-      .call = call_has_key },
-    { .name = "HasAttrOnDatapoint",
-      .contexts = OTTL_IN(OTTL_METRIC),
-      .args = { OTTL_LITERAL("key", OTTL_TAKES_STRING), OTTL_LITERAL("expected_val", OTTL_TAKES_STRING) },
-      .gives = "true or false",
-      .help = "Whether a data point of the metric has an attribute of that key and that string.",
-      .call = call_has_attribute },
+              .appends = true),
+    EDITOR_IN(
+        METRIC, "copy_metric", call_copy,
+        TAKES(OPTIONAL("name", STRING), OPTIONAL("description", STRING), OPTIONAL("unit", STRING)),
+        "Adds a copy of the metric, with another name, description or unit. Later statements see the copy too, so "
+        "let `where` name the original.",
+        .appends = true),
+    CONVERTER_IN(METRIC, "HasAttrKeyOnDatapoint", call_has_key, "true or false", TAKES(LITERAL("key", STRING)),
+                 "Whether a data point of the metric has an attribute of that key."),
+    CONVERTER_IN(METRIC, "HasAttrOnDatapoint", call_has_attribute, "true or false",
+                 TAKES(LITERAL("key", STRING), LITERAL("expected_val", STRING)),
+                 "Whether a data point of the metric has an attribute of that key and that string."),
     { 0 },
 };

@@ -4,6 +4,7 @@
  * logarithm. Points without counts are passed over; one whose buckets contradict its count fails the statement. */
 #include "ottl/function/make.h"
 #include "ottl/function/metric/metric_make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 
 #include <math.h>
@@ -247,15 +248,11 @@ static bool prepare_percentile(struct ottl_prepare *p)
 }
 
 const struct ottl_function ottl_functions_percentile[] = {
-    { .name = "extract_percentile_metric",
-      .editor = true,
-      .contexts = OTTL_IN(OTTL_METRIC),
-      .appends = true,
-      .args = { OTTL_LITERAL("percentile", OTTL_TAKES_DOUBLE), OTTL_OPTION("suffix", OTTL_TAKES_STRING) },
-      .help =
-          "Adds a Gauge of what a percentile of a histogram or exponential histogram is by its buckets; its suffix is "
-          "_p and the percentile.",
-      .prepare = prepare_percentile,
-      .call = call_percentile },
+    EDITOR_IN(
+        METRIC, "extract_percentile_metric", call_percentile,
+        TAKES(LITERAL("percentile", DOUBLE), OPTION("suffix", STRING)),
+        "Adds a Gauge of what a percentile of a histogram or exponential histogram is by its buckets; its suffix is "
+        "_p and the percentile.",
+        .appends = true, .prepare = prepare_percentile),
     { 0 },
 };

@@ -2,6 +2,7 @@
 /* scale_metric(): each value of a metric times a factor. Fields that hold values are written anew, nested ones too; the
  * others are copied as they stand. Integers stay integers, as Go has it: what is behind the point is lost. */
 #include "ottl/function/make.h"
+#include "ottl/function/rows.h"
 #include "ottl/function/tables.h"
 #include "otlp/view.h"
 
@@ -125,11 +126,7 @@ static bool call_scale(struct ottl_call *c, struct ottl_value *result)
 }
 
 const struct ottl_function ottl_functions_scale[] = {
-    { .name = "scale_metric",
-      .editor = true,
-      .contexts = OTTL_IN(OTTL_METRIC),
-      .args = { OTTL_LITERAL("multiplier", OTTL_TAKES_DOUBLE), OTTL_OPTIONAL("unit", OTTL_TAKES_STRING) },
-      .help = "Multiplies the values of a gauge, sum, histogram or summary, and gives it the unit.",
-      .call = call_scale },
+    EDITOR_IN(METRIC, "scale_metric", call_scale, TAKES(LITERAL("multiplier", DOUBLE), OPTIONAL("unit", STRING)),
+              "Multiplies the values of a gauge, sum, histogram or summary, and gives it the unit."),
     { 0 },
 };
