@@ -73,6 +73,15 @@ static inline struct bytes bytes_trim(struct bytes s)
     return s;
 }
 
+/* Nothing but zeros, or nothing: as an id it is none. */
+static inline bool bytes_is_zero(struct bytes b)
+{
+    for (size_t i = 0; i < b.len; i++)
+        if (b.data[i] != 0)
+            return false;
+    return true;
+}
+
 /* In a pattern `*` is any run of bytes, `?` is any one. */
 bool bytes_match(struct bytes s, const char *pattern);
 bool bytes_match_any(struct bytes s, const char *const *patterns, size_t n); /* one of them */

@@ -103,14 +103,6 @@ static void put_time(uint64_t ns, char out[32])
     strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p[i] != 0)
-            return false;
-    return true;
-}
-
 /* Zeros tell nothing, but numbers do: those between two records that are neither there nor settled are lost. */
 static void check_numbers(struct view *v, const struct wal_segment *s, const struct wal_record *r, size_t at)
 {
@@ -168,7 +160,7 @@ static void walk_segment(struct view *v, const struct wal_segment *s, const stru
     struct wal_record r;
 
     for (size_t at = wal_file_next(f, gap, &r); at < f->len; at = wal_file_next(f, gap, &r)) {
-        if (tell && !is_zero(f->data + gap, at - gap))
+        if (tell && !bytes_is_zero(bytes_of(f->data + gap, at - gap)))
             note_damage(v, s, gap, at, false);
         if (tell)
             check_numbers(v, s, &r, at);
@@ -177,9 +169,9 @@ static void walk_segment(struct view *v, const struct wal_segment *s, const stru
     }
     if (!tell || gap >= f->len)
         return;
-    if (newest && (v->scan.lost > 0 || is_zero(f->data + gap, f->len - gap)))
+    if (newest && (v->scan.lost > 0 || bytes_is_zero(bytes_of(f->data + gap, f->len - gap))))
         note_end(v, s, gap, f->len);
-    else if (!is_zero(f->data + gap, f->len - gap) && !is_going(v, s))
+    else if (!bytes_is_zero(bytes_of(f->data + gap, f->len - gap)) && !is_going(v, s))
         note_damage(v, s, gap, f->len, newest);
 }
 

@@ -87,11 +87,8 @@ static bool put_id(struct ottl_evaluation *e, struct buf *out, uint32_t number, 
 {
     if (id.len != len)
         return eval_fail(e, "an id of %zu bytes where it has %zu", id.len, len);
-    for (size_t i = 0; i < len; i++)
-        if (id.data[i] != 0) {
-            pb_put_bytes(out, number, id);
-            break;
-        }
+    if (!bytes_is_zero(id))
+        pb_put_bytes(out, number, id);
     return true;
 }
 

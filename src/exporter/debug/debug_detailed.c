@@ -24,19 +24,11 @@ static void put_line(struct buf *out, const char *label, struct bytes text)
     buf_putc(out, '\n');
 }
 
-static bool is_zero(struct bytes id)
-{
-    for (size_t i = 0; i < id.len; i++)
-        if (id.data[i] != 0)
-            return false;
-    return true;
-}
-
 /* An id of zeros is no id. */
 static void put_hex_line(struct buf *out, const char *label, struct bytes id)
 {
     buf_puts(out, label);
-    if (!is_zero(id))
+    if (!bytes_is_zero(id))
         debug_hex(out, id);
     buf_putc(out, '\n');
 }

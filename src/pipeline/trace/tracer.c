@@ -45,15 +45,6 @@ static bool read_hex(const uint8_t *p, uint8_t *out, size_t n)
     return true;
 }
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-    uint8_t any = 0;
-
-    for (size_t i = 0; i < n; i++)
-        any |= p[i];
-    return any == 0;
-}
-
 bool traceparent_read(struct bytes text, uint8_t trace[16], uint8_t parent[8], bool *sampled)
 {
     const uint8_t *p = text.data;
@@ -62,7 +53,7 @@ bool traceparent_read(struct bytes text, uint8_t trace[16], uint8_t parent[8], b
     if (text.len < TRACEPARENT_LEN || p[2] != '-' || p[35] != '-' || p[52] != '-')
         return false;
     if (!read_hex(p, &version, 1) || version == 0xff || !read_hex(p + 3, trace, 16) || !read_hex(p + 36, parent, 8) ||
-        !read_hex(p + 53, &flags, 1) || is_zero(trace, 16) || is_zero(parent, 8))
+        !read_hex(p + 53, &flags, 1) || bytes_is_zero(bytes_of(trace, 16)) || bytes_is_zero(bytes_of(parent, 8)))
         return false;
     if (text.len > TRACEPARENT_LEN && (version == 0 || p[TRACEPARENT_LEN] != '-'))
         return false;
@@ -89,7 +80,7 @@ static void draw_id(struct random *random, uint8_t *id, size_t n)
 
             memcpy(id + i, &v, 8);
         }
-    } while (is_zero(id, n));
+    } while (bytes_is_zero(bytes_of(id, n)));
 }
 
 bool traced_wanted(const struct node *node)

@@ -68,8 +68,6 @@ struct carried {
     uint64_t *randomness, *threshold;
 };
 
-bool sampler_is_empty_id(struct bytes id);
-
 /* 56 bits, of bytes by the seed, and of the end of a trace id. */
 uint64_t sampler_hash(const struct sampler *p, struct bytes b);
 uint64_t sampler_randomness_of_id(struct bytes id);

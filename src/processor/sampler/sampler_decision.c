@@ -5,14 +5,6 @@
  * not there, goes by fail_closed, has a reason of its own, and is told of; at 100 % it is kept. */
 #include "processor/sampler/sampler.h"
 
-bool sampler_is_empty_id(struct bytes id)
-{
-    for (size_t i = 0; i < id.len; i++)
-        if (id.data[i] != 0)
-            return false;
-    return true;
-}
-
 /* FNV-1a of the seed, lowest byte first, and the bytes. */
 static uint32_t hash_seeded(uint32_t seed, struct bytes b)
 {

@@ -75,7 +75,7 @@ static void decide_record(struct sampler *p, struct bytes record, struct record_
 {
     struct carried c = { &r->has_randomness, &r->has_threshold, &r->randomness, &r->threshold };
     struct bytes id = id_of(record);
-    bool sound = read_record(r, &p->list), identified = !sampler_is_empty_id(id);
+    bool sound = read_record(r, &p->list), identified = !bytes_is_zero(id);
 
     *d = (struct sampler_decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1 };
     if (p->never) {

@@ -76,7 +76,7 @@ static void read_span(struct span_fields *s, struct bytes span)
 static void decide_span(struct sampler *p, const struct span_fields *s, struct sampler_decision *d)
 {
     struct carried c = { &p->state.has_randomness, &p->state.has_threshold, &p->state.randomness, &p->state.threshold };
-    bool identified = !sampler_is_empty_id(s->id), sound;
+    bool identified = !bytes_is_zero(s->id), sound;
 
     *d = (struct sampler_decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1 };
     sound = trace_state_read(&p->state, s->state);

@@ -126,20 +126,11 @@ struct run {
     struct span_facts facts;   /* likewise */
 };
 
-/* An id of zeros is none. */
-static bool is_missing(struct bytes id)
-{
-    for (size_t i = 0; i < id.len; i++)
-        if (id.data[i] != 0)
-            return false;
-    return true;
-}
-
 static void read_field(struct run *run, const struct pb_field *f, uint64_t *code)
 {
     switch (f->number) {
     case OTLP_SPAN_PARENT_ID:
-        run->root = run->root && is_missing(f->bytes);
+        run->root = run->root && bytes_is_zero(f->bytes);
         break;
     case OTLP_SPAN_START:
         run->facts.start = f->u64;

@@ -55,14 +55,6 @@ struct named {
     size_t name_at, value_at;
 };
 
-static bool is_id(struct bytes id)
-{
-    for (size_t i = 0; i < id.len; i++)
-        if (id.data[i] != 0)
-            return true;
-    return false;
-}
-
 #define LABELS_MAX 64 /* more than the 128 characters allow with any names and values */
 
 struct exemplar_labels {
@@ -96,7 +88,7 @@ static bool put_id(struct exemplar_labels *l, const char *name, struct bytes id)
 {
     size_t name_at = l->scratch->len, value_at;
 
-    if (!is_id(id))
+    if (bytes_is_zero(id))
         return true;
     buf_puts(l->scratch, name);
     value_at = l->scratch->len;
