@@ -129,21 +129,13 @@ static void decode_null(struct decoder *d, const struct option *o, const struct 
     decode_value(d, o, &zero, path, field);
 }
 
-static const struct option *row_of(const struct option *rows, const char *key)
-{
-    for (; rows->kind != OPTION_END; rows++)
-        if (strcmp(rows->key, key) == 0)
-            return rows;
-    return NULL;
-}
-
 /* The group whose own key that is, if it is that of one group: many an old configuration has it a step too high. */
 static const struct option *group_of(const struct option *rows, const char *key)
 {
     const struct option *found = NULL;
 
     for (const struct option *o = rows; o->kind != OPTION_END; o++) {
-        if (o->kind != OPTION_GROUP || row_of(o->options, key) == NULL)
+        if (o->kind != OPTION_GROUP || option_find(o->options, key) == NULL)
             continue;
         if (found != NULL)
             return NULL;
@@ -174,8 +166,8 @@ static void unknown_key(struct decoder *d, const struct option *rows, const stru
     near = decoder_nearest(d, pair->key, names);
     if (near[0] == '\0' && group != NULL)
         near = arena_printf(d->arena, "; it belongs below %s: write %s: {%s: %s}", group->key, group->key, pair->key,
-                            is_word(pair->value) && !row_of(group->options, pair->key)->secret ? pair->value->text
-                                                                                               : "...");
+                            is_word(pair->value) && !option_find(group->options, pair->key)->secret ? pair->value->text
+                                                                                                    : "...");
     else if (near[0] == '\0' && n > 0)
         near = arena_printf(d->arena, "; the keys here are %s", decoder_list(d, names));
     fault_add(d->faults, &location, path, false, "has invalid keys: %s%s", pair->key,
@@ -185,7 +177,7 @@ static void unknown_key(struct decoder *d, const struct option *rows, const stru
 static void decode_pair(struct decoder *d, const struct option *rows, const struct yaml_pair *pair, const char *path,
                         char *out)
 {
-    const struct option *o = row_of(rows, pair->key);
+    const struct option *o = option_find(rows, pair->key);
     struct yaml_node location = { .file = pair->value->file, .line = pair->line, .column = pair->column };
     const char *inner;
 

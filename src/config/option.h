@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct {
     int64_t ns; /* Go's time.Duration; an integer without unit in YAML is nanoseconds */
@@ -160,6 +161,15 @@ struct option {
     {                                                                                                                  \
         .kind = OPTION_END                                                                                             \
     }
+
+/* The row of a key, or NULL; also of no rows at all. */
+static inline const struct option *option_find(const struct option *rows, const char *key)
+{
+    for (; rows != NULL && rows->kind != OPTION_END; rows++)
+        if (strcmp(rows->key, key) == 0)
+            return rows;
+    return NULL;
+}
 
 /* A row that has no field of the struct. */
 static inline bool option_is_word(const struct option *o)

@@ -33,14 +33,6 @@ struct attempt {
 
 /* ---- what the exporter would do ---- */
 
-static const struct option *find_row(const struct option *rows, const char *key)
-{
-    for (const struct option *o = rows; o != NULL && o->kind != OPTION_END; o++)
-        if (strcmp(o->key, key) == 0)
-            return o;
-    return NULL;
-}
-
 static const void *field_of(const struct config_component *cc, const struct option *row)
 {
     return (const char *)cc->config + row->offset;
@@ -48,7 +40,7 @@ static const void *field_of(const struct config_component *cc, const struct opti
 
 static const char *text_option(const struct config_component *cc, const char *key)
 {
-    const struct option *row = find_row(cc->component->options, key);
+    const struct option *row = option_find(cc->component->options, key);
     const char *text = "";
 
     if (row != NULL && row->kind == OPTION_STRING)
@@ -58,7 +50,7 @@ static const char *text_option(const struct config_component *cc, const char *ke
 
 static const struct tls_config *tls_option(const struct config_component *cc)
 {
-    const struct option *row = find_row(cc->component->options, "tls");
+    const struct option *row = option_find(cc->component->options, "tls");
 
     return row != NULL && row->kind == OPTION_GROUP && row->options == tls_client_options ? field_of(cc, row) : NULL;
 }
@@ -86,7 +78,7 @@ static bool skip_prefix(const char **text, const char *prefix)
 /* Who is dialled, and whether over TLS. */
 static bool find_peer(const struct config_component *cc, const struct tls_config *tls, struct target *to, bool *secure)
 {
-    bool grpc = find_row(cc->component->options, "balancer_name") != NULL;
+    bool grpc = option_find(cc->component->options, "balancer_name") != NULL;
     const char *endpoint = text_option(cc, "endpoint");
     struct error err;
     struct url url;

@@ -6,14 +6,6 @@
 
 #include <string.h>
 
-static const struct option *row_of(const struct option *rows, const char *key)
-{
-    for (; rows->kind != OPTION_END; rows++)
-        if (strcmp(rows->key, key) == 0)
-            return rows;
-    return NULL;
-}
-
 static const char *join_path(struct migration *m, const char *path, const char *key)
 {
     return arena_printf(&m->arena, "%s::%s", path, key);
@@ -29,10 +21,10 @@ static bool is_nothing(const struct span *s)
 
 static bool is_tls_key(const struct option *rows, const struct span *kid)
 {
-    const struct option *tls = row_of(rows, "tls");
+    const struct option *tls = option_find(rows, "tls");
 
-    return row_of(rows, kid->key) == NULL && tls != NULL && tls->kind == OPTION_GROUP &&
-           row_of(tls->options, kid->key) != NULL && !option_is_word(row_of(tls->options, kid->key)) &&
+    return option_find(rows, kid->key) == NULL && tls != NULL && tls->kind == OPTION_GROUP &&
+           option_find(tls->options, kid->key) != NULL && !option_is_word(option_find(tls->options, kid->key)) &&
            kid->kind == YAML_SCALAR && kid->to > kid->from && strchr(kid->text, '\n') == NULL;
 }
 
@@ -100,7 +92,7 @@ static void walk_list(struct migration *m, const struct option *o, const struct 
 static void walk_key(struct migration *m, const struct option *rows, struct span *kid, const char *path,
                      const char *foreign)
 {
-    const struct option *o = row_of(rows, kid->key);
+    const struct option *o = option_find(rows, kid->key);
 
     if (o == NULL && foreign != NULL && strcmp(kid->key, "<<") != 0)
         migration_take_out(m, kid, path, NOTE_REPLACED,
