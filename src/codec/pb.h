@@ -127,6 +127,22 @@ static inline struct bytes pb_find_bytes(struct bytes message, uint32_t number)
     return found;
 }
 
+/* Parts of one message are merged by putting them end to end: one more of them. One alone stays where it is, several
+ * are in `merged`, whatever was there. *parts: how many there have been. */
+static inline void pb_merge(struct bytes *whole, unsigned *parts, struct bytes part, struct buf *merged)
+{
+    if (++*parts == 1) {
+        *whole = part;
+        return;
+    }
+    if (*parts == 2) {
+        merged->len = 0;
+        buf_put(merged, *whole);
+    }
+    buf_put(merged, part);
+    *whole = buf_bytes(merged);
+}
+
 static inline double pb_double(uint64_t bits)
 {
     double d;

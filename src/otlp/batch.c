@@ -144,18 +144,8 @@ struct bytes batch_dictionary(const struct batch *b, struct buf *merged)
     for (uint32_t i = 0; i < b->n_segments; i++) {
         struct pb_reader r = segment_reader(&b->segments[i]);
 
-        for (struct part part; next_part(&r, &part);) {
-            if (++parts == 1) {
-                whole = part.content;
-                continue;
-            }
-            if (parts == 2) {
-                merged->len = 0;
-                buf_put(merged, whole);
-            }
-            buf_put(merged, part.content);
-            whole = buf_bytes(merged);
-        }
+        for (struct part part; next_part(&r, &part);)
+            pb_merge(&whole, &parts, part.content, merged);
     }
     return whole;
 }

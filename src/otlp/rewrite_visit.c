@@ -14,16 +14,7 @@ static struct bytes read_head(struct buf *merged, struct bytes container, bool o
             break;
         if (f.number != OTLP_RESOURCE_GROUP_RESOURCE || f.wire != PB_LEN)
             continue;
-        if (++parts == 1) {
-            head = f.bytes;
-            continue;
-        }
-        if (parts == 2) {
-            merged->len = 0;
-            buf_put(merged, head);
-        }
-        buf_put(merged, f.bytes); /* parts of one message are merged by putting them end to end */
-        head = buf_bytes(merged);
+        pb_merge(&head, &parts, f.bytes, merged);
     }
     return head;
 }

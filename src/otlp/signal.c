@@ -8,47 +8,24 @@
 #include "otlp/profiles_service.pb-c.h"
 #include "otlp/trace_service.pb-c.h"
 
+/* `one` and `service`: the signal as the names of its messages and of its service have it. */
+#define SIGNAL(word, one, service, version, ...)                                                                       \
+    {                                                                                                                  \
+        .name = word, .request = &otlp__export_##one##_service_request__descriptor,                                    \
+        .response = &otlp__export_##one##_service_response__descriptor,                                                \
+        .grpc_path = "/opentelemetry.proto.collector." #one "." version "." service "/Export",                         \
+        .http_path = "/" version "/" word, __VA_ARGS__                                                                 \
+    }
+
 const struct signal_info signal_table[SIGNAL_COUNT] = {
-    [SIGNAL_TRACES] = {
-        .name = "traces",
-        .items = "spans",
-        .resources = "resource spans",
-        .request = &otlp__export_trace_service_request__descriptor,
-        .response = &otlp__export_trace_service_response__descriptor,
-        .grpc_path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        .http_path = "/v1/traces",
-        .mergeable = true,
-    },
-    [SIGNAL_METRICS] = {
-        .name = "metrics",
-        .items = "metric_points",
-        .resources = "resource metrics",
-        .request = &otlp__export_metrics_service_request__descriptor,
-        .response = &otlp__export_metrics_service_response__descriptor,
-        .grpc_path = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        .http_path = "/v1/metrics",
-        .mergeable = true,
-    },
-    [SIGNAL_LOGS] = {
-        .name = "logs",
-        .items = "log_records",
-        .resources = "resource logs",
-        .request = &otlp__export_logs_service_request__descriptor,
-        .response = &otlp__export_logs_service_response__descriptor,
-        .grpc_path = "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-        .http_path = "/v1/logs",
-        .mergeable = true,
-    },
-    [SIGNAL_PROFILES] = {
-        .name = "profiles",
-        .items = "profile_samples",
-        .resources = "resource profiles",
-        .request = &otlp__export_profiles_service_request__descriptor,
-        .response = &otlp__export_profiles_service_response__descriptor,
-        .grpc_path = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
-        .http_path = "/v1development/profiles",
-        .mergeable = false,
-    },
+    [SIGNAL_TRACES] = SIGNAL("traces", trace, "TraceService", "v1", .items = "spans", .resources = "resource spans",
+                             .mergeable = true),
+    [SIGNAL_METRICS] = SIGNAL("metrics", metrics, "MetricsService", "v1", .items = "metric_points",
+                              .resources = "resource metrics", .mergeable = true),
+    [SIGNAL_LOGS] = SIGNAL("logs", logs, "LogsService", "v1", .items = "log_records", .resources = "resource logs",
+                           .mergeable = true),
+    [SIGNAL_PROFILES] = SIGNAL("profiles", profiles, "ProfilesService", "v1development", .items = "profile_samples",
+                               .resources = "resource profiles"),
 };
 
 enum signal signal_by_name(struct bytes name)

@@ -31,6 +31,16 @@ static inline const uint8_t *pass_short(const uint8_t *p, const uint8_t *end)
     return ((p[0] | (p[1] & s->more) | s->none) & 0x80) == 0 && left >= needs ? p + needs : NULL;
 }
 
+/* The field at *p, which is then behind it. */
+static inline bool read_field(const uint8_t **p, const uint8_t *end, struct pb_field *f)
+{
+    struct pb_reader r = pb_reader(bytes_of(*p, (size_t)(end - *p)));
+    bool whole = pb_next(&r, f);
+
+    *p = r.p;
+    return whole;
+}
+
 bool message_find(struct bytes message, uint32_t number, struct pb_field *field)
 {
     const uint8_t *p = message.data, *end = bytes_end(message);
@@ -38,21 +48,18 @@ bool message_find(struct bytes message, uint32_t number, struct pb_field *field)
 
     while (p != end) {
         const uint8_t *next = p[0] >> 3 != number ? pass_short(p, end) : NULL;
-        struct pb_reader r;
         struct pb_field f;
 
         if (next != NULL) {
             p = next;
             continue;
         }
-        r = pb_reader(bytes_of(p, (size_t)(end - p)));
-        if (!pb_next(&r, &f))
+        if (!read_field(&p, end, &f))
             break;
         if (f.number == number) {
             *field = f;
             found = true;
         }
-        p = r.p;
     }
     return found;
 }
@@ -241,17 +248,14 @@ static struct bytes replace_fields(struct arena *a, struct bytes message, uint32
 
     while (p != end) {
         const uint8_t *next = pass_other(p, end, number, key);
-        struct pb_reader r;
         struct pb_field f;
 
         if (next != NULL) {
             p = next;
             continue;
         }
-        r = pb_reader(bytes_of(p, (size_t)(end - p)));
-        if (!pb_next(&r, &f))
+        if (!read_field(&p, end, &f))
             break;
-        p = r.p;
         if (f.number != number || (key != NULL && (f.wire != PB_LEN || !bytes_equal(attribute_of(f.bytes).key, *key))))
             continue;
         copy_to(&c, f.start);

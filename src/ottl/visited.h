@@ -27,28 +27,24 @@ static inline struct ottl_item visited_metric(const struct visit *at)
 /* A span, log record, data point or profile. */
 static inline struct ottl_item visited_item(const struct visit *at)
 {
-    return (struct ottl_item){ .resource = visit_resource(at),
-                               .scope = visit_scope(at),
-                               .metric = at->metric,
-                               .item = at->message,
-                               .data = at->data,
-                               .in = at->in,
-                               .ordered = at->ordered,
-                               .at = at };
+    struct ottl_item i = visited_metric(at);
+
+    i.item = at->message;
+    i.data = at->data;
+    i.ordered = at->ordered;
+    return i;
 }
 
 /* A span's event or a data point's exemplar. */
 static inline struct ottl_item visited_below(const struct visit *at)
 {
-    return (struct ottl_item){ .resource = visit_resource(at),
-                               .scope = visit_scope(at),
-                               .metric = at->metric,
-                               .item = at->item,
-                               .below = at->message,
-                               .index = at->index,
-                               .data = at->data,
-                               .in = at->in,
-                               .at = at };
+    struct ottl_item i = visited_metric(at);
+
+    i.item = at->item;
+    i.below = at->message;
+    i.index = at->index;
+    i.data = at->data;
+    return i;
 }
 
 #endif

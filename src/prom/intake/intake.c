@@ -200,58 +200,41 @@ static void end_take(struct take *t)
     t->in = NULL;
 }
 
+static bool read_some(struct take *t)
+{
+    return t->format == INTAKE_PROTOBUF ? protobuf_read_some(t) : text_read_some(t);
+}
+
+/* What each phase does until there is no more of it, and then: how it is left, or else the next phase. */
+static const struct {
+    bool (*work)(struct take *t); /* false: no more. NULL: nothing but the end */
+    void (*leave)(struct take *t);
+    enum take_phase next;
+} phases[TAKE_PHASES] = {
+    [TAKE_READ] = { .work = read_some, .leave = end_reading },
+    [TAKE_FAULT] = { .work = text_locate_fault, .leave = leave_page },
+    [TAKE_KEEP] = { .work = lines_keep, .leave = end_keeping },
+    [TAKE_END] = { .work = lines_end, .next = TAKE_MOVED },
+    [TAKE_MOVED] = { .work = points_end_moved, .next = TAKE_GATHER },
+    [TAKE_GATHER] = { .work = points_put_gathered, .next = TAKE_FINISH },
+    [TAKE_FINISH] = { .leave = finish_points },
+    [TAKE_DROP] = { .work = lines_drop, .next = TAKE_RELEASE },
+    [TAKE_RELEASE] = { .work = points_release, .next = TAKE_FAMILIES },
+    [TAKE_FAMILIES] = { .work = families_expire, .next = TAKE_SPARE },
+    [TAKE_SPARE] = { .work = lines_drop_spare, .leave = end_take },
+};
+
 bool intake_work(struct intake_store *s)
 {
     struct take *t = &s->take;
+    enum take_phase phase = t->phase;
 
-    switch (t->phase) {
-    case TAKE_READ:
-        if (!(t->format == INTAKE_PROTOBUF ? protobuf_read_some(t) : text_read_some(t)))
-            end_reading(t);
-        break;
-    case TAKE_FAULT:
-        if (!text_locate_fault(t))
-            leave_page(t);
-        break;
-    case TAKE_KEEP:
-        if (!lines_keep(t))
-            end_keeping(t);
-        break;
-    case TAKE_END:
-        if (!lines_end(t))
-            enter_phase(t, TAKE_MOVED);
-        break;
-    case TAKE_MOVED:
-        if (!points_end_moved(t))
-            enter_phase(t, TAKE_GATHER);
-        break;
-    case TAKE_GATHER:
-        if (!points_put_gathered(t))
-            enter_phase(t, TAKE_FINISH);
-        break;
-    case TAKE_FINISH:
-        finish_points(t);
-        break;
-    case TAKE_DROP:
-        if (!lines_drop(t))
-            enter_phase(t, TAKE_RELEASE);
-        break;
-    case TAKE_RELEASE:
-        if (!points_release(t))
-            enter_phase(t, TAKE_FAMILIES);
-        break;
-    case TAKE_FAMILIES:
-        if (!families_expire(t))
-            enter_phase(t, TAKE_SPARE);
-        break;
-    case TAKE_SPARE:
-        if (!lines_drop_spare(t))
-            end_take(t);
-        break;
-    case TAKE_IDLE:
-    case TAKE_PHASES:
-        break;
-    }
+    if (phase == TAKE_IDLE || (phases[phase].work != NULL && phases[phase].work(t)))
+        return t->phase == TAKE_IDLE;
+    if (phases[phase].leave != NULL)
+        phases[phase].leave(t);
+    else
+        enter_phase(t, phases[phase].next);
     return t->phase == TAKE_IDLE;
 }
 

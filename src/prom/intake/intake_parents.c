@@ -62,13 +62,7 @@ static struct identity *make_identity(struct take *t, const struct identity_key 
 {
     struct identity *id = mem_zalloc(size + k->raw.len);
 
-    *id = (struct identity){ .hash = k->hash,
-                             .parent = k->parent,
-                             .raw_len = (uint32_t)k->raw.len,
-                             .raw_at = (uint16_t)size,
-                             .kind = (uint16_t)kind };
-    if (k->raw.len > 0)
-        memcpy((uint8_t *)id + size, k->raw.data, k->raw.len);
+    identity_init(id, k, kind, size);
     if (!table_insert(&t->in->store->known, id, k->hash)) {
         free(id);
         return NULL;

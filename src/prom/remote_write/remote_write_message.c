@@ -9,7 +9,6 @@
 #include "prom/model/remote_write_fields.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <stdlib.h>
 
 #define USUAL_MAX (1024 * 1024ul) /* bytes that a message has room for from its beginning */
@@ -133,19 +132,11 @@ static void put_deltas(struct buf *b, uint32_t field, const int64_t *deltas, siz
     pb_end(b, mark);
 }
 
+/* As they are in memory, the lowest byte first: see codec/pb.h. */
 static void put_doubles(struct buf *b, uint32_t field, const double *v, size_t n)
 {
-    size_t mark;
-
-    if (n == 0)
-        return;
-    mark = pb_begin(b, field);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bits = htole64(pb_bits(v[i]));
-
-        buf_append(b, &bits, sizeof(bits));
-    }
-    pb_end(b, mark);
+    if (n > 0)
+        pb_put_bytes(b, field, bytes_of(v, n * sizeof(*v)));
 }
 
 static void put_native(struct buf *b, uint32_t field, const struct message_sample *s, bool with_start)

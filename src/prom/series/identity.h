@@ -41,6 +41,19 @@ static inline bool identity_same(const void *entry, const void *key)
            (k->raw.len == 0 || memcmp((const uint8_t *)id + id->raw_at, k->raw.data, k->raw.len) == 0);
 }
 
+/* In the first `size` bytes, which are zeroed, lies what the holder has of its own, and the raw bytes go behind them.
+ */
+static inline void identity_init(struct identity *id, const struct identity_key *k, unsigned kind, size_t size)
+{
+    *id = (struct identity){ .hash = k->hash,
+                             .parent = k->parent,
+                             .raw_len = (uint32_t)k->raw.len,
+                             .raw_at = (uint16_t)size,
+                             .kind = (uint16_t)kind };
+    if (k->raw.len > 0)
+        memcpy((uint8_t *)id + size, k->raw.data, k->raw.len);
+}
+
 static inline struct identity *identity_find(const struct table *t, const struct identity_key *k)
 {
     return table_find(t, k->hash, identity_same, k);

@@ -81,13 +81,7 @@ static void *new_entry(struct streams *s, const struct identity_key *key, enum l
         return NULL;
     }
     memset(id, 0, size);
-    *id = (struct identity){ .hash = key->hash,
-                             .parent = key->parent,
-                             .raw_len = (uint32_t)key->raw.len,
-                             .raw_at = (uint16_t)size,
-                             .kind = (uint16_t)level };
-    if (key->raw.len > 0)
-        memcpy((uint8_t *)id + size, key->raw.data, key->raw.len);
+    identity_init(id, key, level, size);
     if (!table_insert(&s->table, id, key->hash)) {
         budget_give(s->budget, cost_of(whole));
         free(id);

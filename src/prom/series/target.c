@@ -37,14 +37,21 @@ static bool same_target(const void *entry, const void *key)
     return same;
 }
 
+/* What is shown for the job and instance of this resource, or NULL. `k`, which begins zeroed, is for the caller to
+ * free. */
+static struct resource_entry *find_shown(const struct table *targets, const struct resource_entry *r,
+                                         struct target_key *k)
+{
+    translate_job(&k->names, identity_raw(&r->id));
+    k->hash = hash_names(&k->names);
+    return table_find(targets, k->hash, same_target, k);
+}
+
 void target_show(struct table *targets, struct resource_entry *r)
 {
     struct target_key k = { 0 };
-    struct resource_entry *before;
+    struct resource_entry *before = find_shown(targets, r, &k);
 
-    translate_job(&k.names, identity_raw(&r->id));
-    k.hash = hash_names(&k.names);
-    before = table_find(targets, k.hash, same_target, &k);
     if (before != NULL) {
         table_remove(targets, before, k.hash);
         before->shown = false;
@@ -57,11 +64,8 @@ void target_show(struct table *targets, struct resource_entry *r)
 void target_hide(struct table *targets, struct resource_entry *r)
 {
     struct target_key k = { 0 };
-    struct resource_entry *at;
+    struct resource_entry *at = find_shown(targets, r, &k);
 
-    translate_job(&k.names, identity_raw(&r->id));
-    k.hash = hash_names(&k.names);
-    at = table_find(targets, k.hash, same_target, &k);
     if (at == r) {
         table_remove(targets, r, k.hash);
         if (r->older != NULL)
