@@ -3,7 +3,12 @@
 #include "base/log.h"
 
 #include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static struct clock now;
 static struct complaint c;
@@ -139,6 +144,74 @@ START_TEST(quotes_make_of_each_byte_the_same_wherever_it_stands)
 }
 END_TEST
 
+/* All that is in the pipe now, to the end of `text`; how many bytes that was. */
+static size_t drain(int fd, struct buf *text)
+{
+    uint8_t chunk[65536];
+    size_t sum = 0;
+    ssize_t n;
+
+    while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
+        buf_append(text, chunk, (size_t)n);
+        sum += (size_t)n;
+    }
+    return sum;
+}
+
+static unsigned count_of(const struct buf *text, const char *word)
+{
+    const uint8_t *at = text->data, *end = text->data + text->len;
+    unsigned n = 0;
+
+    while ((at = memmem(at, (size_t)(end - at), word, strlen(word))) != NULL)
+        n++, at++;
+    return n;
+}
+
+/* Each line is written, or among those that are told of; another output misses none. */
+START_TEST(a_reader_that_is_too_slow_is_told_how_many_lines_it_has_lost)
+{
+    struct log_sink sink;
+    struct logger lg = { .sink = &sink };
+    struct buf slow = { 0 }, whole = { 0 };
+    char word[64];
+    int ends[2], file = memfd_create("log", MFD_CLOEXEC);
+    unsigned kept, told = 20000;
+
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    log_sink_init(&sink);
+    log_sink_to(&sink, ends[1]);
+    log_sink_add(&sink, dup(file));
+    for (unsigned i = 0; i < told; i++)
+        log_info(
+            &lg, "a line among so many", F_UINT("number", i),
+            F_STR("text",
+                  "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123"
+                  "4567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
+                  "8901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+                  "2345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345"
+                  "6789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"));
+    do
+        log_flush(&sink);
+    while (drain(ends[0], &slow) > 0);
+    kept = count_of(&slow, "a line among so many");
+    ck_assert_uint_gt(kept, 0);
+    ck_assert_uint_lt(kept, told);
+    ck_assert_uint_eq(count_of(&slow, "Lines of the log were lost"), 1);
+    snprintf(word, sizeof(word), "\"lines\": %u", told - kept);
+    ck_assert_uint_eq(count_of(&slow, word), 1);
+    ck_assert_int_eq(lseek(file, 0, SEEK_SET), 0);
+    drain(file, &whole);
+    ck_assert_uint_eq(count_of(&whole, "a line among so many"), told);
+    log_sink_close(&sink);
+    close(ends[0]);
+    close(file);
+    buf_free(&slow);
+    buf_free(&whole);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -153,6 +226,7 @@ int main(void)
     tcase_add_test(tc, causes_that_take_turns_give_a_line_in_ten_seconds_at_most);
     tcase_add_test(tc, quotes_make_of_each_byte_the_same_wherever_it_stands);
     tcase_add_test(tc, what_a_terminal_would_act_on_is_written_as_an_escape);
+    tcase_add_test(tc, a_reader_that_is_too_slow_is_told_how_many_lines_it_has_lost);
     suite_add_tcase(s, tc);
     srunner_run_all(r, CK_NORMAL);
     failed = srunner_ntests_failed(r);
