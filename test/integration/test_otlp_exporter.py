@@ -179,13 +179,16 @@ def test_signals_have_urls_of_their_own(otelcd, tmp_path):
     options = {
         "endpoint": p.endpoint + "/base/",
         "logs_endpoint": p.endpoint + "/elsewhere/v1/logs?tenant=7",
+        "profiles_endpoint": p.endpoint + "/profiled",
         "compression": "none",
     }
     d = otelcd(CONFIG.format(folder=tmp_path, exporter="otlp_http", options=json.dumps(options)))
     d.export(otlp.logs(1))
     d.export(otlp.traces(1))
-    p.wait(lambda p: len(p.taken) == 2)
-    assert sorted(c.path for c in p.taken) == ["/base/v1/traces", "/elsewhere/v1/logs?tenant=7"]
+    body = (filed.ROOT / "test/data/debug/profiles.json").read_bytes()
+    assert d.http("POST", PROFILES.path, body, {"Content-Type": "application/json"})[0] == 200
+    p.wait(lambda p: len(p.taken) == 3)
+    assert sorted(c.path for c in p.taken) == ["/base/v1/traces", "/elsewhere/v1/logs?tenant=7", "/profiled"]
     settled(d)
     labels = dict(server_address="127.0.0.1", server_port=str(p.port), exporter="otlp_http")
     assert d.metric("otelcol_exporter_sent_log_records", url_path="/elsewhere/v1/logs", **labels) == 1

@@ -67,6 +67,17 @@ def post(port, path, body, headers=None, method="POST"):
         c.close()
 
 
+def test_paths_that_are_configured_take_the_place_of_the_usual_ones(otelcd):
+    paths = "include_metadata: true, traces_url_path: /t, metrics_url_path: /m/n, logs_url_path: /l".replace(", ", "\n        ")
+    text = CONFIG.replace("include_metadata: true", paths).replace("    metrics:", "    logs: {receivers: [otlp], exporters: [nop]}\n    metrics:")
+    d = otelcd(text, expect=["Request rejected"])
+    for sort, path in (("traces", "/t"), ("metrics", "/m/n"), ("logs", "/l")):
+        body = otlp.sample(sort, 2).SerializeToString()
+        assert post(d.http_port, path, body)[0] == 200
+        assert post(d.http_port, f"/v1/{sort}", body)[0] == 404
+        assert d.ledger("pipeline", sort)["delivered"] == 2
+
+
 def accepted(daemon, signal="spans", transport="grpc"):
     return daemon.metric(f"otelcol_receiver_accepted_{signal}", receiver="otlp", transport=transport)
 
