@@ -171,7 +171,9 @@ static bool call_duration(struct ottl_call *c, struct ottl_value *result)
 
 static inline double in_units(int64_t ns, int64_t one)
 {
-    return (double)(ns / one) + (double)(ns % one) / (double)one;
+    int64_t whole = ns / one;
+
+    return (double)whole + (double)(ns % one) / (double)one;
 }
 
 OTTL_GIVES(call_hours, ottl_double(in_units(c->args[0].integer, (int64_t)3600 * TIME_NS)))
