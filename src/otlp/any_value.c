@@ -45,6 +45,52 @@ bool attribute_find(struct bytes message, uint32_t number, struct bytes key, str
     return false;
 }
 
+/* An attribute as a whole field, and where it is among the others. */
+struct keyed_field {
+    struct bytes key, field;
+    size_t position;
+};
+
+static int compare_positions(const void *a, const void *b)
+{
+    const struct keyed_field *x = a, *y = b;
+
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct keyed_field *x = a, *y = b;
+    int order = bytes_compare(x->key, y->key);
+
+    return order != 0 ? order : compare_positions(a, b);
+}
+
+void attributes_keep_last(struct buf *fields)
+{
+    VEC(struct keyed_field) all = { 0 };
+    struct pb_reader r = pb_reader(buf_bytes(fields));
+    size_t kept = 0;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        *vec_push(&all) =
+            (struct keyed_field){ attribute_of(f.bytes).key, bytes_of(f.start, (size_t)(r.p - f.start)), all.n };
+    if (all.n > 1)
+        qsort(all.v, all.n, sizeof(*all.v), compare_keys);
+    for (size_t i = 0; i < all.n; i++)
+        if (i + 1 == all.n || !bytes_equal(all.v[i].key, all.v[i + 1].key))
+            all.v[kept++] = all.v[i];
+    if (kept < all.n) {
+        qsort(all.v, kept, sizeof(*all.v), compare_positions);
+        fields->len = 0;
+        for (size_t i = 0; i < kept; i++) { /* none moves up */
+            memmove(fields->data + fields->len, all.v[i].field.data, all.v[i].field.len);
+            fields->len += all.v[i].field.len;
+        }
+    }
+    vec_free(&all);
+}
+
 /* The member of the oneof that is set: the last one on the wire. */
 static struct pb_field set_member(struct bytes any_value)
 {

@@ -29,6 +29,9 @@ static inline bool attribute_next(struct pb_reader *r, uint32_t number, struct a
 /* The value of the first attribute with that key, among the fields `number` of a message. */
 bool attribute_find(struct bytes message, uint32_t number, struct bytes key, struct bytes *value);
 
+/* KeyValues put end to end, each with the head of its field: of those with one key only the last stays, where it is. */
+void attributes_keep_last(struct buf *fields);
+
 /* A value by its type. */
 enum value_type { VALUE_EMPTY, VALUE_STRING, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_ARRAY, VALUE_MAP, VALUE_BYTES };
 

@@ -205,7 +205,7 @@ static bool get_all(struct ottl_evaluation *e, const eval_numbers *numbers, stru
             ottl_map_put(&map, a.key, a.value);
     }
     if (good)
-        ottl_unique(&map);
+        attributes_keep_last(&map);
     *v = ottl_bytes(OTTL_MAP, ottl_keep(&e->arena, buf_bytes(&map)));
     buf_free(&map);
     return good;

@@ -405,7 +405,7 @@ static bool call_flatten(struct ottl_call *c, struct ottl_value *result)
         buf_free(&f.out);
         return false;
     }
-    ottl_unique(&f.out);
+    attributes_keep_last(&f.out);
     return set_bytes(c, &f.out, OTTL_MAP);
 }
 

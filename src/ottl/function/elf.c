@@ -121,7 +121,7 @@ static bool read_line(struct elf_reader *r, struct bytes line)
             value.len = 0, buf_putc(&value, '-');
         ottl_put_text_pair(&entry, name, buf_bytes(&value));
     }
-    ottl_unique(&entry);
+    attributes_keep_last(&entry);
     v = ottl_bytes(OTTL_MAP, buf_bytes(&entry));
     ottl_put_element(&r->entries, &v);
     buf_free(&entry);
@@ -141,7 +141,7 @@ static void put_results(struct elf_reader *r)
     v = ottl_bytes(OTTL_LIST, buf_bytes(&fields));
     ottl_put_pair(&r->map, bytes_str("elf.fields"), &v);
     buf_free(&fields);
-    ottl_unique(&r->map);
+    attributes_keep_last(&r->map);
 }
 
 static bool call_elf(struct ottl_call *c, struct ottl_value *result)

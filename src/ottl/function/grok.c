@@ -240,7 +240,7 @@ static bool call_grok(struct ottl_call *c, struct ottl_value *result)
             if (found[i].len > 0)
                 ottl_put_pair(&out, bytes_str(g->groups.v[i - 1].name), &v);
         }
-    ottl_unique(&out);
+    attributes_keep_last(&out);
     return ottl_give(c, &out, OTTL_MAP, result);
 }
 

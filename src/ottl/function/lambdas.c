@@ -168,7 +168,7 @@ static inline bool map_all(struct ottl_call *c, bool keys, struct ottl_value *re
             put_value(&out, &w, &v);
     }
     if (good && keys)
-        ottl_unique(&out);
+        attributes_keep_last(&out);
     return give_walked(c, &w, good, &out, result);
 }
 

@@ -233,7 +233,7 @@ static bool call_slice_to_map(struct ottl_call *c, struct ottl_value *result)
             buf_free(&out);
             return false;
         }
-    ottl_unique(&out);
+    attributes_keep_last(&out);
     return ottl_give(c, &out, OTTL_MAP, result);
 }
 

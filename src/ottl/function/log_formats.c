@@ -37,7 +37,7 @@ static bool give_map(struct ottl_call *c, bool good, struct buf *map, struct ott
         buf_free(map);
         return false;
     }
-    ottl_unique(map);
+    attributes_keep_last(map);
     return ottl_give(c, map, OTTL_MAP, result);
 }
 
@@ -142,7 +142,7 @@ static bool call_cef(struct ottl_call *c, struct ottl_value *result)
         return ottl_fail(c, "a CEF header has 7 fields, and this has %zu", n);
     }
     read_cef_extension(s, &extension);
-    ottl_unique(&extension);
+    attributes_keep_last(&extension);
     v = ottl_bytes(OTTL_MAP, buf_bytes(&extension));
     ottl_put_pair(&map, bytes_str("cef.extensions"), &v);
     buf_free(&extension);
@@ -181,7 +181,7 @@ static void read_leef_attributes(struct bytes s, char delimiter, struct buf *map
         key = bytes_of(pair.data, (size_t)(equals - pair.data));
         ottl_put_text_pair(map, key, bytes_skip(pair, key.len + 1));
     }
-    ottl_unique(map);
+    attributes_keep_last(map);
 }
 
 static bool call_leef(struct ottl_call *c, struct ottl_value *result)

@@ -77,53 +77,6 @@ void ottl_put_text_pair(struct buf *map, struct bytes key, struct bytes text)
     ottl_put_pair(map, key, &v);
 }
 
-/* ---- keys that come twice ---- */
-
-struct keyed_pair {
-    struct bytes key, field;
-    size_t order;
-};
-
-static int compare_keyed(const void *a, const void *b)
-{
-    const struct keyed_pair *x = a, *y = b;
-    int order = bytes_compare(x->key, y->key);
-
-    return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
-}
-
-static int compare_order(const void *a, const void *b)
-{
-    const struct keyed_pair *x = a, *y = b;
-
-    return (x->order > y->order) - (x->order < y->order);
-}
-
-void ottl_unique(struct buf *map)
-{
-    VEC(struct keyed_pair) pairs = { 0 };
-    struct pb_reader r = pb_reader(buf_bytes(map));
-    struct buf out = { 0 };
-    size_t kept = 0;
-
-    for (struct pb_field f; pb_next(&r, &f);)
-        *vec_push(&pairs) =
-            (struct keyed_pair){ attribute_of(f.bytes).key, bytes_of(f.start, (size_t)(r.p - f.start)), pairs.n };
-    if (pairs.n > 1)
-        qsort(pairs.v, pairs.n, sizeof(*pairs.v), compare_keyed);
-    for (size_t i = 0; i < pairs.n; i++)
-        if (i + 1 == pairs.n || !bytes_equal(pairs.v[i].key, pairs.v[i + 1].key))
-            pairs.v[kept++] = pairs.v[i];
-    if (kept < pairs.n) {
-        qsort(pairs.v, kept, sizeof(*pairs.v), compare_order);
-        for (size_t i = 0; i < kept; i++)
-            buf_put(&out, pairs.v[i].field);
-        buf_free(map);
-        *map = out;
-    }
-    vec_free(&pairs);
-}
-
 /* ---- what is read ---- */
 
 bool ottl_next_pair(struct pb_reader *r, struct bytes *key, struct ottl_value *v)

@@ -36,9 +36,6 @@ void ottl_put_string(struct buf *list, struct bytes text);
 void ottl_put_pair(struct buf *map, struct bytes key, const struct ottl_value *v);
 void ottl_put_text_pair(struct buf *map, struct bytes key, struct bytes text);
 
-/* The pairs that were put, of those with the same key only the last. */
-void ottl_unique(struct buf *map);
-
 /* Pairs of a map, elements of a list, one after another. */
 bool ottl_next_pair(struct pb_reader *r, struct bytes *key, struct ottl_value *v);
 bool ottl_next_element(struct pb_reader *r, struct ottl_value *v);

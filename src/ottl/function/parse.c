@@ -80,7 +80,7 @@ static bool read_object(struct json_reader *r, unsigned depth)
     map = r->out;
     r->out = outer;
     if (good) {
-        ottl_unique(&map);
+        attributes_keep_last(&map);
         buf_put(&r->out, buf_bytes(&map));
     }
     buf_free(&map);
@@ -274,7 +274,7 @@ static bool call_csv(struct ottl_call *c, struct ottl_value *result)
         buf_free(&out);
         return false;
     }
-    ottl_unique(&out);
+    attributes_keep_last(&out);
     return ottl_give(c, &out, OTTL_MAP, result);
 }
 

@@ -276,7 +276,7 @@ static bool call_patterns(struct ottl_call *c, struct ottl_value *result)
         return good;
     }
     if (keys)
-        ottl_unique(&out);
+        attributes_keep_last(&out);
     target.bytes = ottl_take(c, &out);
     return ottl_target_set(c, 0, &target);
 }

@@ -75,7 +75,7 @@ static void put_attributes(struct buf *out, const struct xml_node *element)
     for (const struct xml_attribute *a = element->attributes; a != NULL; a = a->next)
         ottl_put_text_pair(&map, a->name, a->value);
     if (map.len > 0) {
-        ottl_unique(&map);
+        attributes_keep_last(&map);
         v = ottl_bytes(OTTL_MAP, buf_bytes(&map));
         ottl_put_pair(out, bytes_str("attributes"), &v);
     }

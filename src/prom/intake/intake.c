@@ -123,8 +123,6 @@ static void trim_scratch(struct take *t)
         vec_free(&t->lines);
     if (t->gathered.cap * sizeof(*t->gathered.v) > SCRATCH_KEPT)
         vec_free(&t->gathered);
-    if (t->fields.cap * sizeof(*t->fields.v) > SCRATCH_KEPT)
-        vec_free(&t->fields);
     if (t->released.cap * sizeof(*t->released.v) > SCRATCH_KEPT)
         vec_free(&t->released);
     if (t->moved.cap * sizeof(*t->moved.v) > SCRATCH_KEPT)

@@ -187,12 +187,6 @@ struct intake {
     struct out_point *reports[REPORTS];
 };
 
-/* An attribute as a whole field, and where it stood. */
-struct keyed_field {
-    struct bytes key, field;
-    uint32_t position;
-};
-
 /* Where a take is. What goes round when: intake.c. */
 enum take_phase {
     TAKE_IDLE,     /* there is none */
@@ -297,8 +291,7 @@ struct take {
     VEC(struct out_point *) moved;    /* those of several lines among them whose stream ends with that */
     VEC(struct bucket) buckets;       /* of one point, in order */
     VEC(struct out_resource *) informed;
-    VEC(struct keyed_field) fields; /* of one of them */
-    struct message_part *open;      /* of the metric that points are being put into */
+    struct message_part *open; /* of the metric that points are being put into */
     struct out_metric *open_metric;
     uint8_t *room, *room_end; /* behind the open part */
     uint64_t n_points;        /* of the piece */

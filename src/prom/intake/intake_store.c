@@ -75,7 +75,6 @@ void intake_store_free(struct intake_store *s)
     vec_free(&t->buckets);
     vec_free(&t->informed);
     vec_free(&t->resources);
-    vec_free(&t->fields);
     drop_bytes(s->scope);
     free(s);
 }
