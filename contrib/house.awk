@@ -106,7 +106,8 @@ is_header && /^[a-z].*\(/ && !/^(static|typedef|extern|enum \{)/ {
         complain(name " begins with a verb: a public function is noun_verb")
 }
 
-# `put` and `take` name nothing. A table of operations is told by the word standing between commas or braces.
+# `put` and `take` name nothing. A table of operations is told by the word standing between commas or braces, or behind
+# the slot of its name.
 /^static [^=;]*\(/ && FILENAME ~ /\.c$/ {
     name = $0
     sub(/\(.*/, "", name)
@@ -120,7 +121,7 @@ is_header && /^[a-z].*\(/ && !/^(static|typedef|extern|enum \{)/ {
 function check_words(    name)
 {
     for (name in words)
-        if (text !~ "[{,=] *" name " *[,}]" && text !~ "[.>]" name " = " name ";") {
+        if (text !~ "[{,=] *" name " *[,}]" && text !~ "[.>]" name " = " name "[;,)]") {
             print words[name] ": " name " is one word: say what it does to what"
             bad = 1
         }

@@ -22,13 +22,9 @@ static int create(struct node *node, const void *config, struct error *err)
 
 extern const struct component forward_connector;
 const struct component forward_connector = {
-    .type = "forward",
-    .kind = COMPONENT_CONNECTOR,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("forward", COMPONENT_CONNECTOR, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Hands on what leaves one pipeline to others of the same signal.",
     .options = options,
-    .node_size = sizeof(struct node),
-    .create = create,
+    COMPONENT_NODE(struct node, .create = create),
 };

@@ -22,14 +22,10 @@ static int create(struct node *node, const void *config, struct error *err)
 
 extern const struct component nop_exporter;
 const struct component nop_exporter = {
-    .type = "nop",
-    .kind = COMPONENT_EXPORTER,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("nop", COMPONENT_EXPORTER, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Takes everything and keeps nothing.",
     .safe = "Safe means discarded, at once.",
     .options = options,
-    .node_size = sizeof(struct node),
-    .create = create,
+    COMPONENT_NODE(struct node, .create = create),
 };

@@ -409,22 +409,12 @@ static void destroy(struct node *node)
 
 extern const struct component prometheus_exporter;
 const struct component prometheus_exporter = {
-    .type = "prometheus",
-    .kind = COMPONENT_EXPORTER,
-    .signals = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "beta",
+    COMPONENT_TYPE("prometheus", COMPONENT_EXPORTER, .signals = SIGNAL_BIT(SIGNAL_METRICS), .stability = "beta"),
     .alone = "it has the series that one scrape shows",
     .summary = "Keeps the newest value of every series and serves them to Prometheus' scrapes, on /metrics.",
     .safe = "Merged into the series that the next scrape shows.",
-    .config_size = sizeof(struct prometheus_config),
-    .options = options,
+    COMPONENT_CONFIG(struct prometheus_config, options, .check = check, .claim = claim),
     .metrics = metric_rows,
-    .node_size = sizeof(struct prometheus_node),
-    .check = check,
-    .create = create,
-    .claim = claim,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_NODE(struct prometheus_node, .create = create, .start = start, .stop = stop, .hurry = hurry,
+                   .destroy = destroy),
 };

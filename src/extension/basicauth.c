@@ -292,21 +292,12 @@ static struct client_authenticator *client_authenticator(struct node *node)
 
 extern const struct component basicauth_extension;
 const struct component basicauth_extension = {
-    .type = "basicauth",
-    .kind = COMPONENT_EXTENSION,
-    .stability = "beta",
+    COMPONENT_TYPE("basicauth", COMPONENT_EXTENSION, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary =
         "Lets clients in by name and password (htpasswd), or sends ours: for `auth` of receivers, or of exporters.",
-    .config_size = sizeof(struct basicauth_config),
-    .options = options,
+    COMPONENT_CONFIG(struct basicauth_config, options, .check = check, .provides = provides),
     .metrics = password_metric_rows,
-    .node_size = sizeof(struct basicauth),
-    .check = check,
-    .create = create,
-    .start = start,
-    .destroy = destroy,
-    .provides = provides,
-    .gatekeeper = gatekeeper,
-    .client_authenticator = client_authenticator,
+    COMPONENT_NODE(struct basicauth, .create = create, .start = start, .destroy = destroy, .gatekeeper = gatekeeper,
+                   .client_authenticator = client_authenticator),
 };

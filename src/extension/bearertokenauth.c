@@ -301,18 +301,10 @@ static struct client_authenticator *client_authenticator(struct node *node)
 
 extern const struct component bearertokenauth_extension;
 const struct component bearertokenauth_extension = {
-    .type = "bearertokenauth",
-    .kind = COMPONENT_EXTENSION,
-    .stability = "beta",
+    COMPONENT_TYPE("bearertokenauth", COMPONENT_EXTENSION, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Lets clients in that send a token, and sends one: for `auth` of receivers and of exporters.",
-    .config_size = sizeof(struct bearertokenauth_config),
-    .options = options,
-    .node_size = sizeof(struct bearertokenauth),
-    .check = check,
-    .create = create,
-    .start = start,
-    .destroy = destroy,
-    .gatekeeper = gatekeeper,
-    .client_authenticator = client_authenticator,
+    COMPONENT_CONFIG(struct bearertokenauth_config, options, .check = check),
+    COMPONENT_NODE(struct bearertokenauth, .create = create, .start = start, .destroy = destroy,
+                   .gatekeeper = gatekeeper, .client_authenticator = client_authenticator),
 };

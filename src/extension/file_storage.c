@@ -122,18 +122,9 @@ static void destroy(struct node *node)
 
 extern const struct component file_storage_extension;
 const struct component file_storage_extension = {
-    .type = "file_storage",
-    .kind = COMPONENT_EXTENSION,
-    .stability = "beta",
+    COMPONENT_TYPE("file_storage", COMPONENT_EXTENSION, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "A directory in which exporters keep their queues, so that what was accepted survives restarts.",
-    .config_size = sizeof(struct file_storage_config),
-    .options = options,
-    .node_size = sizeof(struct file_storage),
-    .check = check,
-    .claim = claim,
-    .create = create,
-    .start = start,
-    .destroy = destroy,
-    .storage = offer_storage,
+    COMPONENT_CONFIG(struct file_storage_config, options, .check = check, .claim = claim),
+    COMPONENT_NODE(struct file_storage, .create = create, .start = start, .destroy = destroy, .storage = offer_storage),
 };

@@ -306,17 +306,10 @@ static void destroy(struct node *node)
 
 extern const struct component headers_setter_extension;
 const struct component headers_setter_extension = {
-    .type = "headers_setter",
-    .kind = COMPONENT_EXTENSION,
-    .stability = "alpha",
+    COMPONENT_TYPE("headers_setter", COMPONENT_EXTENSION, .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Sets headers of what exporters send, by what the clients said whose data it is.",
-    .config_size = sizeof(struct headers_setter_config),
-    .options = options,
-    .node_size = sizeof(struct headers_setter),
-    .check = check,
-    .create = create,
-    .start = start,
-    .destroy = destroy,
-    .client_authenticator = client_authenticator,
+    COMPONENT_CONFIG(struct headers_setter_config, options, .check = check),
+    COMPONENT_NODE(struct headers_setter, .create = create, .start = start, .destroy = destroy,
+                   .client_authenticator = client_authenticator),
 };

@@ -25,13 +25,10 @@ static const struct option options[] = {
 
 extern const struct component memory_ballast_extension;
 const struct component memory_ballast_extension = {
-    .type = "memory_ballast",
-    .kind = COMPONENT_EXTENSION,
-    .stability = "deprecated",
+    COMPONENT_TYPE("memory_ballast", COMPONENT_EXTENSION, .stability = "deprecated"),
     .spread = SPREAD_EACH,
     .summary = "Accepted for the sake of old configurations; has no effect.",
     .options = options,
-    .node_size = sizeof(struct node),
     .check = check,
-    .create = create,
+    COMPONENT_NODE(struct node, .create = create),
 };

@@ -41,18 +41,11 @@ static struct client_authenticator *client_authenticator(struct node *node)
 
 extern const struct component oauth2client_extension;
 const struct component oauth2client_extension = {
-    .type = "oauth2client",
-    .kind = COMPONENT_EXTENSION,
-    .stability = "beta",
+    COMPONENT_TYPE("oauth2client", COMPONENT_EXTENSION, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "A token by OAuth 2, for a secret or a signed assertion, fetched and renewed, for `auth` of exporters.",
-    .config_size = sizeof(struct oauth2_config),
-    .options = oauth2_options,
+    COMPONENT_CONFIG(struct oauth2_config, oauth2_options, .check = oauth2_options_check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct oauth2client),
-    .check = oauth2_options_check,
-    .create = create,
-    .start = start,
-    .destroy = destroy,
-    .client_authenticator = client_authenticator,
+    COMPONENT_NODE(struct oauth2client, .create = create, .start = start, .destroy = destroy,
+                   .client_authenticator = client_authenticator),
 };

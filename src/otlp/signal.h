@@ -14,6 +14,7 @@ enum signal { SIGNAL_TRACES, SIGNAL_METRICS, SIGNAL_LOGS, SIGNAL_PROFILES, SIGNA
 
 #define SIGNAL_BIT(s) (1u << (s))
 #define SIGNAL_ALL (SIGNAL_BIT(SIGNAL_COUNT) - 1)
+#define SIGNAL_STABLE (SIGNAL_ALL & ~SIGNAL_BIT(SIGNAL_PROFILES)) /* those that OTLP calls stable */
 
 struct signal_info {
     const char *name;      /* "traces": the word in pipeline ids and in data_type labels */

@@ -219,6 +219,25 @@ struct component {
     struct client_authenticator *(*client_authenticator)(struct node *node); /* pipeline/authenticator.h */
 };
 
+/* How a component is written: its table says what it is, what is told of it, what may be configured and what runs.
+ * Three lines of it take their fields together, those that not every component has by name:
+ *
+ *     const struct component span_processor = {
+ *         COMPONENT_TYPE("span", COMPONENT_PROCESSOR, .signals = SIGNAL_BIT(SIGNAL_TRACES), .stability = "alpha"),
+ *         .spread = SPREAD_EACH,
+ *         .summary = "Edits names and status of spans, and makes attributes of names.",
+ *         COMPONENT_CONFIG(struct span_config, options, .check = check),
+ *         .metrics = metric_rows,
+ *         COMPONENT_NODE(struct span, .create = create, .destroy = destroy),
+ *     };
+ *
+ * COMPONENT_TYPE is what it is: its name, its kind, and with what it deals. COMPONENT_CONFIG is the struct that `rows`
+ * decode into, and what is asked of such a configuration before there is a node (gather to claim, provides).
+ * COMPONENT_NODE is the struct of a node, whose first member is a struct node, and what is done with one. */
+#define COMPONENT_TYPE(type_, kind_, ...) .type = (type_), .kind = (kind_), ##__VA_ARGS__
+#define COMPONENT_CONFIG(T, rows, ...) .config_size = sizeof(T), .options = (rows), ##__VA_ARGS__
+#define COMPONENT_NODE(T, ...) .node_size = sizeof(T), ##__VA_ARGS__
+
 /* One object that all nodes of one component id share (memory_limiter's checker): *slot starts NULL and lives
  * as long as one of them, also when a reload replaces some and keeps others. */
 void **node_shared(struct node *node);

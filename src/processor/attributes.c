@@ -88,18 +88,10 @@ static void destroy(struct node *node)
 
 extern const struct component attributes_processor;
 const struct component attributes_processor = {
-    .type = "attributes",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "beta",
+    COMPONENT_TYPE("attributes", COMPONENT_PROCESSOR, .signals = SIGNAL_STABLE, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Edits the attributes of spans, log records and data points.",
-    .config_size = sizeof(struct attributes_config),
-    .options = options,
+    COMPONENT_CONFIG(struct attributes_config, options, .check = check, .check_use = check_use),
     .metrics = metric_rows,
-    .node_size = sizeof(struct attributes),
-    .check = check,
-    .check_use = check_use,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct attributes, .create = create, .destroy = destroy),
 };

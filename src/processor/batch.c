@@ -222,20 +222,12 @@ static void destroy(struct node *node)
 
 extern const struct component batch_processor;
 const struct component batch_processor = {
-    .type = "batch",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("batch", COMPONENT_PROCESSOR, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Gathers small batches into large ones, and cuts too large ones.",
     .safe =
         "In the batch, in memory, until what is behind takes it; with hold_ack: what the exporters behind say of it.",
-    .config_size = sizeof(struct batch_config),
-    .options = options,
+    COMPONENT_CONFIG(struct batch_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct batch_node),
-    .check = check,
-    .create = create,
-    .stop = stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct batch_node, .create = create, .stop = stop, .destroy = destroy),
 };

@@ -370,17 +370,10 @@ static void destroy(struct node *node)
 
 extern const struct component groupbyattrs_processor;
 const struct component groupbyattrs_processor = {
-    .type = "groupbyattrs",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "beta",
+    COMPONENT_TYPE("groupbyattrs", COMPONENT_PROCESSOR, .signals = SIGNAL_STABLE, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Moves attributes of items to their resource, and joins what belongs to one resource.",
-    .config_size = sizeof(struct groupbyattrs_config),
-    .options = options,
+    COMPONENT_CONFIG(struct groupbyattrs_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct groupbyattrs),
-    .check = check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct groupbyattrs, .create = create, .destroy = destroy),
 };

@@ -208,20 +208,12 @@ static void destroy(struct node *node)
 
 extern const struct component interval_processor;
 const struct component interval_processor = {
-    .type = "interval",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "alpha",
+    COMPONENT_TYPE("interval", COMPONENT_PROCESSOR, .signals = SIGNAL_BIT(SIGNAL_METRICS), .stability = "alpha"),
     .alone = "it keeps the last value of each stream",
     .summary = "Sends the newest point of each stream once an interval.",
     .safe = "Points that wait for the interval are held in memory; for the others, what is behind says so.",
-    .config_size = sizeof(struct interval_config),
-    .options = options,
+    COMPONENT_CONFIG(struct interval_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct interval),
-    .check = check,
-    .create = create,
-    .start = holding_processor_start,
-    .stop = holding_processor_stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct interval, .create = create, .start = holding_processor_start, .stop = holding_processor_stop,
+                   .destroy = destroy),
 };

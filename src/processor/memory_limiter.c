@@ -421,19 +421,10 @@ static void destroy(struct node *node)
 
 extern const struct component memory_limiter_processor;
 const struct component memory_limiter_processor = {
-    .type = "memory_limiter",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("memory_limiter", COMPONENT_PROCESSOR, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Refuses data, and says when to come back, while memory usage is above its limit.",
-    .config_size = sizeof(struct memory_limiter_config),
-    .options = options,
+    COMPONENT_CONFIG(struct memory_limiter_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct limiter),
-    .check = check,
-    .create = create,
-    .start = start,
-    .destroy = destroy,
-    .on_reload = on_reload,
+    COMPONENT_NODE(struct limiter, .create = create, .start = start, .destroy = destroy, .on_reload = on_reload),
 };

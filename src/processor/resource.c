@@ -59,17 +59,10 @@ static void destroy(struct node *node)
 
 extern const struct component resource_processor;
 const struct component resource_processor = {
-    .type = "resource",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("resource", COMPONENT_PROCESSOR, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Edits the attributes of resources.",
-    .config_size = sizeof(struct resource_config),
-    .options = options,
+    COMPONENT_CONFIG(struct resource_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct resource),
-    .check = check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct resource, .create = create, .destroy = destroy),
 };

@@ -315,17 +315,10 @@ static void destroy(struct node *node)
 
 extern const struct component span_processor;
 const struct component span_processor = {
-    .type = "span",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES),
-    .stability = "alpha",
+    COMPONENT_TYPE("span", COMPONENT_PROCESSOR, .signals = SIGNAL_BIT(SIGNAL_TRACES), .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Edits names and status of spans, and makes attributes of names.",
-    .config_size = sizeof(struct span_config),
-    .options = options,
+    COMPONENT_CONFIG(struct span_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct span),
-    .check = check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct span, .create = create, .destroy = destroy),
 };

@@ -15,13 +15,9 @@ static int create(struct node *node, const void *config, struct error *err)
 
 extern const struct component nop_receiver;
 const struct component nop_receiver = {
-    .type = "nop",
-    .kind = COMPONENT_RECEIVER,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("nop", COMPONENT_RECEIVER, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Never sends anything.",
     .options = options,
-    .node_size = sizeof(struct node),
-    .create = create,
+    COMPONENT_NODE(struct node, .create = create),
 };

@@ -258,34 +258,20 @@ static void destroy(struct node *node)
 
 extern const struct component count_connector;
 const struct component count_connector = {
-    .type = "count",
-    .kind = COMPONENT_CONNECTOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .makes = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "alpha",
+    COMPONENT_TYPE("count", COMPONENT_CONNECTOR, .signals = SIGNAL_STABLE, .makes = SIGNAL_BIT(SIGNAL_METRICS),
+                   .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Counts spans, span events, metrics, data points and log records.",
-    .config_size = sizeof(struct count_config),
-    .options = count_options,
-    .node_size = sizeof(struct count),
-    .check = count_check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_CONFIG(struct count_config, count_options, .check = count_check),
+    COMPONENT_NODE(struct count, .create = create, .destroy = destroy),
 };
 
 extern const struct component sum_connector;
 const struct component sum_connector = {
-    .type = "sum",
-    .kind = COMPONENT_CONNECTOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .makes = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "alpha",
+    COMPONENT_TYPE("sum", COMPONENT_CONNECTOR, .signals = SIGNAL_STABLE, .makes = SIGNAL_BIT(SIGNAL_METRICS),
+                   .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Sums up an attribute of spans, span events, metrics, data points and log records.",
-    .config_size = sizeof(struct count_config),
-    .options = sum_options,
-    .node_size = sizeof(struct count),
-    .check = sum_check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_CONFIG(struct count_config, sum_options, .check = sum_check),
+    COMPONENT_NODE(struct count, .create = create, .destroy = destroy),
 };

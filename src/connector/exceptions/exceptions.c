@@ -242,19 +242,11 @@ static void destroy(struct node *node)
 
 extern const struct component exceptions_connector;
 const struct component exceptions_connector = {
-    .type = "exceptions",
-    .kind = COMPONENT_CONNECTOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES),
-    .makes = SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "alpha",
+    COMPONENT_TYPE("exceptions", COMPONENT_CONNECTOR, .signals = SIGNAL_BIT(SIGNAL_TRACES),
+                   .makes = SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS), .stability = "alpha"),
     .alone = "it has the series that it makes of all spans",
     .summary = "Counts the exceptions that spans have as events, or makes log records of them.",
-    .config_size = sizeof(struct exceptions_config),
-    .options = options,
+    COMPONENT_CONFIG(struct exceptions_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct exceptions),
-    .check = check,
-    .create = create,
-    .stop = stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct exceptions, .create = create, .stop = stop, .destroy = destroy),
 };

@@ -402,18 +402,10 @@ static const struct metric_row *const metric_rows[] = { &statement_fault_row, NU
 
 extern const struct component routing_connector;
 const struct component routing_connector = {
-    .type = "routing",
-    .kind = COMPONENT_CONNECTOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "alpha",
+    COMPONENT_TYPE("routing", COMPONENT_CONNECTOR, .signals = SIGNAL_STABLE, .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Sends each item to the pipelines of the first route whose condition is true of it.",
-    .config_size = sizeof(struct routing_config),
-    .options = routing_options,
+    COMPONENT_CONFIG(struct routing_config, routing_options, .check = routing_check, .check_ends = routing_check_ends),
     .metrics = metric_rows,
-    .node_size = sizeof(struct routing),
-    .check = routing_check,
-    .check_ends = routing_check_ends,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct routing, .create = create, .destroy = destroy),
 };

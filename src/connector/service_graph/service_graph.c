@@ -221,22 +221,12 @@ static const struct metric_row *const metric_rows[] = { &total_row,    &dropped_
 
 extern const struct component service_graph_connector;
 const struct component service_graph_connector = {
-    .type = "service_graph",
-    .aliases = aliases,
-    .kind = COMPONENT_CONNECTOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES),
-    .makes = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "alpha",
+    COMPONENT_TYPE("service_graph", COMPONENT_CONNECTOR, .aliases = aliases, .signals = SIGNAL_BIT(SIGNAL_TRACES),
+                   .makes = SIGNAL_BIT(SIGNAL_METRICS), .stability = "alpha"),
     .alone = "it waits for both spans of a call",
     .summary = "Counts and measures the requests between services.",
     .safe = "Counted in memory; the metrics that are made of it are sent on once an interval.",
-    .config_size = sizeof(struct service_graph_config),
-    .options = service_graph_options,
+    COMPONENT_CONFIG(struct service_graph_config, service_graph_options, .check = service_graph_check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct service_graph),
-    .check = service_graph_check,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct service_graph, .create = create, .start = start, .stop = stop, .destroy = destroy),
 };

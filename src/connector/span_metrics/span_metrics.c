@@ -206,22 +206,12 @@ static const struct metric_row *const metric_rows[] = { &series_row, &uncounted_
 
 extern const struct component span_metrics_connector;
 const struct component span_metrics_connector = {
-    .type = "span_metrics",
-    .aliases = aliases,
-    .kind = COMPONENT_CONNECTOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES),
-    .makes = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "alpha",
+    COMPONENT_TYPE("span_metrics", COMPONENT_CONNECTOR, .aliases = aliases, .signals = SIGNAL_BIT(SIGNAL_TRACES),
+                   .makes = SIGNAL_BIT(SIGNAL_METRICS), .stability = "alpha"),
     .alone = "it has the series that it makes of all spans",
     .summary = "Counts spans and measures their durations, by service, span name and dimensions of choice.",
     .safe = "Counted in memory; the metrics that are made of it are sent on once an interval.",
-    .config_size = sizeof(struct span_metrics_config),
-    .options = span_metrics_options,
+    COMPONENT_CONFIG(struct span_metrics_config, span_metrics_options, .check = span_metrics_check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct span_metrics),
-    .check = span_metrics_check,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct span_metrics, .create = create, .start = start, .stop = stop, .destroy = destroy),
 };

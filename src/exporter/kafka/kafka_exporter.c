@@ -179,26 +179,15 @@ DELIVERY_BEGINS(struct kafka_exporter_config);
 
 extern const struct component kafka_exporter;
 const struct component kafka_exporter = {
-    .type = "kafka",
-    .kind = COMPONENT_EXPORTER,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("kafka", COMPONENT_EXPORTER, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Sends to topics of Apache Kafka, as OTLP, JSON, spans of Jaeger or Zipkin, or the bodies of logs.",
     .safe = "In the queue; with storage: on disk and synced; without a queue, or without retries and storage: when the "
             "brokers have it, as producer::required_acks says (0: when it is written to them).",
-    .config_size = sizeof(struct kafka_exporter_config),
-    .options = kafka_exporter_options,
+    COMPONENT_CONFIG(struct kafka_exporter_config, kafka_exporter_options, .finish = delivery_finish,
+                     .check = kafka_exporter_check, .check_use = kafka_exporter_check_use, .keeps = delivery_keeps,
+                     .queue = delivery_queue),
     .metrics = kafka_exporter_metric_rows,
-    .node_size = sizeof(struct kafka_exporter),
-    .finish = delivery_finish,
-    .check = kafka_exporter_check,
-    .check_use = kafka_exporter_check_use,
-    .create = create,
-    .keeps = delivery_keeps,
-    .queue = delivery_queue,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_NODE(struct kafka_exporter, .create = create, .start = start, .stop = stop, .hurry = hurry,
+                   .destroy = destroy),
 };

@@ -263,27 +263,15 @@ static const char *const aliases[] = { "loadbalancing", NULL };
 
 extern const struct component load_balancing_exporter;
 const struct component load_balancing_exporter = {
-    .type = "load_balancing",
-    .aliases = aliases,
-    .kind = COMPONENT_EXPORTER,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "beta",
+    COMPONENT_TYPE("load_balancing", COMPONENT_EXPORTER, .aliases = aliases, .signals = SIGNAL_STABLE,
+                   .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Sends each item to the one of several peers that its key belongs to, by consistent hashing.",
     .safe = "In the queues of all members that a part of the batch is for; with storage: on disk and synced; without a "
             "queue: when they have it.",
-    .config_size = sizeof(struct load_balancing_config),
-    .options = load_balancing_options,
+    COMPONENT_CONFIG(struct load_balancing_config, load_balancing_options, .finish = load_balancing_finish,
+                     .check = load_balancing_check, .check_use = load_balancing_check_use, .keeps = keeps,
+                     .queue = queue),
     .metrics = load_balancing_metric_rows,
-    .node_size = sizeof(struct balancer),
-    .finish = load_balancing_finish,
-    .check = load_balancing_check,
-    .check_use = load_balancing_check_use,
-    .keeps = keeps,
-    .queue = queue,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_NODE(struct balancer, .create = create, .start = start, .stop = stop, .hurry = hurry, .destroy = destroy),
 };

@@ -327,29 +327,17 @@ static const char *const aliases[] = { "prometheusremotewrite", NULL };
 
 extern const struct component prometheus_remote_write_exporter;
 const struct component prometheus_remote_write_exporter = {
-    .type = "prometheus_remote_write",
-    .aliases = aliases,
-    .kind = COMPONENT_EXPORTER,
-    .signals = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "beta",
+    COMPONENT_TYPE("prometheus_remote_write", COMPONENT_EXPORTER, .aliases = aliases,
+                   .signals = SIGNAL_BIT(SIGNAL_METRICS), .stability = "beta"),
     .alone = "samples of one series have to arrive in their order",
     .summary = "Sends metrics in Prometheus' remote write protocol, each series in order, from a queue in memory or on "
                "disk.",
     .safe =
         "In the queue; with wal: on disk and synced; without wal and retries, or without a queue: when the receiver "
         "has it.",
-    .config_size = sizeof(struct remote_write_config),
-    .options = remote_write_options,
+    COMPONENT_CONFIG(struct remote_write_config, remote_write_options, .finish = remote_write_options_finish,
+                     .check = remote_write_check, .keeps = keeps, .queue = queue, .claim = claim),
     .metrics = remote_write_metric_rows,
-    .node_size = sizeof(struct remote_write_node),
-    .finish = remote_write_options_finish,
-    .check = remote_write_check,
-    .create = create,
-    .keeps = keeps,
-    .queue = queue,
-    .claim = claim,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_NODE(struct remote_write_node, .create = create, .start = start, .stop = stop, .hurry = hurry,
+                   .destroy = destroy),
 };

@@ -341,20 +341,10 @@ static const char *const aliases[] = { "healthcheckv2", NULL };
 
 extern const struct component health_check_extension;
 const struct component health_check_extension = {
-    .type = "health_check",
-    .aliases = aliases,
-    .kind = COMPONENT_EXTENSION,
-    .stability = "beta",
+    COMPONENT_TYPE("health_check", COMPONENT_EXTENSION, .aliases = aliases, .stability = "beta"),
     .spread = SPREAD_FRONT,
     .summary = "Says over HTTP, and gRPC, whether the collector runs, and how its components are.",
-    .config_size = sizeof(struct health_check_config),
-    .options = options,
-    .node_size = sizeof(struct health_check),
-    .check = check,
-    .claim = claim,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_CONFIG(struct health_check_config, options, .check = check, .claim = claim),
+    COMPONENT_NODE(struct health_check, .create = create, .start = start, .stop = stop, .hurry = hurry,
+                   .destroy = destroy),
 };

@@ -418,19 +418,9 @@ static const struct option options[] = {
 
 extern const struct component pprof_extension;
 const struct component pprof_extension = {
-    .type = "pprof",
-    .kind = COMPONENT_EXTENSION,
-    .stability = "beta",
+    COMPONENT_TYPE("pprof", COMPONENT_EXTENSION, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Serves profiles of processor time under /debug/pprof/, for go tool pprof.",
-    .config_size = sizeof(struct pprof_config),
-    .options = options,
-    .node_size = sizeof(struct pprof),
-    .check = check,
-    .claim = claim,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_CONFIG(struct pprof_config, options, .check = check, .claim = claim),
+    COMPONENT_NODE(struct pprof, .create = create, .start = start, .stop = stop, .hurry = hurry, .destroy = destroy),
 };

@@ -147,19 +147,9 @@ static const struct option options[] = {
 
 extern const struct component zpages_extension;
 const struct component zpages_extension = {
-    .type = "zpages",
-    .kind = COMPONENT_EXTENSION,
-    .stability = "beta",
+    COMPONENT_TYPE("zpages", COMPONENT_EXTENSION, .stability = "beta"),
     .spread = SPREAD_FRONT,
     .summary = "Pages under /debug/ for people: what runs, its ledgers, the last warnings and errors.",
-    .config_size = sizeof(struct zpages_config),
-    .options = options,
-    .node_size = sizeof(struct zpages),
-    .check = check,
-    .claim = claim,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_CONFIG(struct zpages_config, options, .check = check, .claim = claim),
+    COMPONENT_NODE(struct zpages, .create = create, .start = start, .stop = stop, .hurry = hurry, .destroy = destroy),
 };

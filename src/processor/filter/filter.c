@@ -283,19 +283,11 @@ static void destroy(struct node *node)
 
 extern const struct component filter_processor;
 const struct component filter_processor = {
-    .type = "filter",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_ALL,
-    .stability = "alpha",
+    COMPONENT_TYPE("filter", COMPONENT_PROCESSOR, .signals = SIGNAL_ALL, .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Drops spans, span events, metrics, data points, log records and profiles that a condition is true of. "
-               "What the "
-               "conditions may say is in docs/reference/ottl.md.",
-    .config_size = sizeof(struct filter_config),
-    .options = filter_options,
+               "What the conditions may say is in docs/reference/ottl.md.",
+    COMPONENT_CONFIG(struct filter_config, filter_options, .check = filter_check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct filter),
-    .check = filter_check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct filter, .create = create, .destroy = destroy),
 };

@@ -395,19 +395,11 @@ static void destroy(struct node *node)
 
 extern const struct component groupbytrace_processor;
 const struct component groupbytrace_processor = {
-    .type = "groupbytrace",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES),
-    .stability = "beta",
+    COMPONENT_TYPE("groupbytrace", COMPONENT_PROCESSOR, .signals = SIGNAL_BIT(SIGNAL_TRACES), .stability = "beta"),
     .alone = "it waits for all spans of a trace",
     .summary = "Holds the spans of a trace for a while, and hands them on together.",
     .safe = "Held in memory until its trace leaves.",
-    .config_size = sizeof(struct groupbytrace_config),
-    .options = options,
+    COMPONENT_CONFIG(struct groupbytrace_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct groupbytrace),
-    .check = check,
-    .create = create,
-    .stop = stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct groupbytrace, .create = create, .stop = stop, .destroy = destroy),
 };

@@ -274,20 +274,11 @@ static const char *const aliases[] = { "k8sattributes", NULL };
 
 extern const struct component k8s_attributes_processor;
 const struct component k8s_attributes_processor = {
-    .type = "k8s_attributes",
-    .aliases = aliases,
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("k8s_attributes", COMPONENT_PROCESSOR, .aliases = aliases, .signals = SIGNAL_ALL,
+                   .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Gives resources the metadata of the Kubernetes pod that they are of.",
-    .config_size = sizeof(struct k8s_config),
-    .options = k8s_options,
+    COMPONENT_CONFIG(struct k8s_config, k8s_options, .check = k8s_config_check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct k8s_attributes),
-    .check = k8s_config_check,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct k8s_attributes, .create = create, .start = start, .stop = stop, .destroy = destroy),
 };

@@ -331,21 +331,13 @@ static const char *const aliases[] = { "logdedup", NULL };
 
 extern const struct component log_dedup_processor;
 const struct component log_dedup_processor = {
-    .type = "log_dedup",
-    .aliases = aliases,
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "alpha",
+    COMPONENT_TYPE("log_dedup", COMPONENT_PROCESSOR, .aliases = aliases, .signals = SIGNAL_BIT(SIGNAL_LOGS),
+                   .stability = "alpha"),
     .alone = "it remembers the records that it has seen",
     .summary = "Of equal log records one, once an interval, with how many there were.",
     .safe = "Records that wait for the interval are held in memory; for the others, what is behind says so.",
-    .config_size = sizeof(struct log_dedup_config),
-    .options = options,
+    COMPONENT_CONFIG(struct log_dedup_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct log_dedup),
-    .check = check,
-    .create = create,
-    .start = holding_processor_start,
-    .stop = holding_processor_stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct log_dedup, .create = create, .start = holding_processor_start, .stop = holding_processor_stop,
+                   .destroy = destroy),
 };

@@ -497,18 +497,11 @@ static const char *const aliases[] = { "metricstransform", NULL };
 
 extern const struct component metrics_transform_processor;
 const struct component metrics_transform_processor = {
-    .type = "metrics_transform",
-    .aliases = aliases,
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "beta",
+    COMPONENT_TYPE("metrics_transform", COMPONENT_PROCESSOR, .aliases = aliases, .signals = SIGNAL_BIT(SIGNAL_METRICS),
+                   .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Renames, copies, combines and groups metrics, and changes their labels and values.",
-    .config_size = sizeof(struct metrics_transform_config),
-    .options = options,
+    COMPONENT_CONFIG(struct metrics_transform_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct metrics_transform),
-    .check = check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct metrics_transform, .create = create, .destroy = destroy),
 };

@@ -401,19 +401,10 @@ static void destroy(struct node *node)
 
 extern const struct component redaction_processor;
 const struct component redaction_processor = {
-    .type = "redaction",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "beta",
+    COMPONENT_TYPE("redaction", COMPONENT_PROCESSOR, .signals = SIGNAL_STABLE, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Removes attributes that are not allowed, and masks values that must not be seen.",
-    .config_size = sizeof(struct redaction_config),
-    .options = options,
+    COMPONENT_CONFIG(struct redaction_config, options, .finish = finish, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct redaction),
-    .finish = finish,
-    .check = check,
-    .create = create,
-    .stop = item_processor_stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct redaction, .create = create, .stop = item_processor_stop, .destroy = destroy),
 };

@@ -142,18 +142,11 @@ static void destroy(struct node *node)
 
 extern const struct component probabilistic_sampler_processor;
 const struct component probabilistic_sampler_processor = {
-    .type = "probabilistic_sampler",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "beta",
+    COMPONENT_TYPE("probabilistic_sampler", COMPONENT_PROCESSOR,
+                   .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_LOGS), .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Keeps a percentage of the traces or log records.",
-    .config_size = sizeof(struct sampler_config),
-    .options = options,
+    COMPONENT_CONFIG(struct sampler_config, options, .finish = finish, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct sampler),
-    .finish = finish,
-    .check = check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct sampler, .create = create, .destroy = destroy),
 };

@@ -458,18 +458,11 @@ static const char *const aliases[] = { "cumulativetodelta", NULL };
 
 extern const struct component cumulative_to_delta_processor;
 const struct component cumulative_to_delta_processor = {
-    .type = "cumulative_to_delta",
-    .aliases = aliases,
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "beta",
+    COMPONENT_TYPE("cumulative_to_delta", COMPONENT_PROCESSOR, .aliases = aliases,
+                   .signals = SIGNAL_BIT(SIGNAL_METRICS), .stability = "beta"),
     .alone = "it remembers the last value of each stream",
     .summary = "Makes deltas of cumulative sums and histograms.",
-    .config_size = sizeof(struct cumulative_config),
-    .options = options,
+    COMPONENT_CONFIG(struct cumulative_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct cumulative),
-    .check = check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct cumulative, .create = create, .destroy = destroy),
 };

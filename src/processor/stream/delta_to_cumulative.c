@@ -254,18 +254,11 @@ static const char *const aliases[] = { "deltatocumulative", NULL };
 
 extern const struct component delta_to_cumulative_processor;
 const struct component delta_to_cumulative_processor = {
-    .type = "delta_to_cumulative",
-    .aliases = aliases,
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "alpha",
+    COMPONENT_TYPE("delta_to_cumulative", COMPONENT_PROCESSOR, .aliases = aliases,
+                   .signals = SIGNAL_BIT(SIGNAL_METRICS), .stability = "alpha"),
     .alone = "it remembers the sum of each stream",
     .summary = "Adds up deltas of sums and histograms.",
-    .config_size = sizeof(struct delta_config),
-    .options = options,
+    COMPONENT_CONFIG(struct delta_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct delta),
-    .check = check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct delta, .create = create, .destroy = destroy),
 };

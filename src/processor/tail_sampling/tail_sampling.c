@@ -292,19 +292,11 @@ static void destroy(struct node *node)
 
 extern const struct component tail_sampling_processor;
 const struct component tail_sampling_processor = {
-    .type = "tail_sampling",
-    .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES),
-    .stability = "beta",
+    COMPONENT_TYPE("tail_sampling", COMPONENT_PROCESSOR, .signals = SIGNAL_BIT(SIGNAL_TRACES), .stability = "beta"),
     .alone = "it decides when it has seen all spans of a trace",
     .summary = "Holds the spans of a trace until it is whole, then keeps or drops the trace.",
     .safe = "Held in memory until its trace is decided.",
-    .config_size = sizeof(struct tail_config),
-    .options = options,
+    COMPONENT_CONFIG(struct tail_config, options, .check = check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct tail),
-    .check = check,
-    .create = create,
-    .stop = stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct tail, .create = create, .stop = stop, .destroy = destroy),
 };

@@ -123,20 +123,12 @@ static void destroy(struct node *node)
 
 extern const struct component transform_processor;
 const struct component transform_processor = {
-    .type = "transform",
-    .kind = COMPONENT_PROCESSOR,
-    .signals =
-        SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS) | SIGNAL_BIT(SIGNAL_PROFILES),
-    .stability = "beta",
+    COMPONENT_TYPE("transform", COMPONENT_PROCESSOR, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary =
         "Changes resources, scopes, spans, span events, metrics, data points and log records by statements of OTTL, "
         "whose functions, paths and names are in docs/reference/ottl.md.",
-    .config_size = sizeof(struct transform_config),
-    .options = transform_options,
+    COMPONENT_CONFIG(struct transform_config, transform_options, .check = transform_check),
     .metrics = metric_rows,
-    .node_size = sizeof(struct transform),
-    .check = transform_check,
-    .create = create,
-    .destroy = destroy,
+    COMPONENT_NODE(struct transform, .create = create, .destroy = destroy),
 };

@@ -258,23 +258,14 @@ static void destroy(struct node *node)
 
 extern const struct component kafka_receiver;
 const struct component kafka_receiver = {
-    .type = "kafka",
-    .kind = COMPONENT_RECEIVER,
-    .signals = SIGNAL_ALL,
-    .stability = "beta",
+    COMPONENT_TYPE("kafka", COMPONENT_RECEIVER, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Reads topics of Apache Kafka as a member of a group.",
     .safe = "A record's offset is committed when it and all before it in its partition are safe behind; what was not "
             "comes again after a crash or a rebalance.",
-    .config_size = sizeof(struct kafka_receiver_config),
-    .options = kafka_receiver_options,
+    COMPONENT_CONFIG(struct kafka_receiver_config, kafka_receiver_options, .check = kafka_receiver_check,
+                     .check_use = kafka_receiver_check_use),
     .metrics = kafka_receiver_metric_rows,
-    .node_size = sizeof(struct kafka_receiver),
-    .check = kafka_receiver_check,
-    .check_use = kafka_receiver_check_use,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_NODE(struct kafka_receiver, .create = create, .start = start, .stop = stop, .hurry = hurry,
+                   .destroy = destroy),
 };

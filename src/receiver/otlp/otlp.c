@@ -328,23 +328,11 @@ static const struct option options[] = {
 };
 
 const struct component otlp_receiver = {
-    .type = "otlp",
-    .kind = COMPONENT_RECEIVER,
-    .signals = SIGNAL_ALL,
-    .shared = true,
-    .stability = "stable",
+    COMPONENT_TYPE("otlp", COMPONENT_RECEIVER, .signals = SIGNAL_ALL, .shared = true, .stability = "stable"),
     .spread = SPREAD_EACH,
     .summary = "Takes OTLP over gRPC and HTTP.",
     .safe = "A sender is told OK when all pipelines behind have said that its items are safe; until then it waits.",
-    .config_size = sizeof(struct otlp_config),
-    .options = options,
+    COMPONENT_CONFIG(struct otlp_config, options, .check = check, .claim = claim),
     .metrics = otlp_receiver_metrics,
-    .node_size = sizeof(struct otlp),
-    .check = check,
-    .claim = claim,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_NODE(struct otlp, .create = create, .start = start, .stop = stop, .hurry = hurry, .destroy = destroy),
 };

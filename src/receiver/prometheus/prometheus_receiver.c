@@ -177,23 +177,13 @@ static void destroy(struct node *node)
 }
 
 const struct component prometheus_receiver = {
-    .type = "prometheus",
-    .kind = COMPONENT_RECEIVER,
-    .signals = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "beta",
+    COMPONENT_TYPE("prometheus", COMPONENT_RECEIVER, .signals = SIGNAL_BIT(SIGNAL_METRICS), .stability = "beta"),
     .alone = "each of them would scrape all targets",
     .summary = "Scrapes Prometheus endpoints.",
     .safe = "A target is scraped again when the pipelines behind have its last samples; nobody else waits.",
-    .config_size = sizeof(struct prometheus_receiver_config),
-    .options = prometheus_receiver_options,
+    COMPONENT_CONFIG(struct prometheus_receiver_config, prometheus_receiver_options, .gather = scrape_config_gather,
+                     .finish = scrape_config_finish, .check = scrape_config_check),
     .metrics = prometheus_receiver_metrics,
-    .node_size = sizeof(struct prometheus_receiver),
-    .gather = scrape_config_gather,
-    .finish = scrape_config_finish,
-    .check = scrape_config_check,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_NODE(struct prometheus_receiver, .create = create, .start = start, .stop = stop, .hurry = hurry,
+                   .destroy = destroy),
 };

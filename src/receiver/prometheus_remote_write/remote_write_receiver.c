@@ -197,22 +197,12 @@ static const char *const aliases[] = { "prometheus_remote_write", NULL };
 
 extern const struct component prometheus_remote_write_receiver;
 const struct component prometheus_remote_write_receiver = {
-    .type = "prometheusremotewrite",
-    .aliases = aliases,
-    .kind = COMPONENT_RECEIVER,
-    .signals = SIGNAL_BIT(SIGNAL_METRICS),
-    .stability = "alpha",
+    COMPONENT_TYPE("prometheusremotewrite", COMPONENT_RECEIVER, .aliases = aliases,
+                   .signals = SIGNAL_BIT(SIGNAL_METRICS), .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Takes Prometheus' remote write, 1.0 and 2.0, over HTTP.",
-    .config_size = sizeof(struct write_receiver_config),
-    .options = options,
+    COMPONENT_CONFIG(struct write_receiver_config, options, .check = check, .claim = claim),
     .metrics = metric_rows,
-    .node_size = sizeof(struct write_receiver),
-    .check = check,
-    .claim = claim,
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .hurry = hurry,
-    .destroy = destroy,
+    COMPONENT_NODE(struct write_receiver, .create = create, .start = start, .stop = stop, .hurry = hurry,
+                   .destroy = destroy),
 };

@@ -330,17 +330,10 @@ static void destroy(struct node *node)
 }
 
 const struct component own_source = {
-    .type = "own_telemetry",
-    .kind = COMPONENT_RECEIVER,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "alpha",
+    COMPONENT_TYPE("own_telemetry", COMPONENT_RECEIVER, .signals = SIGNAL_STABLE, .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Sends otelcd's own telemetry.",
     .config_size = sizeof(struct own_source_config),
     .metrics = metric_rows,
-    .node_size = sizeof(struct own_node),
-    .create = create,
-    .start = start,
-    .stop = stop,
-    .destroy = destroy,
+    COMPONENT_NODE(struct own_node, .create = create, .start = start, .stop = stop, .destroy = destroy),
 };

@@ -60,14 +60,11 @@ static int create(struct node *node, const void *config, struct error *err)
 }
 
 static const struct component relay_exporter = {
-    .type = "own_relay",
-    .kind = COMPONENT_EXPORTER,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_LOGS),
-    .stability = "alpha",
+    COMPONENT_TYPE("own_relay", COMPONENT_EXPORTER, .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_LOGS),
+                   .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Gives otelcd's own telemetry to the process that sends it.",
-    .node_size = sizeof(struct node),
-    .create = create,
+    COMPONENT_NODE(struct node, .create = create),
 };
 
 void own_relay_use(struct config *c)
