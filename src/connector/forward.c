@@ -12,19 +12,11 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     consumer_send(node->out[batch->signal], batch, ack);
 }
 
-static int create(struct node *node, const void *config, struct error *err)
-{
-    (void)config;
-    (void)err;
-    node->in.consume = consume;
-    return 0;
-}
-
 extern const struct component forward_connector;
 const struct component forward_connector = {
     COMPONENT_TYPE("forward", COMPONENT_CONNECTOR, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Hands on what leaves one pipeline to others of the same signal.",
     .options = options,
-    COMPONENT_NODE(struct node, .create = create),
+    COMPONENT_NODE(struct node, .consume = consume),
 };

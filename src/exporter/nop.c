@@ -12,14 +12,6 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     ack_safe(ack);
 }
 
-static int create(struct node *node, const void *config, struct error *err)
-{
-    (void)config;
-    (void)err;
-    node->in.consume = consume;
-    return 0;
-}
-
 extern const struct component nop_exporter;
 const struct component nop_exporter = {
     COMPONENT_TYPE("nop", COMPONENT_EXPORTER, .signals = SIGNAL_ALL, .stability = "beta"),
@@ -27,5 +19,5 @@ const struct component nop_exporter = {
     .summary = "Takes everything and keeps nothing.",
     .safe = "Safe means discarded, at once.",
     .options = options,
-    COMPONENT_NODE(struct node, .create = create),
+    COMPONENT_NODE(struct node, .consume = consume),
 };

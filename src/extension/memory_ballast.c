@@ -9,14 +9,6 @@ static void check(const void *config, struct check *ck)
     check_warn(ck, "", "has no effect: there is no garbage collector to keep quiet; remove it");
 }
 
-static int create(struct node *node, const void *config, struct error *err)
-{
-    (void)node;
-    (void)config;
-    (void)err;
-    return 0;
-}
-
 static const struct option options[] = {
     OPT_IGNORED("size_mib", "there is no garbage collector"),
     OPT_IGNORED("size_in_percentage", "there is no garbage collector"),
@@ -30,5 +22,5 @@ const struct component memory_ballast_extension = {
     .summary = "Accepted for the sake of old configurations; has no effect.",
     .options = options,
     .check = check,
-    COMPONENT_NODE(struct node, .create = create),
+    COMPONENT_NODE(struct node),
 };

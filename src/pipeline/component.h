@@ -199,8 +199,12 @@ struct component {
     bool (*queue)(const void *config, struct sender_options *o);
     /* What nobody else may have, so that what is valid can start; by claim_*(). May be NULL. */
     void (*claim)(const void *config, struct claims *claims);
-    int (*create)(struct node *node, const void *config, struct error *err); /* allocate; no I/O */
-    int (*start)(struct node *node, struct error *err);                      /* bind, arm timers; may be NULL */
+    /* What a node does with a batch, of components that have nothing else to set before they start. NULL: create() sets
+     * node->in.consume, or nothing is sent to them. */
+    void (*consume)(struct consumer *self, struct batch *batch, struct ack *ack);
+    /* Allocate; no I/O. May be NULL. */
+    int (*create)(struct node *node, const void *config, struct error *err);
+    int (*start)(struct node *node, struct error *err); /* bind, arm timers; may be NULL */
     /* Take no more, hand on what is held, then call done(node) once, now or later. NULL: nothing to do.
      * `deadline` is the mono time after which the service tears down regardless. */
     void (*stop)(struct node *node, uint64_t deadline, void (*done)(struct node *));
@@ -237,6 +241,15 @@ struct component {
 #define COMPONENT_TYPE(type_, kind_, ...) .type = (type_), .kind = (kind_), ##__VA_ARGS__
 #define COMPONENT_CONFIG(T, rows, ...) .config_size = sizeof(T), .options = (rows), ##__VA_ARGS__
 #define COMPONENT_NODE(T, ...) .node_size = sizeof(T), ##__VA_ARGS__
+
+/* Makes the component's part of a node, whose own part is filled in. */
+static inline int node_create(struct node *node, const void *config, struct error *err)
+{
+    const struct component *c = node->component;
+
+    node->in.consume = c->consume;
+    return c->create != NULL ? c->create(node, config, err) : 0;
+}
 
 /* One object that all nodes of one component id share (memory_limiter's checker): *slot starts NULL and lives
  * as long as one of them, also when a reload replaces some and keeps others. */

@@ -5,19 +5,11 @@
 
 static const struct option options[] = { OPT_END };
 
-static int create(struct node *node, const void *config, struct error *err)
-{
-    (void)node;
-    (void)config;
-    (void)err;
-    return 0;
-}
-
 extern const struct component nop_receiver;
 const struct component nop_receiver = {
     COMPONENT_TYPE("nop", COMPONENT_RECEIVER, .signals = SIGNAL_ALL, .stability = "beta"),
     .spread = SPREAD_EACH,
     .summary = "Never sends anything.",
     .options = options,
-    COMPONENT_NODE(struct node, .create = create),
+    COMPONENT_NODE(struct node),
 };

@@ -355,7 +355,7 @@ static int create_node(struct graph_node *gn, struct error *err)
 {
     struct host *host = gn->graph->host;
     struct metrics *before = graph_node_lend(gn);
-    int rc = gn->config->component->create(node_of(gn), gn->config->config, err);
+    int rc = node_create(node_of(gn), gn->config->config, err);
 
     host->metrics = before;
     return rc == 0 ? 0 : create_error(gn, err);

@@ -132,7 +132,7 @@ struct node *rig_node(struct rig *r, const struct component *component, const vo
     node->out[signal] = out;
     node->ends = r->ends;
     node->n_ends = r->n_ends;
-    ck_assert_msg(component->create(node, config, &err) == 0, "%s", err.text);
+    ck_assert_msg(node_create(node, config, &err) == 0, "%s", err.text);
     if (component->start != NULL)
         ck_assert_msg(component->start(node, &err) == 0, "%s", err.text);
     return node;

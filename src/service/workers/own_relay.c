@@ -51,20 +51,12 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     batch_unref(batch);
 }
 
-static int create(struct node *node, const void *config, struct error *err)
-{
-    (void)config;
-    (void)err;
-    node->in.consume = consume;
-    return 0;
-}
-
 static const struct component relay_exporter = {
     COMPONENT_TYPE("own_relay", COMPONENT_EXPORTER, .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_LOGS),
                    .stability = "alpha"),
     .spread = SPREAD_EACH,
     .summary = "Gives otelcd's own telemetry to the process that sends it.",
-    COMPONENT_NODE(struct node, .create = create),
+    COMPONENT_NODE(struct node, .consume = consume),
 };
 
 void own_relay_use(struct config *c)
