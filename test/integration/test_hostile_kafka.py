@@ -7,7 +7,7 @@ import struct
 import pytest
 from harness import kafka, otlp  # noqa: F401 - skips these where there is no librdkafka
 from harness.kafka_stranger import FETCH, JOIN, METADATA, SYNC, VERSIONS, Stranger, batch, data, record
-from harness.limits import SANITIZED
+from harness.limits import PATIENCE, SANITIZED
 from harness.watch import MIB, PeakRss
 
 CONFIG = """
@@ -34,7 +34,7 @@ def broker():
 
 
 def config(broker):
-    options = {"brokers": [broker.address], "initial_offset": "earliest", "autocommit": {"interval": "50ms"}, "session_timeout": "6s", "heartbeat_interval": "500ms", "metadata": {"refresh_interval": "1s"}}
+    options = {"brokers": [broker.address], "initial_offset": "earliest", "autocommit": {"interval": "50ms"}, "session_timeout": "30s", "heartbeat_interval": "500ms", "metadata": {"refresh_interval": "1s"}}
     return CONFIG.format(receiver=json.dumps(options))
 
 
@@ -88,10 +88,12 @@ def test_what_is_large_beside_the_value_of_a_record_costs_no_more_than_it_has(ot
     assert SANITIZED or peak.mib < 160
 
 
-def test_of_3000_partitions_all_are_read_and_1000_have_metrics(otelcd, broker):
-    b = broker(fetches=[(0, batch(record(LOG)))], partitions=3000, everywhere=batch(record(LOG)))
-    d = otelcd(config(b), expect=["Partitions beyond these"], allow=TROUBLE)
-    d.wait_metrics(lambda _: delivered(d) == 3000)
+def test_of_1200_partitions_all_are_read_and_1000_have_metrics(otelcd, broker):
+    b = broker(fetches=[(0, batch(record(LOG)))], partitions=1200, everywhere=batch(record(LOG)))
+    d = otelcd(config(b), expect=["Partitions beyond these"], allow=TROUBLE, end=False)
+    d.wait_metrics(lambda _: delivered(d) == 1200)
     samples = d.metrics()
-    assert samples.sum("otelcd_receiver_kafka_partitions") == 3000
+    assert samples.sum("otelcd_receiver_kafka_partitions") == 1200
     assert len(samples.find("otelcd_receiver_kafka_lag_messages")) == len(samples.find("otelcd_receiver_kafka_safe_offset")) == 1000
+    d.process.kill()  # librdkafka would end some day: it looks for each partition among all
+    d.process.wait(PATIENCE)
