@@ -34,7 +34,7 @@ def broker():
 
 
 def config(broker):
-    options = {"brokers": [broker.address], "initial_offset": "earliest", "autocommit": {"interval": "50ms"}, "session_timeout": "30s", "heartbeat_interval": "500ms", "metadata": {"refresh_interval": "1s"}}
+    options = {"brokers": [broker.address], "initial_offset": "earliest", "autocommit": {"interval": "50ms"}, "session_timeout": "6s", "heartbeat_interval": "500ms", "metadata": {"refresh_interval": "1s"}}
     return CONFIG.format(receiver=json.dumps(options))
 
 
