@@ -95,7 +95,7 @@ SRCS_CXX := $(sort $(shell find src -name '*.cc'))
 HEADERS  := $(sort $(shell find src -name '*.h'))
 CORE     := $(filter-out $(B)/src/main.o,$(SRCS:%.c=$(B)/%.o)) $(SRCS_CXX:%.cc=$(B)/%.o) $(GEN_C:.c=.o)
 TESTS    := $(patsubst %.c,$(B)/%,$(shell find test/unit -name '*_test.c' 2>/dev/null))
-SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
+SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c test/support/*/*.c))
 FUZZERS  := $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
 BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
@@ -212,6 +212,9 @@ unit: $(TESTS:%=%.ok)
 layers:
 	@awk -f contrib/layers.awk $(SRCS) $(SRCS_CXX) $(HEADERS)
 	@awk -f contrib/house.awk $(SRCS) $(SRCS_CXX) $(HEADERS)
+	@find test -path test/data -prune -o -name __pycache__ -prune -o -type f -print | awk '{ sub("/[^/]*$$", "") } \
+	    ++files[$$0] == 46 { print $$0 "/ has more than 45 files: make a folder of what belongs together"; bad = 1 } \
+	    END { exit bad }'
 
 ## headers       each header compiles alone
 headers: $(HEADERS:%=$(B)/headers/%.ok)
@@ -248,8 +251,8 @@ build/py/.done: $(PROTOS)
 
 ## peers         compile the backends that Debian lacks, for their tests: Jaeger, Prometheus 3 and others (Go; minutes, once), Kafka (Maven)
 peers:
-	@PYTHONPATH=test/integration $(PYTHON) -m harness.compiled $(patsubst test/peers/%/go.mod,%,$(wildcard test/peers/*/go.mod))
-	@PYTHONPATH=test/integration $(PYTHON) -m harness.kafka_broker
+	@PYTHONPATH=test/integration $(PYTHON) -m harness.servers.compiled $(patsubst test/peers/%/go.mod,%,$(wildcard test/peers/*/go.mod))
+	@PYTHONPATH=test/integration $(PYTHON) -m harness.servers.kafka_broker
 
 ## oracle        compare with the Go collector itself, built from modules here (slow the first time)
 oracle: build/py/.done

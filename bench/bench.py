@@ -33,7 +33,7 @@ from shared import Shared  # noqa: E402
 from watched import Watched  # noqa: E402
 from harness import clustered, otlp  # noqa: E402
 from harness.daemon import READY, TELEMETRY, Daemon  # noqa: E402
-from harness.kubernetes import ApiServer, pod  # noqa: E402
+from harness.servers.kubernetes import ApiServer, pod  # noqa: E402
 from harness.limits import OTELCD  # noqa: E402
 
 CORES = sorted(os.sched_getaffinity(0))

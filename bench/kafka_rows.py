@@ -168,7 +168,7 @@ class Kafka:
     def broker(self):
         """The same through a broker of Apache Kafka, which is a process of its own."""
         import pytest
-        from harness.kafka_broker import Broker
+        from harness.servers.kafka_broker import Broker
 
         folder, go = self.bench.folder / "broker", go_program()
         folder.mkdir()

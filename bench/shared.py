@@ -3,7 +3,7 @@
 
 - seconds on the processor: the same requests over the same connections go to one process, and to two workers with their front, each alone on
   one core, with the generator on another. Whatever the second process costs, its front included, is in what an item costs. Who calls is
-  shared evenly (test/integration/test_workers.py), so on two cores of their own two workers do twice what such a second does;
+  shared evenly (test/integration/service/test_workers.py), so on two cores of their own two workers do twice what such a second does;
 - wall time: both cores are everybody's, and the work for an item outweighs the generator's by far. Requests are in gzip, as SDKs and agents
   send them, made once and sent again and again, as fast as they are answered and no faster; personal data in them is hashed and masked.
   What is printed is what the clock says, what part of a core the generator took, and how many cores one and two got: where others are at

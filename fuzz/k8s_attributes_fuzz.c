@@ -4,7 +4,7 @@
  * its kind, or behind `=` a resource. Nothing may be left that is charged, and no resource may get an attribute without
  * its key. */
 #include "codec/pb.h"
-#include "support/k8s_rig.h"
+#include "support/rig/k8s_rig.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arbitrary bytes as HTTP/1 to the page and its API: whatever is asked, no answer of HTML has markup that a stranger
  * wrote, none a control character, and all is given back. Watchers that stay watch for a while. */
-#include "support/site_rig.h"
+#include "support/rig/site_rig.h"
 
 #include <stdlib.h>
 

@@ -22,7 +22,7 @@ if [ -e "build/dist/$name-$version-linux-arm64.tar.gz" ] && command -v qemu-aarc
     CK_DEFAULT_TIMEOUT=300 qemu-aarch64-static build/static-arm64/test/unit/codec/lanes16_test
     make -s --no-print-directory build/py/.done
     OTELCD=$PWD/$away/otelcd PYTHONPATH=build/py /usr/bin/python3 -m pytest -q -n 2 \
-        test/integration/test_partial_delivery.py test/integration/test_encoder.py test/integration/test_sending_queue.py
+        test/integration/otlp/test_partial_delivery.py test/integration/prom/test_encoder.py test/integration/service/test_sending_queue.py
     echo "check-package: the program for arm64 passes its tests under qemu"
 else
     echo "check-package: SKIPPED the program for arm64: no qemu-aarch64-static, or no tarball"

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.daemon import Daemon, check_log, check_stopped  # noqa: E402
 from harness.limits import free_port  # noqa: E402
-from harness.prometheus import Prometheus, VictoriaMetrics  # noqa: E402
+from harness.servers.prometheus import Prometheus, VictoriaMetrics  # noqa: E402
 from harness.remote_write import Receiver  # noqa: E402
 
 

@@ -12,7 +12,7 @@ from harness.limits import PATIENCE
 from harness.otlp_peer import PEERS
 
 kafka = pytest.importorskip("harness.kafka")
-from harness.kafka_broker import Broker  # noqa: E402
+from harness.servers.kafka_broker import Broker  # noqa: E402
 
 GROUPS = {"traces": "resource_spans", "metrics": "resource_metrics", "logs": "resource_logs"}
 

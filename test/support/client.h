@@ -3,7 +3,7 @@
 #ifndef SUPPORT_CLIENT_H
 #define SUPPORT_CLIENT_H
 
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 struct client {
     struct ack ack;

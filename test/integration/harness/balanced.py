@@ -5,7 +5,7 @@ import json
 import zlib
 
 from . import otlp
-from .kubernetes import meta
+from .servers.kubernetes import meta
 
 POSITIONS, POINTS = 131071, 200
 SOON = {"initial_interval": "5ms", "max_interval": "20ms"}

@@ -7,7 +7,7 @@ import json
 
 import yaml
 
-from .kubernetes import ApiServer
+from .servers.kubernetes import ApiServer
 from .limits import ROOT
 
 FOLDER = ROOT / "test/data/k8s_attributes"

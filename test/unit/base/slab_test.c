@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/slab.h"
 
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Components without a create(): what their table names takes their batches. */
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/sink.h"
 
 #include <check.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/prometheus.c" // NOLINT(bugprone-suspicious-include)
 
-#include "support/series_rig.h"
+#include "support/rig/series_rig.h"
 
 #include <check.h>
 

@@ -3,7 +3,7 @@
 #include "kube/kube_file.h"
 
 #include "support/files.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/until.h"
 
 #include <check.h>

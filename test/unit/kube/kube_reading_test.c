@@ -2,7 +2,7 @@
 /* Pages and lines that a thread reads, and short ones that nobody need wait for. */
 #include "kube/kube_reading.h"
 
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/until.h"
 
 #include <check.h>

@@ -2,7 +2,7 @@
 /* A watch against a server that the test plays, on real sockets of the loopback and a clock in its hand. */
 #include "kube/kube_watch.h"
 
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/until.h"
 
 #include <check.h>

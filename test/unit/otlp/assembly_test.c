@@ -4,7 +4,7 @@
 #include "codec/pb.h"
 #include "otlp/fields.h"
 #include "otlp/validate.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>

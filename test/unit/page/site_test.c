@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support/site_rig.h"
+#include "support/rig/site_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

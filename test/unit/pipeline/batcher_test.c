@@ -5,7 +5,7 @@
 #include "codec/pb.h"
 #include "otlp/metadata.h"
 #include "pipeline/ack.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* An edge between a sender and two sinks. */
 #include "pipeline/edge.h"
 
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/sink.h"
 
 #include <check.h>

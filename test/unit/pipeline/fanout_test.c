@@ -4,7 +4,7 @@
 
 #include "pipeline/ledger/ledger_tap.h"
 #include "pipeline/ledger/ledger_metrics.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/sink.h"
 
 #include <check.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
-#include "support/processor_rig.h"
+#include "support/rig/processor_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

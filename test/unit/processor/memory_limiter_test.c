@@ -2,7 +2,7 @@
 #include "processor/memory_limiter.h"
 
 #include "pipeline/ledger/ledger_tap.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/sink.h"
 
 #include <check.h>

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "service/config.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>

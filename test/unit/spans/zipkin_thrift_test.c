@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a list of Zipkin's first version becomes what is held to the Go collector in
- * test/integration/test_kafka_spans.py: here is what is not its way, and what is no list. */
+ * test/integration/tiers/test_kafka_spans.py: here is what is not its way, and what is no list. */
 #include "spans/zipkin_thrift.h"
 
 #include "otlp/json.h"

@@ -6,7 +6,7 @@
 #include "otlp/json.h"
 #include "otlp/validate.h"
 #include "pipeline/ledger/ledger_tap.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/sink.h"
 
 #include <check.h>

@@ -6,7 +6,7 @@
 #include "otlp/validate.h"
 #include "pipeline/ledger/ledger_tap.h"
 #include "queue/sender_rows.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "codec/pb.h"
 #include "exporter/file/file_group.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "otlp/fields.h"
 #include "otlp/view.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "exporter/load_balancing/identity.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* The policy of a shard: what it makes of each answer, with a receiver that is a list of calls. */
 #include "exporter/prometheus_remote_write/remote_write.h"
 
-#include "support/series_rig.h"
+#include "support/rig/series_rig.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 
 #include "command/request_text.h"
 #include "otlp/validate.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include "command/request_text.h"
 #include "otlp/validate.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/seen_service.h"
 #include "support/sink.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/trace/tracer.h"
 
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 

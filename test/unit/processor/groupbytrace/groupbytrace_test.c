@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support/processor_rig.h"
+#include "support/rig/processor_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The processor that asks nobody: the address goes on the resource, and what has it goes on as it came. */
 #include "otlp/metadata.h"
-#include "support/processor_rig.h"
+#include "support/rig/processor_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pods that come, change and go, and what resources find of them meanwhile; what there is no room for. */
-#include "support/k8s_rig.h"
+#include "support/rig/k8s_rig.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "codec/compress.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <arpa/inet.h>
 #include <check.h>

@@ -2,7 +2,7 @@
 #include "codec/pb.h"
 #include "prom/exposition/encoder.h"
 #include "prom/exposition/protobuf_fields.h"
-#include "support/intake_rig.h"
+#include "support/rig/intake_rig.h"
 
 #include <check.h>
 #include <math.h>

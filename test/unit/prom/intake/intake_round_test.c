@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What our own scrape endpoint shows of OTLP, taken in again, shows the same: in each format, for metrics of all kinds
  * that chance makes. */
-#include "support/intake_rig.h"
+#include "support/rig/intake_rig.h"
 #include "support/random_message.h"
-#include "support/series_rig.h"
+#include "support/rig/series_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prom/intake/intake.h"
 #include "prom/relabel/relabel.h"
-#include "support/intake_rig.h"
+#include "support/rig/intake_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

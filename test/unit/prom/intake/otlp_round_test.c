@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OTLP -> what our own scrape endpoint shows -> OTLP again: point by point the same, for random requests of what the
  * format can say. OTEL_SEED goes another way than the usual one. */
-#include "support/intake_rig.h"
+#include "support/rig/intake_rig.h"
 #include "support/metric_lines.h"
 #include "support/random_message.h"
 #include "support/random_metrics.h"
-#include "support/series_rig.h"
+#include "support/rig/series_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

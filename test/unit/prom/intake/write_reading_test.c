@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Remote writes taken in, slice by slice, on a clock and a budget that the test has in its hand. What they become is in
- * test/integration/test_remote_write_receiver.py. */
+ * test/integration/prom/test_remote_write_receiver.py. */
 #include "base/loop/clock.h"
 #include "codec/pb.h"
 #include "prom/intake/write_intake.h"

@@ -7,8 +7,8 @@
 #include "support/metric_lines.h"
 #include "support/random_metrics.h"
 #include "support/remote_write_text.h"
-#include "support/rig.h"
-#include "support/series_rig.h"
+#include "support/rig/rig.h"
+#include "support/rig/series_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

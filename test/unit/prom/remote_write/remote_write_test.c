@@ -2,7 +2,7 @@
 #include "prom/remote_write/remote_write.h"
 
 #include "support/remote_write_text.h"
-#include "support/series_rig.h"
+#include "support/rig/series_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

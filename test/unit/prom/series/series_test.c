@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prom/series/series.h"
-#include "support/series_rig.h"
+#include "support/rig/series_rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "otlp/any_value.h"
 #include "otlp/fields.h"
 #include "otlp/view.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include "codec/pb.h"
 #include "otlp/validate.h"
 #include "receiver/otlp/otlp.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/sink.h"
 #include "support/stuck.h"
 

@@ -3,7 +3,7 @@
 #include "receiver/prometheus/answer.h"
 
 #include "receiver/prometheus/discovery.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/until.h"
 
 #include <check.h>

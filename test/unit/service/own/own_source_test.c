@@ -3,7 +3,7 @@
 
 #include "otlp/json.h"
 #include "otlp/validate.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 #include "support/sink.h"
 
 #include <check.h>

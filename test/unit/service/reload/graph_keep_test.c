@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "pipeline/storage.h"
 #include "service/config.h"
-#include "support/rig.h"
+#include "support/rig/rig.h"
 
 #include <check.h>
 #include <stdlib.h>
