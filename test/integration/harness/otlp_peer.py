@@ -4,6 +4,7 @@
 HTTP is Python's own server and gRPC is grpcio, so that nothing of otelcd's own code is taken on trust."""
 
 import base64
+import functools
 import gzip
 import http.server
 import re
@@ -24,8 +25,15 @@ from .limits import PATIENCE
 from .otlp import SIGNALS
 from .remote_write import PeerServer, unsnappy
 
-# signal: the row of harness.otlp; headers: lower-case names; raw: the body as it came; size: of the message in protobuf.
-Call = namedtuple("Call", "signal message headers raw size path")
+
+class Call(namedtuple("Call", "signal message headers raw size path")):
+    """signal: the row of harness.otlp; headers: lower-case names; raw: the body as it came; size: of the message in protobuf."""
+
+    @functools.cached_property
+    def items(self):
+        """Counted once: who waits for all of them asks at each call that comes."""
+        return items(self.message)
+
 
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 
@@ -128,10 +136,10 @@ class Peer:
         return self
 
     def wait_items(self, n):
-        return self.wait(lambda p: sum(items(c.message) for c in p.taken) >= n)
+        return self.wait(lambda p: p.items() >= n)
 
     def items(self):
-        return sum(items(c.message) for c in self.taken)
+        return sum(c.items for c in self.taken)
 
 
 class HttpPeer(Peer):
