@@ -214,24 +214,38 @@ static void tell_end(struct http_conn *c)
     c->io.kick(&c->io);
 }
 
+static void feed_later(struct http_conn *c)
+{
+    if (c->stash.len > 0)
+        (void)feed_stash(c);
+    if (c->ended && c->state == SERVING)
+        tell_end(c);
+    c->io.kick(&c->io); /* it reads again */
+}
+
+/* All of the turn's time is theirs who wait. */
 static bool feed_next(void *arg)
 {
     struct http_server *s = arg;
-    struct http_conn *c = list_pop(&s->put_off, struct http_conn, later);
+    struct http_conn *c;
 
-    if (c == NULL)
-        return false;
-    if (c->stash.len > 0)
-        (void)feed_stash(c);
-    if (c->ended)
-        tell_end(c);
-    c->io.kick(&c->io); /* it reads again */
+    do {
+        c = list_pop(&s->put_off, struct http_conn, later);
+        if (c != NULL)
+            feed_later(c);
+    } while (c != NULL && has_time(s));
     return !list_empty(&s->put_off);
 }
 
 static bool is_put_off(const struct http_conn *c)
 {
     return list_linked(&c->later);
+}
+
+/* Who has input while others wait for their turn comes behind them. */
+static bool must_wait(const struct http_conn *c)
+{
+    return !has_time(c->server) || !list_empty(&c->server->put_off);
 }
 
 static void put_off(struct http_conn *c)
@@ -347,6 +361,7 @@ static void sniff_protocol(struct http_conn *c, struct bytes data)
 static void on_read(void *owner, struct bytes data)
 {
     struct http_conn *c = owner;
+    bool stashed = c->stash.len > 0;
 
     c->io.last_read = clock_mono(&c->io.shared->loop->clock);
     if (c->state == LINGERING) {
@@ -355,23 +370,23 @@ static void on_read(void *owner, struct bytes data)
             http_conn_cut(c);
         return;
     }
-    if (c->state == SERVING && (is_put_off(c) || !has_time(c->server))) {
-        add_stash(c, data);
-        put_off(c);
-        return;
-    }
-    if (c->stash.len > 0) {
+    if (stashed) {
         add_stash(c, data);
         data = stash_of(c);
     }
     if (c->state == SNIFFING)
         sniff_protocol(c, data);
-    if (c->stash.len > 0 && c->state == SERVING)
-        feed_stash(c);
-    else if (c->state == SERVING)
+    if (c->state == SERVING && must_wait(c)) {
+        if (!stashed)
+            add_stash(c, data);
+        put_off(c);
+    } else if (c->state == SERVING && stashed) {
+        (void)feed_stash(c);
+    } else if (c->state == SERVING) {
         feed_protocol(c, data);
-    else if (c->state == SNIFFING && c->stash.len == 0)
+    } else if (c->state == SNIFFING && !stashed) {
         add_stash(c, data);
+    }
 }
 
 static void on_end(void *owner, int error)
@@ -451,10 +466,10 @@ static void flush_output(struct turn_task *task)
     if (c->state != SERVING)
         return;
     if (c->stash.len > 0 && !is_put_off(c)) {
-        if (has_time(c->server))
-            (void)feed_stash(c);
-        else
+        if (must_wait(c))
             put_off(c);
+        else
+            (void)feed_stash(c);
     }
     if (c->state != SERVING || !write_out(c)) /* another's input may have made room at its cost */
         return;

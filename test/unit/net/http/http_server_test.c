@@ -443,6 +443,66 @@ END_TEST
 
 /* --- accepting --- */
 
+static unsigned begun, served[12];
+
+static void count_request(struct http_service *s, struct http_request *req)
+{
+    (void)s;
+    req->context = &served[begun++];
+}
+
+/* Whatever comes takes a millisecond. */
+static void take_body_slowly(struct http_request *req, struct bytes data)
+{
+    uint64_t until = uv_hrtime() + NS_PER_MS;
+
+    while (uv_hrtime() < until)
+        continue;
+    ++*(unsigned *)req->context;
+    http_request_grant(req, data.len);
+}
+
+static void forget_request(struct http_request *req, bool aborted)
+{
+    (void)aborted;
+    (void)http_request_leave(req);
+}
+
+/* Those that the kernel named first were served in each turn, and nine shared what one of them had. */
+START_TEST(who_always_has_input_is_served_as_often_as_the_others)
+{
+    static uint8_t body[64 * 1024];
+    struct http_service service = { .on_request = count_request,
+                                    .on_body = take_body_slowly,
+                                    .on_close = forget_request };
+    unsigned least = UINT_MAX, most = 0;
+    int fds[ARRAY_LEN(served)];
+    struct error err;
+
+    begun = 0;
+    memset(served, 0, sizeof(served));
+    ck_assert_int_eq(http_server_listen(&server, &loop, &options, &service, &budget, &logger, on_mismatch, &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = dial();
+        say(fds[i], "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n");
+    }
+    ck_assert_uint_eq(begun, ARRAY_LEN(fds));
+    for (unsigned turn = 0; turn < 100; turn++) {
+        for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+            (void)send(fds[i], body, sizeof(body), MSG_DONTWAIT | MSG_NOSIGNAL);
+        clock_advance(&loop.clock, NS_PER_MS);
+        turn_once();
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        least = served[i] < least ? served[i] : least;
+        most = served[i] > most ? served[i] : most;
+        close(fds[i]);
+    }
+    ck_assert_msg(most <= 2 * least, "from %u to %u times", least, most);
+    stop(0);
+}
+END_TEST
+
 START_TEST(out_of_descriptors_callers_wait_until_one_closes)
 {
     struct rlimit old, few;
@@ -724,6 +784,7 @@ int main(void)
     tcase_add_test(tc, who_vanishes_is_noticed_while_the_answer_is_due);
     tcase_add_test(tc, who_only_stops_sending_is_answered);
     tcase_add_test(tc, pipelined_requests_wait_in_bounded_memory);
+    tcase_add_test(tc, who_always_has_input_is_served_as_often_as_the_others);
     tcase_add_test(tc, out_of_descriptors_callers_wait_until_one_closes);
     tcase_add_test(tc, every_spelling_of_an_endpoint_can_be_listened_on);
     tcase_add_test(tc, a_port_in_use_is_an_error_that_leaves_nothing_behind);
