@@ -12,6 +12,7 @@
 #include "net/socket/tls_names.h"
 #include "net/socket/tls_tpm.h"
 
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -311,11 +312,13 @@ static int trust_source(SSL_CTX *ctx, const struct tls_source *s, struct tls_val
 
 /* --- whom the system trusts --- */
 
-/* OpenSSL's own places (and SSL_CERT_FILE, SSL_CERT_DIR), or where other systems have theirs. */
+/* Where other systems have them than OpenSSL itself. */
+static const char *const bundles[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                       "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
+
+/* OpenSSL's own files and directories (and SSL_CERT_FILE, SSL_CERT_DIR), or the first of the others. */
 static void trust_system(SSL_CTX *ctx)
 {
-    static const char *const bundles[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
     bool there = access(X509_get_default_cert_file(), R_OK) == 0 || access(X509_get_default_cert_dir(), R_OK) == 0;
 
     SSL_CTX_set_default_verify_paths(ctx);
@@ -327,22 +330,53 @@ static void trust_system(SSL_CTX *ctx)
  * together. Whoever is the last to need them frees them, but for these. */
 static struct {
     X509_STORE *store;
-    struct timespec changed; /* the file that they stand in */
+    uint64_t stamp; /* of what they were read from */
 } shared;
 
-static struct timespec system_changed(void)
+static const char *named_or(const char *variable, const char *usual)
 {
-    const char *named = getenv(X509_get_default_cert_file_env());
-    struct stat st;
+    const char *named = getenv(variable);
 
-    return stat(named != NULL ? named : X509_get_default_cert_file(), &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
+    return named != NULL ? named : usual;
+}
+
+static uint64_t add_stamp(uint64_t stamp, const char *path)
+{
+    struct stat st = { 0 };
+    uint64_t parts[4] = { stamp };
+
+    if (stat(path, &st) == 0) {
+        parts[1] = (uint64_t)st.st_ino;
+        parts[2] = (uint64_t)st.st_mtim.tv_sec;
+        parts[3] = (uint64_t)st.st_mtim.tv_nsec;
+    }
+    return bytes_hash(bytes_of(parts, sizeof(parts)));
+}
+
+/* Another one when a file or directory that the CAs may stand in has changed, or has come or gone. */
+static uint64_t system_stamp(void)
+{
+    const char *directories = named_or(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
+    uint64_t stamp = add_stamp(0, named_or(X509_get_default_cert_file_env(), X509_get_default_cert_file()));
+    char one[PATH_MAX];
+
+    for (const char *p = directories; *p != '\0'; p += strspn(p, ":")) {
+        size_t len = strcspn(p, ":");
+
+        snprintf(one, sizeof(one), "%.*s", (int)len, p);
+        stamp = add_stamp(stamp, one);
+        p += len;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bundles); i++)
+        stamp = add_stamp(stamp, bundles[i]);
+    return stamp;
 }
 
 static void trust_system_alone(SSL_CTX *ctx)
 {
-    struct timespec changed = system_changed();
+    uint64_t stamp = system_stamp();
 
-    if (shared.store != NULL && changed.tv_sec == shared.changed.tv_sec && changed.tv_nsec == shared.changed.tv_nsec) {
+    if (shared.store != NULL && stamp == shared.stamp) {
         SSL_CTX_set1_cert_store(ctx, shared.store);
         return;
     }
@@ -350,7 +384,7 @@ static void trust_system_alone(SSL_CTX *ctx)
     if (shared.store != NULL)
         X509_STORE_free(shared.store);
     shared.store = SSL_CTX_get_cert_store(ctx);
-    shared.changed = changed;
+    shared.stamp = stamp;
     X509_STORE_up_ref(shared.store);
 }
 

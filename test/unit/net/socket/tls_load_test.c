@@ -132,6 +132,35 @@ START_TEST(clients_that_trust_the_system_alone_have_its_cas_together_until_they_
 }
 END_TEST
 
+/* Where no file has them a CA that was added, or taken away, did not count before the next start. */
+START_TEST(the_systems_cas_are_read_anew_when_their_directory_has_changed)
+{
+    const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+    char none[80], first[80], path[200];
+    SSL_CTX *a, *b, *c;
+
+    snprintf(none, sizeof(none), "%s/none.pem", directory);
+    snprintf(first, sizeof(first), "%s/first", directory);
+    snprintf(path, sizeof(path), "%s/absent:%s", directory, first);
+    ck_assert_int_eq(mkdir(first, 0700), 0);
+    setenv("SSL_CERT_FILE", none, 1);
+    setenv("SSL_CERT_DIR", path, 1);
+    config = (struct tls_config){ .on = true };
+    a = load_client();
+    b = load_client();
+    ck_assert_ptr_eq(SSL_CTX_get_cert_store(a), SSL_CTX_get_cert_store(b));
+    ck_assert_int_eq(utimensat(AT_FDCWD, first, times, 0), 0);
+    c = load_client();
+    ck_assert_ptr_ne(SSL_CTX_get_cert_store(c), SSL_CTX_get_cert_store(a));
+    SSL_CTX_free(a);
+    SSL_CTX_free(b);
+    SSL_CTX_free(c);
+    rmdir(first);
+    unsetenv("SSL_CERT_FILE");
+    unsetenv("SSL_CERT_DIR");
+}
+END_TEST
+
 START_TEST(a_key_of_another_certificate_is_told)
 {
     config.key_pem.text = two.key;
@@ -331,6 +360,7 @@ int main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, a_pair_that_fits_is_loaded);
     tcase_add_test(tc, clients_that_trust_the_system_alone_have_its_cas_together_until_they_change);
+    tcase_add_test(tc, the_systems_cas_are_read_anew_when_their_directory_has_changed);
     tcase_add_test(tc, a_key_of_another_certificate_is_told);
     tcase_add_test(tc, what_is_swapped_or_empty_or_no_pem_is_told);
     tcase_add_test(tc, a_text_that_ends_too_soon_is_told);
