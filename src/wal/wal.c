@@ -229,6 +229,15 @@ static void begin_group(struct wal *w)
     job_start(w->loop, JOB_DISK, &g->job);
 }
 
+/* Whatever has become of the group: the directory would be in use by us, for us too. */
+static void take_lock(struct wal *w, const struct wal_group *g)
+{
+    if (g->lock_fd < 0)
+        return;
+    w->io->unlock(w->io->arg, w->lock_fd);
+    w->lock_fd = g->lock_fd;
+}
+
 static void take_results(struct wal *w, struct wal_group *g)
 {
     if (g->rotated) {
@@ -239,10 +248,6 @@ static void take_results(struct wal *w, struct wal_group *g)
     }
     if (g->status == 0 || g->rotated)
         w->segments.v[w->segments.n - 1].bytes = w->writer.fd >= 0 ? w->writer.at : WAL_HEAD + g->opening.len;
-    if (g->lock_fd >= 0) {
-        w->io->unlock(w->io->arg, w->lock_fd);
-        w->lock_fd = g->lock_fd;
-    }
     if (g->sealed_fd >= 0)
         wal_cleanup_close(w, g->sealed_fd, g->sealed);
     if (g->status == 0)
@@ -322,6 +327,7 @@ static void on_group_done(struct job *job)
 
     if (g->state == WAL_GROUP_ROTATING)
         w->stuck = g->rotated ? 0 : g->status;
+    take_lock(w, g);
     again = put_back(w, g);
     move_group(g, WAL_GROUP_IDLE);
     if (!again)

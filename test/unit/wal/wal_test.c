@@ -448,6 +448,41 @@ START_TEST(the_lock_is_held_until_nothing_is_taken_away_any_more)
 }
 END_TEST
 
+/* The new directory's disk is full while what was in the old one is still being removed. */
+START_TEST(a_directory_that_is_made_anew_on_a_full_disk_is_taken_once)
+{
+    struct wal *w, *other;
+    size_t last;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    sim_fs_hold(&fs, true);
+    set_first_segment_free(w);
+    UNTIL(sim_fs_hanging(&fs) == 1);
+    sim_fs_move_away(&fs);
+    append(w);
+    last = n_records - 1;
+    UNTIL(records[last].done);
+    ck_assert_int_eq(records[last].status, UV_ENOENT);
+    sim_fs_make_anew(&fs);
+    fs.capacity = 1;
+    append(w);
+    last = n_records - 1;
+    UNTIL(fs.locked);
+    for (int i = 0; i < 20; i++)
+        step();
+    ck_assert(!records[last].done); /* it waits for the removal */
+    fs.capacity = 0;
+    sim_fs_hold(&fs, false);
+    UNTIL(records[last].done);
+    ck_assert_int_eq(records[last].status, 0);
+    ck_assert_int_ne(open_log(&other), 0); /* it is locked */
+    close_log(w);
+    ck_assert(!fs.locked);
+    tear_down();
+}
+END_TEST
+
 /* A disk that has room for two segments: the third is made in the place of the first. */
 START_TEST(records_wait_for_the_room_that_a_removal_makes)
 {
@@ -1361,6 +1396,7 @@ int main(void)
     tcase_add_test(tc, records_are_answered_while_an_unlink_hangs);
     tcase_add_test(tc, files_that_wait_to_be_closed_are_few_though_the_disk_hangs);
     tcase_add_test(tc, the_lock_is_held_until_nothing_is_taken_away_any_more);
+    tcase_add_test(tc, a_directory_that_is_made_anew_on_a_full_disk_is_taken_once);
     tcase_add_test(tc, records_wait_for_the_room_that_a_removal_makes);
     tcase_add_test(tc, a_segment_that_cannot_be_unlinked_goes_behind_the_next_group);
     tcase_add_test(tc, a_segment_that_goes_is_left_by_its_reader);
