@@ -380,6 +380,16 @@ static const char *static_reason(const char *reason)
     return known[n];
 }
 
+/* The same number however the path is written, and through whatever link. */
+static uint64_t disk_number(const char *directory)
+{
+    char *real = realpath(directory, NULL);
+    uint64_t number = bytes_hash(bytes_str(real != NULL ? real : directory)) | 1;
+
+    free(real);
+    return number;
+}
+
 /* The ledger goes on where it was. What was moved to other queues is in their totals. */
 static void take_totals(struct disk_store *d)
 {
@@ -395,7 +405,7 @@ static void take_totals(struct disk_store *d)
         lost = (struct losses){ .n = 1, .v = { { static_reason(t->dropped[i].reason), t->dropped[i].items } } };
         sender_book_losses(s, &lost);
     }
-    l->disk = bytes_hash(bytes_str(d->directory)) | 1;
+    l->disk = disk_number(d->directory);
     s->hold.open = l->held - before;
     d->inherited = wal_last(d->wal);
     d->behind = wal_held(d->wal).records > 0;

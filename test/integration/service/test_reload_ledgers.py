@@ -133,6 +133,19 @@ def test_a_queue_that_goes_to_disk_and_back_keeps_what_it_has_counted(otelcd, tm
     assert one() == {"received": 12, "delivered": 12, "held": 0, "refused": 0, "dropped": 0}
 
 
+def test_a_disk_is_the_same_however_its_path_is_written(otelcd, tmp_path):
+    sink = otelcd(SINK)
+    disk = queue(sink.http_address(), "storage: file_storage")
+    (tmp_path / "q").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "q")
+    d = otelcd(config(disk, storage=tmp_path / "q"))
+    d.export(otlp.traces(3))
+    wait(lambda: shown(d)["exporter", "otlp_http", "traces"]["delivered"] == 3, f"it is not delivered: {shown(d)}")
+    for path in (f"{tmp_path}/q/", tmp_path / "link"):
+        d.reload(config(disk, storage=path))
+        assert agreed(d)["exporter", "otlp_http", "traces"] == {"received": 3, "delivered": 3, "held": 0, "refused": 0, "dropped": 0}
+
+
 def test_workers_go_on_with_their_counts(otelcd):
     d = otelcd(config("debug: {verbosity: basic}", service="  workers: 2"))
     for n in range(1, 4):
