@@ -42,12 +42,13 @@ struct http_conn {
     struct crowd_member member;
     struct turn_task flush;
     enum state state;
-    bool ended;       /* the peer will send no more ... */
-    bool end_told;    /* ... which the protocol knows */
-    bool shaking;     /* the TLS handshake is not done */
-    bool making_room; /* others give way to it */
-    struct buf stash; /* input that nobody could take yet, ... */
-    size_t taken;     /* ... behind what was taken of it; charged to the budget */
+    bool ended;        /* the peer will send no more ... */
+    bool end_told;     /* ... which the protocol knows */
+    bool shaking;      /* the TLS handshake is not done */
+    bool making_room;  /* others give way to it */
+    struct buf stash;  /* input that nobody could take yet, ... */
+    size_t taken;      /* ... behind what was taken of it; charged to the budget */
+    uint64_t fed_turn; /* when it was fed last without waiting */
     uint64_t lingered;
     char *peer;
 };
@@ -196,7 +197,9 @@ static bool has_time(struct http_server *s)
     if (turn != s->fed_turn) {
         s->fed_turn = turn;
         s->fed_since = now;
-        s->sockets.most = s->sockets.size;
+        s->crowded = s->had_to_wait;
+        s->had_to_wait = false;
+        s->sockets.most = s->crowded && s->sockets.size > SHORT_READ ? SHORT_READ : s->sockets.size;
     }
     if (now - s->fed_since < FEED_NS)
         return true;
@@ -242,10 +245,20 @@ static bool is_put_off(const struct http_conn *c)
     return list_linked(&c->later);
 }
 
-/* Who has input while others wait for their turn comes behind them. */
-static bool must_wait(const struct http_conn *c)
+/* Who has input while others wait for their turn comes behind them. Where there were such in the last turn, nobody is
+ * fed twice in this one without having waited. */
+static bool must_wait(struct http_conn *c)
 {
-    return !has_time(c->server) || !list_empty(&c->server->put_off);
+    struct http_server *s = c->server;
+
+    if (!has_time(s) || !list_empty(&s->put_off)) {
+        s->had_to_wait = true;
+        return true;
+    }
+    if (s->crowded && c->fed_turn == s->fed_turn)
+        return true;
+    c->fed_turn = s->fed_turn;
+    return false;
 }
 
 static void put_off(struct http_conn *c)

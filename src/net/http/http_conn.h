@@ -23,6 +23,7 @@ struct http_server {
     struct list put_off;          /* those whose input waits for a later turn */
     struct slicer *feeding;       /* of put_off; NULL: there has been none */
     uint64_t fed_turn, fed_since; /* the turn that took input last, and when it began with that (uv_hrtime) */
+    bool crowded, had_to_wait;    /* somebody had to wait in the turn before that one; in that one */
     struct complaint full;        /* out of file descriptors */
     struct complaint strangers;   /* who are not of the own user */
     struct complaint tls;         /* TLS on this plain port; handshakes that fail */
