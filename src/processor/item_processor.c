@@ -111,11 +111,33 @@ struct waiting_batch {
     struct ack *ack;
 };
 
+/* The deadline has come. */
+static void give_up(struct item_processor *r)
+{
+    static const char why[] = "shutting down before this could be gone through";
+    struct waiting_batch *w;
+
+    if (r->sender != NULL) {
+        ack_fail(r->sender, VERDICT_RETRY, "shutdown", "%s", why);
+        batch_unref(r->walked);
+        batch_unref(r->batch);
+        r->sender = NULL;
+        r->batch = NULL;
+    }
+    while ((w = list_pop(&r->waiting, struct waiting_batch, link)) != NULL) {
+        ack_fail(w->ack, VERDICT_RETRY, "shutdown", "%s", why);
+        batch_unref(w->batch);
+        free(w);
+    }
+}
+
 static bool go_on(void *arg)
 {
     struct item_processor *r = arg;
     struct waiting_batch *w;
 
+    if (r->stopped != NULL && clock_mono(&r->node.host->loop->clock) >= r->deadline)
+        give_up(r);
     if (r->sender == NULL && (w = list_pop(&r->waiting, struct waiting_batch, link)) != NULL) {
         begin_batch(r, w->batch, w->ack);
         free(w);
@@ -151,7 +173,7 @@ void item_processor_stop(struct node *node, uint64_t deadline, void (*done)(stru
 {
     struct item_processor *r = item_processor_of(node);
 
-    (void)deadline;
+    r->deadline = deadline;
     if (is_busy(r))
         r->stopped = done;
     else

@@ -34,6 +34,7 @@ struct item_processor {
     struct list waiting;  /* behind it */
     struct slicer *slicer;
     void (*stopped)(struct node *node);
+    uint64_t deadline; /* of the stop: what is left then goes back to who sent it */
 };
 
 /* In create(): the node consumes from now on. The visitor is the caller's to fill in. */
