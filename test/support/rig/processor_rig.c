@@ -93,6 +93,7 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
 
     s->rig->verdict = outcome->verdict;
     s->rig->answered++;
+    s->rig->retries += outcome->verdict == VERDICT_RETRY;
     free(s);
 }
 

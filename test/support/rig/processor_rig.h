@@ -19,6 +19,7 @@ struct processor_rig {
     struct buf out;       /* what came out since it was asked for last, a request in JSON on each line */
     enum verdict verdict; /* of the last answer */
     unsigned answered, asked;
+    unsigned retries; /* of the answers: come again */
     bool stopped;
 };
 

@@ -183,6 +183,33 @@ START_TEST(a_batch_of_many_slow_items_is_gone_through_over_several_turns_and_the
 }
 END_TEST
 
+START_TEST(what_waits_at_the_deadline_of_a_stop_is_handed_back_and_not_settled_as_safe)
+{
+    uint64_t used;
+
+    processor_rig_init(&rig, &redaction_processor, SIGNAL_LOGS, SIGNAL_LOGS,
+                       "{allow_all_keys: true, blocked_values: ['" SLOW "', secret]}");
+    used = rig.rig.budget.used;
+    send_slow(20, "first");
+    send_slow(1, "second");
+    ck_assert_uint_eq(rig.answered, 0);
+    ck_assert_uint_gt(rig.rig.budget.used, used);
+    rig_stop(rig.node, clock_mono(&rig.rig.loop.clock), &rig.stopped);
+    while (!rig.stopped)
+        rig_step(&rig.rig, NS_PER_MS);
+    turn_run(&rig.rig.loop.turn);
+    ck_assert_uint_eq(rig.sink.batches, 0);
+    ck_assert_uint_eq(rig.answered, 2);
+    ck_assert_uint_eq(rig.retries, 2);
+    ck_assert_uint_eq(rig.ledger.delivered, 0);
+    ck_assert_uint_eq(rig.ledger.refused.n, 1);
+    ck_assert_str_eq(rig.ledger.refused.v[0].reason, "shutdown");
+    ck_assert_uint_eq(rig.ledger.refused.v[0].items, 21 + 2);
+    ck_assert_uint_eq(rig.rig.budget.used, used);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 START_TEST(lines_without_end_are_masked_together_when_their_item_has_no_steps_left)
 {
     struct buf body = { 0 };
@@ -242,6 +269,7 @@ int main(void)
     tcase_add_test(t, a_number_whose_key_nobody_had_steps_to_look_at_is_masked);
     tcase_add_test(t, a_name_that_the_first_sanitizer_had_no_steps_for_is_masked_whole);
     tcase_add_test(t, a_batch_of_many_slow_items_is_gone_through_over_several_turns_and_the_next_one_waits);
+    tcase_add_test(t, what_waits_at_the_deadline_of_a_stop_is_handed_back_and_not_settled_as_safe);
     tcase_add_test(t, lines_without_end_are_masked_together_when_their_item_has_no_steps_left);
     tcase_add_test(t, hashes_that_the_budget_has_no_room_for_are_refused_for_now_or_for_good);
     tcase_set_timeout(t, 60);
