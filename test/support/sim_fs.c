@@ -8,7 +8,7 @@
 #define FIRST_LOCK 100000 /* descriptors from here on are locks */
 
 /* Held until the end of the block. */
-#define HOLD_LOCK(fs) __attribute__((cleanup(leave))) pthread_mutex_t *held_lock = enter(fs)
+#define HOLD_LOCK(fs) __attribute__((cleanup(leave), unused)) pthread_mutex_t *held_lock = enter(fs)
 
 static pthread_mutex_t *enter(struct sim_fs *fs)
 {
