@@ -191,7 +191,7 @@ struct regex *ottl_pattern_of(struct ottl_call *c, unsigned i)
     regex_free(pattern->re);
     pattern->text.len = 0;
     buf_put(&pattern->text, text);
-    pattern->re = pattern->compile(text, &err);
+    pattern->re = (*pattern->compile)(text, &err);
     if (pattern->re == NULL)
         ottl_fail(c, "%s", err.text);
     return pattern->re;
