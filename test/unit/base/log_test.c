@@ -219,6 +219,7 @@ int main(void)
     SRunner *r = srunner_create(s);
     int failed;
 
+    tcase_set_timeout(tc, 240); /* ten MB of lines under a thread sanitizer */
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_complaint_that_goes_on_is_told_at_once_and_then_rarer_up_to_five_minutes);
     tcase_add_test(tc, after_a_silence_the_next_one_is_told_at_once);
