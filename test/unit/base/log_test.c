@@ -158,13 +158,14 @@ static size_t drain(int fd, struct buf *text)
     return sum;
 }
 
+/* How many lines have it. Each is searched alone: a thread sanitizer looks at all that memmem() is given. */
 static unsigned count_of(const struct buf *text, const char *word)
 {
-    const uint8_t *at = text->data, *end = text->data + text->len;
+    const uint8_t *at = text->data, *end = text->data + text->len, *newline;
     unsigned n = 0;
 
-    while ((at = memmem(at, (size_t)(end - at), word, strlen(word))) != NULL)
-        n++, at++;
+    for (; (newline = memchr(at, '\n', (size_t)(end - at))) != NULL; at = newline + 1)
+        n += memmem(at, (size_t)(newline - at), word, strlen(word)) != NULL;
     return n;
 }
 
@@ -219,7 +220,6 @@ int main(void)
     SRunner *r = srunner_create(s);
     int failed;
 
-    tcase_set_timeout(tc, 240); /* ten MB of lines under a thread sanitizer */
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_complaint_that_goes_on_is_told_at_once_and_then_rarer_up_to_five_minutes);
     tcase_add_test(tc, after_a_silence_the_next_one_is_told_at_once);
