@@ -28,6 +28,18 @@ void sim_fs_hold(struct sim_fs *fs, bool held)
     pthread_cond_broadcast(&fs->let_go);
 }
 
+bool sim_fs_locked(struct sim_fs *fs)
+{
+    HOLD_LOCK(fs);
+    return fs->locked;
+}
+
+void sim_fs_set_capacity(struct sim_fs *fs, uint64_t bytes)
+{
+    HOLD_LOCK(fs);
+    fs->capacity = bytes;
+}
+
 unsigned sim_fs_hanging(struct sim_fs *fs)
 {
     HOLD_LOCK(fs);

@@ -63,6 +63,9 @@ void sim_fs_move_back(struct sim_fs *fs);
 void sim_fs_make_anew(struct sim_fs *fs);
 void sim_fs_hold(struct sim_fs *fs, bool held);
 unsigned sim_fs_hanging(struct sim_fs *fs);
+/* While threads are at work. */
+bool sim_fs_locked(struct sim_fs *fs);
+void sim_fs_set_capacity(struct sim_fs *fs, uint64_t bytes);
 struct sim_file *sim_fs_find(struct sim_fs *fs, const char *end_of_name); /* the first by that end; NULL */
 
 #endif

@@ -243,7 +243,7 @@ static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, co
     uint64_t calls;
 
     set_up();
-    fs.capacity = capacity;
+    sim_fs_set_capacity(&fs, capacity);
     fs.fail_at = point;
     fs.fault = fault;
     if (start_queue())
@@ -251,7 +251,7 @@ static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, co
     end_queue();
     calls = fs.calls;
     sim_fs_crash(&fs, how);
-    fs.capacity = 0;
+    sim_fs_set_capacity(&fs, 0);
     check_restarted(what, point);
     tear_down();
     points++;

@@ -324,7 +324,7 @@ START_TEST(a_directory_that_is_made_anew_is_taken_and_what_was_in_the_old_one_is
     ck_assert(found[2]);
     ck_assert_uint_eq(wal_stats(w)->corrupt_records, 1);
     close_log(w);
-    ck_assert(!fs.locked);
+    ck_assert(!sim_fs_locked(&fs));
     ck_assert_int_eq(open_log(&w), 0);
     ck_assert_uint_eq(wal_held(w).records, 1);
     ck_assert_uint_eq(wal_settle(w, records[2].a.seq, ITEMS, NULL, 0), ITEMS); /* those of the one that is lost */
@@ -438,10 +438,10 @@ START_TEST(the_lock_is_held_until_nothing_is_taken_away_any_more)
     ck_assert_int_eq(records[n_records - 1].status, 0);
     for (int i = 0; i < 20; i++)
         step();
-    ck_assert(!closed && fs.locked);
+    ck_assert(!closed && sim_fs_locked(&fs));
     sim_fs_hold(&fs, false);
     UNTIL(closed);
-    ck_assert(!fs.locked && !is_linked("0000000000000001.wal"));
+    ck_assert(!sim_fs_locked(&fs) && !is_linked("0000000000000001.wal"));
     for (size_t i = 0; i < fs.open.n; i++)
         ck_assert_ptr_null(fs.open.v[i]);
     tear_down();
@@ -465,20 +465,20 @@ START_TEST(a_directory_that_is_made_anew_on_a_full_disk_is_taken_once)
     UNTIL(records[last].done);
     ck_assert_int_eq(records[last].status, UV_ENOENT);
     sim_fs_make_anew(&fs);
-    fs.capacity = 1;
+    sim_fs_set_capacity(&fs, 1);
     append(w);
     last = n_records - 1;
-    UNTIL(fs.locked);
+    UNTIL(sim_fs_locked(&fs));
     for (int i = 0; i < 20; i++)
         step();
     ck_assert(!records[last].done); /* it waits for the removal */
-    fs.capacity = 0;
+    sim_fs_set_capacity(&fs, 0);
     sim_fs_hold(&fs, false);
     UNTIL(records[last].done);
     ck_assert_int_eq(records[last].status, 0);
     ck_assert_int_ne(open_log(&other), 0); /* it is locked */
     close_log(w);
-    ck_assert(!fs.locked);
+    ck_assert(!sim_fs_locked(&fs));
     tear_down();
 }
 END_TEST
@@ -492,7 +492,7 @@ START_TEST(records_wait_for_the_room_that_a_removal_makes)
     set_up();
     ck_assert_int_eq(open_log(&w), 0);
     sim_fs_hold(&fs, true);
-    fs.capacity = 135u << 10;
+    sim_fs_set_capacity(&fs, 135u << 10);
     set_first_segment_free(w);
     UNTIL(sim_fs_hanging(&fs) == 1);
     first = n_records;
@@ -737,7 +737,7 @@ static void fill_and_empty(uint64_t capacity)
     unsigned before;
 
     set_up();
-    fs.capacity = capacity;
+    sim_fs_set_capacity(&fs, capacity);
     ck_assert_int_eq(open_log(&w), 0);
     for (int i = 0; i < 2; i++) {
         x[i] = (struct insistent){ .wal = w, .part = bytes_of(data, sizeof(data)) };
@@ -760,7 +760,7 @@ static void fill_and_empty(uint64_t capacity)
         ck_assert_uint_eq(wal_held(w).records, 0);
     }
     close_log(w);
-    fs.capacity = 0;
+    sim_fs_set_capacity(&fs, 0);
     ck_assert_int_eq(open_log(&w), 0);
     ck_assert_uint_eq(wal_held(w).items, 0);
     close_log(w);
